@@ -1,0 +1,1 @@
+"""Parse, call a job, render: no logic."""

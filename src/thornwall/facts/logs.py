@@ -1,0 +1,15 @@
+"""Where logs go, and whether they last."""
+
+from __future__ import annotations
+
+from thornwall.model.capture import Capture
+from thornwall.model.fact import Fact, Unknown
+from thornwall.model.logs import Logs
+from thornwall.model.probe import Probe
+
+PROBES: tuple[Probe, ...] = ()
+
+
+def parse(capture: Capture) -> Fact[Logs]:  # noqa: ARG001
+    """Not read yet."""
+    return Unknown("it was not read")

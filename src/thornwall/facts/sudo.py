@@ -1,0 +1,15 @@
+"""Who may become whom through sudo."""
+
+from __future__ import annotations
+
+from thornwall.model.capture import Capture
+from thornwall.model.fact import Fact, Unknown
+from thornwall.model.probe import Probe
+from thornwall.model.sudo import Sudo
+
+PROBES: tuple[Probe, ...] = ()
+
+
+def parse(capture: Capture) -> Fact[Sudo]:  # noqa: ARG001
+    """Not read yet."""
+    return Unknown("it was not read")

@@ -1,0 +1,1 @@
+"""Whole user actions, put together from the pieces."""

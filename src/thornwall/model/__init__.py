@@ -1,0 +1,1 @@
+"""Frozen dataclasses: no IO, no parsing."""

@@ -1,0 +1,1 @@
+"""Pure judgements of a snapshot: one file a subject."""

@@ -1,0 +1,7 @@
+"""What backs the device up."""
+
+from __future__ import annotations
+
+from thornwall.model.rule import Rule
+
+RULES: tuple[Rule, ...] = ()

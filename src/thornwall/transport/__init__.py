@@ -1,0 +1,1 @@
+"""How a host is reached: this machine, SSH, a root directory."""
