@@ -2,9 +2,122 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from thornwall.model.fact import Fact, Known, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One keyword of sshd_config(5), in lower case, and the value that holds.
+
+    `value`: as `sshd -T` prints it where that is one word (`yes`, `no`, seconds as a plain number; PermitRootLogin
+    always `prohibit-password`, never its old name), else as it stands in the file, unquoted. Empty: not set, and the
+    server has no default. `file` and `line`: where it was set; both empty for OpenSSH's own default. `command`: the
+    command that told the value, where files alone did not.
+    """
+
+    name: str
+    value: str
+    file: str = ""
+    line: int = 0
+    command: str = ""
+
+    @property
+    def is_default(self) -> bool:
+        """Whether nobody set it."""
+        return not self.file and not self.command
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One Match block: its criteria as they stand (`User backup,admin`), its place, its settings (first wins)."""
+
+    criteria: str
+    file: str
+    line: int
+    settings: Mapping[str, Setting]
+
+    @property
+    def everyone(self) -> bool:
+        """`Match all`: it holds for every login."""
+        return self.criteria.strip().lower() == "all"
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """A private host key of the server, by its metadata: nothing of its content is read.
+
+    `kind`: `ssh-ed25519`, `ssh-rsa`, `ecdsa-sha2-nistp256`, `ssh-dss`, by the public half; empty where that is not
+    there. `bits`: of an RSA or DSA modulus, else 0. `mode`, `uid`, `gid`: -1 where not told.
+    """
+
+    path: str
+    kind: str = ""
+    bits: int = 0
+    mode: int = -1
+    uid: int = -1
+    gid: int = -1
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SshServer:
-    """The SSH server as it judges a login."""
+    """The configuration of the OpenSSH server that is installed, whether it runs or not.
+
+    `settings`: what holds for a login that no Match block is about, defaults included. `lines`: every setting outside
+    Match blocks in the order in which the server reads them, so also those that come too late. `accumulated`: the
+    values of Port, ListenAddress, AllowUsers and their kin, which add up. `effective`: for an account, what
+    `sshd -T -C user=…` said (lower-case keyword to value): empty where it was not run. `gap`: the first file that
+    could not be read, and so may hide a setting: what it may hide is left out of `settings`.
+    """
+
+    settings: Mapping[str, Setting]
+    matches: tuple[Match, ...] = ()
+    lines: tuple[Setting, ...] = ()
+    accumulated: Mapping[str, tuple[Setting, ...]] = field(default_factory=dict)
+    effective: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    host_keys: tuple[HostKey, ...] = ()
+    gap: Unknown | None = None
+    version: tuple[int, int] = (0, 0)  # of the package, (9, 2); (0, 0) where not told
+
+    def setting(self, name: str) -> Setting | None:
+        """What holds outside Match blocks; None where a file that could not be read may set it.
+
+        A keyword that is not set and has no default is a Setting with an empty value.
+        """
+        name = name.lower()
+        found = self.settings.get(name)
+        if found is None and self.gap is None:
+            return Setting(name, "")
+        return found
+
+    def ask(self, name: str) -> Fact[Setting]:
+        """As `setting`, with the reason where it cannot be told."""
+        found = self.setting(name)
+        if found is not None:
+            return Known(found)
+        return self.gap or Unknown("it was not read")
+
+    def values(self, name: str) -> tuple[Setting, ...]:
+        """The values of a keyword that adds up (`Port`, `AllowUsers`), in order; the default port is among them."""
+        return self.accumulated.get(name.lower(), ())
+
+    def matching(self, name: str) -> Iterator[tuple[Match, Setting]]:
+        """The Match blocks that set `name`, with what each sets."""
+        name = name.lower()
+        for match in self.matches:
+            if name in match.settings:
+                yield match, match.settings[name]
+
+    def for_root(self, name: str) -> Fact[Setting]:
+        """What holds for root: a Match block that names root alone or everyone, else as `ask`."""
+        for match, setting in self.matching(name):
+            if match.everyone or match.criteria.split() in (["User", "root"], ["user", "root"]):
+                return Known(setting)
+        told = self.effective.get("root", {}).get(name.lower())
+        general = self.ask(name)
+        if told is not None and not (isinstance(general, Known) and general.value.value == told):
+            return Known(Setting(name.lower(), told, command="sshd -T -C user=root"))
+        return general
