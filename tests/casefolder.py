@@ -33,7 +33,7 @@ from typing import Any
 
 from thornwall.facts.registry import probes
 from thornwall.model.capture import Capture, CommandResult, FileRecord, Manifest
-from thornwall.model.probe import Read
+from thornwall.model.probe import Read, skipped
 
 CASES = Path(__file__).parent / "cases"
 
@@ -57,6 +57,7 @@ def load(folder: Path) -> Capture:
             captured_at=expect.get("captured_at", 1_763_800_000),
             reads=tuple(probe.pattern for probe in probes() if isinstance(probe, Read)),
             blocked=tuple(expect.get("blocked", [])),
+            skipped=skipped(probes(), live=expect.get("source") != "directory", uid=expect.get("uid", 0)),
         ),
         files,
         {result.name: result for result in _commands(folder)},

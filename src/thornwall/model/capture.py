@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import fnmatch
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +16,7 @@ from thornwall.model.fact import ABSENT, Fact, Known, Unknown
 FORMAT = "thornwall.capture/1"
 SUDO = "run as root, or let thornwall use sudo (--ask-sudo-pass)"
 Source = Literal["local", "ssh", "directory"]
-FileState = Literal["read", "denied", "too-large", "not-regular", "link", "outside"]
+FileState = Literal["read", "denied", "too-large", "not-regular", "link", "outside", "broken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Manifest:
     reads: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()  # directories that could not be searched
+    skipped: Mapping[str, str] = field(default_factory=dict)  # commands not run, and why: `live` or `root`
 
 
 @dataclass(frozen=True)
@@ -121,17 +124,22 @@ class Capture:
 
     def glob(self, pattern: str) -> Iterator[tuple[str, Fact[FileRecord]]]:
         """The files that match, in the order of their names; `*` does not cross `/`, as in sh."""
+        paths = self._sorted_paths
+        prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
         parts = pattern.count("/")
-        for path in self._sorted_paths:
-            if path.count("/") == parts and fnmatch.fnmatchcase(path, pattern):
-                name = posixpath.basename(path)
-                if not name.startswith(".") or posixpath.basename(pattern).startswith("."):
-                    yield path, self.record(path)
+        hidden = posixpath.basename(pattern).startswith(".")
+        for path in paths[bisect.bisect_left(paths, prefix) :]:
+            if not path.startswith(prefix):
+                break
+            shown = hidden or not posixpath.basename(path).startswith(".")
+            if shown and path.count("/") == parts and fnmatch.fnmatchcase(path, pattern):
+                yield path, self.record(path)
 
     def blocked(self, pattern: str) -> Unknown | None:
-        """Unknown if a directory on the way to `pattern` could not be searched, so that a glob may have missed files."""
+        """Unknown if a directory on the way to `pattern` could not be searched: a glob may have missed files there."""
         for directory in self.manifest.blocked:
-            if pattern.startswith(directory.rstrip("/") + "/"):
+            parts = directory.count("/") + 1
+            if fnmatch.fnmatchcase(directory, "/".join(pattern.split("/")[:parts])) and pattern.count("/") >= parts:
                 return Unknown(f"{directory} may not be read by this user", SUDO)
         return None
 
@@ -142,9 +150,9 @@ class Capture:
         """
         result = self.commands.get(name)
         if result is None:
-            if not self.live:
+            if self.manifest.skipped.get(name) == "live":
                 return Unknown("a directory cannot tell: it needs the running system", "audit the running host")
-            if not self.root:
+            if self.manifest.skipped.get(name) == "root":
                 return Unknown(f"'{name}' needs root", SUDO)
             return Unknown(f"'{name}' was not asked when this capture was made", "capture the host again")
         if result.status == 127:
@@ -179,6 +187,8 @@ class Capture:
                 return Unknown(f"{record.path} may not be read by this user", SUDO)
             case "too-large":
                 return Unknown(f"{record.path} is larger than what is read of such a file")
+            case "broken":
+                return Unknown(f"{record.path} could not be read to its end")
             case "outside":
                 return Unknown(f"{record.path} leaves the directory through a link")
             case _:

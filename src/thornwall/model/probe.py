@@ -6,8 +6,9 @@ script. The same script reads a live host and a mounted root (`live` commands ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +58,14 @@ class Run:
 
 
 Probe: TypeAlias = Read | Run
+
+
+def skipped(probes: Iterable[Probe], *, live: bool, uid: int) -> dict[str, Literal["live", "root"]]:
+    """The commands that are not run: `live` ones on a mounted root, `root` ones by an ordinary user."""
+    reasons: dict[str, Literal["live", "root"]] = {}
+    for probe in probes:
+        if isinstance(probe, Run) and probe.live and not live:
+            reasons[probe.name] = "live"
+        elif isinstance(probe, Run) and probe.root and uid != 0:
+            reasons[probe.name] = "root"
+    return reasons

@@ -42,7 +42,7 @@ class Preset(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A value of a rule that a policy may set: its default, what `strict` has instead, and what it means (with unit)."""
+    """A value of a rule that a policy may set: its default, what `strict` has, and what it means (with its unit)."""
 
     name: str
     default: Value

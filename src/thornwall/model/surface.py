@@ -1,4 +1,4 @@
-"""The attack surface, as the first document means it: 'the set of all the ways a system is exposed to potential attack'."""
+"""The attack surface: 'the set of all the ways a system is exposed to potential attack' (the first document)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,188 @@
+# Thornwall reads this host. It installs nothing and writes nothing but its scratch folder on tmpfs, which it removes.
+main() {
+  umask 077
+  LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  THORNWALL_PASSWORD_SECONDS=@password_seconds@
+  export LC_ALL PATH THORNWALL_PASSWORD_SECONDS
+  unset CDPATH ENV BASH_ENV GREP_OPTIONS POSIXLY_CORRECT PERL5LIB PERL5OPT PYTHONPATH PYTHONHOME LD_PRELOAD LD_LIBRARY_PATH
+  N=@nonce@ LIVE=@live@
+  nl='
+'
+  say BEGIN 1
+  cd -P @root@ || { say ERROR root; exit 1; }
+  ROOT=$(pwd -P)
+  UID_=$(id -u)
+  scratch || { say ERROR scratch; exit 1; }
+  export S
+  mkdir "$S/c"
+  say SCRATCH "$S"
+  limit_of_time
+  # no file of ours grows over 8 MiB, whatever a command answers
+  ulimit -f 16384
+  choose >"$S/list"
+  commands
+  contents
+  times >"$S/times"
+  send
+}
+
+say() { printf '%s %s\n' "$N" "$*"; }
+
+# a folder of our own on the first tmpfs that has 16 MiB to spare
+scratch() {
+  tmpfs=
+  while read -r _ point type _; do
+    case $type in tmpfs | ramfs) tmpfs="$tmpfs$point$nl" ;; esac
+  done </proc/mounts
+  for d in "/run/user/$UID_" /run /dev/shm /tmp /var/volatile; do
+    case $nl$tmpfs in *"$nl$d$nl"*) ;; *) continue ;; esac
+    [ -d "$d" ] && [ -w "$d" ] || continue
+    free=$(df -Pk "$d" 2>/dev/null | { read -r _; read -r _ _ _ free _; printf %s "$free"; })
+    [ "${free:-0}" -ge 16384 ] 2>/dev/null || continue
+    S=$d/thornwall.$N
+    mkdir "$S" 2>/dev/null || continue
+    trap 'rm -rf "$S"' EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 141' PIPE
+    trap 'exit 143' TERM
+    return 0
+  done
+  return 1
+}
+
+limit_of_time() {
+  command -v timeout >/dev/null 2>&1 && return
+  timeout() {
+    shift 2
+    seconds=$1
+    shift
+    "$@" &
+    child=$!
+    (sleep "$seconds"; kill -9 "$child") >/dev/null 2>&1 &
+    watcher=$!
+    wait "$child"
+    result=$?
+    kill "$watcher" 2>/dev/null
+    return "$result"
+  }
+}
+
+# run NAME SECONDS PROGRAM ARGUMENT...
+run() {
+  say STEP "$1"
+  name=$1 seconds=$2
+  shift 2
+  if command -v "$1" >/dev/null 2>&1; then
+    timeout -k 1 "$seconds" "$@" </dev/null >"$S/c/$name.out" 2>"$S/c/$name.err"
+    printf '%s %s\n' "$?" "$name" >>"$S/status"
+  else
+    printf '127 %s\n' "$name" >>"$S/status"
+  fi
+}
+
+# dir GLOB? DIRECTORY: says so if an ordinary user may not look into it, so that nothing there passes for absent
+dir() {
+  [ "$UID_" = 0 ] && return
+  for d in $2; do
+    [ -d "$d" ] || continue
+    if [ ! -x "$d" ] || { [ "$1" = 1 ] && [ ! -r "$d" ]; }; then printf 'B %s\n' "$d"; fi
+  done
+}
+
+# want CLASS LIMIT PATTERN: what of the files that match can be read
+want() {
+  count=0
+  for f in $3; do
+    [ -e "$f" ] || [ -L "$f" ] || continue
+    count=$((count + 1))
+    [ "$count" -gt 500 ] && { printf 'M %s\n' "$3"; break; }
+    case $f in *[!A-Za-z0-9_./@:+,%~=-]*) printf 'O %s\n' "$3"; continue ;; esac
+    if [ "$LIVE" = 0 ]; then
+      inside "${f%/*}" || { printf 'E %s\n' "$f"; continue; }
+      [ -L "$f" ] && { printf 'L %s\n' "$f"; continue; }
+    elif [ -L "$f" ]; then
+      printf 'S %s\n' "$f"
+    fi
+    if [ ! -f "$f" ]; then
+      printf 'N %s\n' "$f"
+    elif [ ! -r "$f" ]; then
+      printf 'D %s\n' "$f"
+    else
+      case $f in
+        ./proc/* | ./sys/*) printf 'P %s\n' "$f" ;;
+        *) printf 'R %s %s %s\n' "$1" "$2" "$f" ;;
+      esac
+    fi
+  done
+}
+
+# whether a folder of a mounted root is really in it: a link must not lead to the files of this machine
+inside() {
+  [ "$1" = "$inside_last" ] && return "$inside_was"
+  inside_last=$1 inside_was=1
+  case $(cd -P "$1" 2>/dev/null && pwd -P)/ in "${ROOT%/}"/*) inside_was=0 ;; esac
+  return "$inside_was"
+}
+
+choose() {
+  IFS=''
+  inside_last='' inside_was=1
+@choose@
+  unset IFS
+}
+
+commands() {
+  : >"$S/status"
+@commands@
+}
+
+contents() {
+  say STEP files
+  files='' links='' kernel=''
+  while read -r kind a b c; do
+    case $kind in
+      R) files=$files$nl$c ;;
+      P) kernel=$kernel$nl$a ;;
+      S | L) links=$links$nl$a ;;
+    esac
+  done <"$S/list"
+  : >"$S/meta"
+  : >"$S/links"
+  : >"$S/kernel"
+  : >"$S/files"
+  set -f
+  IFS=$nl
+  # shellcheck disable=SC2086 # one path a line, none with a blank or a glob sign
+  {
+    [ -n "$files" ] && timeout -k 1 10 stat -L -c '%f %u %g %U %G %s %Y %n' -- $files >"$S/meta" 2>/dev/null
+    [ -n "$links" ] && timeout -k 1 10 stat -c '%f %u %g %U %G %s %Y %N' -- $links >"$S/links" 2>/dev/null
+    [ -n "$kernel" ] && timeout -k 1 10 head -v -c 262144 -- $kernel >"$S/kernel" 2>/dev/null </dev/null
+  }
+  unset IFS
+  set +f
+  # an unreadable sector ends some awks at once: then go on behind that file
+  after='' tries=0
+  until timeout -k 1 30 awk -v "N=$N" -v "S=$S" -v "after=$after" @awk@ </dev/null >>"$S/files" 2>/dev/null; do
+    tries=$((tries + 1))
+    after=$(awk -v "N=$N" '$1 == "\001" N && $2 == "F" { last = $3 } END { print last }' "$S/files")
+    if [ "$tries" -gt 8 ] || [ -z "$after" ]; then break; fi
+    printf 'X %s\n' "$after" >>"$S/list"
+  done
+}
+
+send() {
+  now=$(date +%s)
+  say HOST "$UID_" "$now"
+  cd "$S" || exit 1
+  set -- list status times meta links kernel files c/*
+  [ -e "$8" ] || set -- list status times meta links kernel files
+  say TABLE
+  wc -c "$@"
+  say DATA
+  cat "$@"
+  printf '\n'
+  say END
+}
+
+main </dev/null
