@@ -1,15 +1,269 @@
-"""Units: what starts at boot, and what runs."""
+"""Units: what starts at boot, and what runs.
+
+What starts at boot is told by links, so the answer is the same for a running host and for a mounted root: links into
+`*.wants` and `*.requires` of the administrator (/etc) and of the distribution (/usr/lib), aliases, and masks. Only the
+running state is asked of systemctl.
+"""
 
 from __future__ import annotations
 
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.model.capture import Capture
-from thornwall.model.fact import Fact, Unknown
-from thornwall.model.probe import Probe
-from thornwall.model.services import Services
+from thornwall.model.fact import Fact, Known
+from thornwall.model.probe import Probe, Read, Redaction, Run
+from thornwall.model.services import InetdEntry, Services, Setting, Unit
 
-PROBES: tuple[Probe, ...] = ()
+UNIT = Redaction(
+    "unit",
+    r"""
+    # Environment= and credentials hold whatever the owner put there: never sent, nor the lines that continue them
+    if (r_state == "environment") { if (s !~ /\\$/) r_state = ""; return "<redacted>" }
+    if (s ~ /^[ \t]*(Environment|PassEnvironment|SetCredential|SetCredentialEncrypted)[ \t]*=/) {
+        if (s ~ /\\$/) r_state = "environment"
+        l = index(s, "=")
+        return substr(s, 1, l) "<redacted>"
+    }
+"""
+    + TEXT.awk,
+)
+"""Unit files: TEXT, and no environment."""
+
+_SUFFIXES = ("service", "socket", "path", "timer")
+_OWN = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system")
+_VENDOR = "/usr/lib/systemd/system"
+
+PROBES: tuple[Probe, ...] = (
+    *(Read(f"{folder}/*.{suffix}", UNIT, 65_536) for folder in _OWN for suffix in _SUFFIXES),
+    *(Read(f"{folder}/*.{kind}/*", UNIT, 65_536) for folder in _OWN for kind in ("wants", "requires", "upholds")),
+    *(Read(f"{folder}/*.d/*.conf", UNIT, 65_536) for folder in _OWN),
+    Read("/etc/systemd/system/default.target", PLAIN),
+    Read("/etc/systemd/system/*.target", PLAIN),
+    Read(f"{_VENDOR}/*.socket", UNIT, 16_384),
+    Read("/etc/inetd.conf", TEXT),
+    Read("/etc/inetd.d/*", TEXT),
+    Read("/etc/xinetd.d/*", TEXT),
+    Run("units", "systemctl list-units --all --no-legend --plain --no-pager"),
+)
+
+# <dir>/<unit>, <dir>/<unit>.wants/<unit>, <dir>/<unit>.d/<x>.conf
+_PLACE = re.compile(
+    r"(?P<dir>/(?:etc|run|usr/lib|usr/local/lib|lib)/systemd/system)/"
+    r"(?:(?P<by>[^/]+)\.(?P<how>wants|requires|upholds|d)/)?(?P<name>[^/]+)"
+)
+_UNIT_NAME = re.compile(r"[^/]+\.(?:service|socket|path|timer|target|mount|automount|swap|slice|device|scope)")
+_WALK = re.compile(
+    rb"(?:^|\0)(?P<type>[a-z-])[^\0\t/]*?\.?(?P<path>/(?:(?:etc|run|usr/lib|usr/local/lib|lib)/systemd/system"
+    rb"|etc/rc[2-5]\.d)/[^\0\t]+)(?:\t(?P<target>[^\0]*))?"
+)
+_SETTING = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*)\s*=\s*(.*?)\s*$")
+_SYSV = re.compile(r"/etc/rc[2-5]\.d/S\d\d([^/]+)")
+_PRECEDENCE = ("/etc/", "/run/", "/usr/local/lib/", "/usr/lib/", "/lib/")
 
 
-def parse(capture: Capture) -> Fact[Services]:  # noqa: ARG001
-    """Not read yet."""
-    return Unknown("it was not read")
+@dataclass(slots=True)
+class _Seen:
+    """What the files said so far."""
+
+    fragments: dict[str, str] = field(default_factory=dict)  # unit -> path of its file, nearest place first
+    masked: dict[str, str] = field(default_factory=dict)
+    links: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # unit -> links that start it
+    aliases: dict[str, str] = field(default_factory=dict)
+    linked: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # unit -> alias links in /etc
+    drop_ins: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    sysv: dict[str, str] = field(default_factory=dict)
+    default_target: str = ""
+
+
+def parse(capture: Capture) -> Fact[Services]:
+    """Always Known: what no link starts is not started, and live states are empty where nobody asked."""
+    seen = _Seen()
+    walked = list(_walked(capture))
+    for path, target in (*_records(capture), *walked):
+        _place(seen, path, target)
+    live = _live(capture)
+    listed = bool(walked)
+    names = {*seen.fragments, *seen.masked, *seen.links, *seen.linked, *live, *seen.sysv}
+    units = {name: _unit(capture, seen, name, live.get(name, ""), listed) for name in sorted(names)}
+    return Known(
+        Services(
+            units=units,
+            aliases=seen.aliases,
+            inetd=tuple(_inetd(capture)),
+            default_target=seen.default_target,
+            listed=listed,
+            live=isinstance(capture.stdout("units"), Known),
+        )
+    )
+
+
+def _records(capture: Capture) -> Iterator[tuple[str, str]]:
+    """Unit files and links that were read: path, and link target (empty for a file; `/dev/null` if it is empty)."""
+    for path, record in capture.files.items():
+        if "/systemd/system/" in path:
+            empty = record.state == "read" and not record.target and not (record.content or b"").strip()
+            yield path, "/dev/null" if empty else record.target
+
+
+def _walked(capture: Capture) -> Iterator[tuple[str, str]]:
+    """The same from the walk of the file system, which also has what is not read."""
+    result = capture.commands.get("walk")
+    for match in _WALK.finditer(result.stdout if result else b""):
+        if match["type"] in {b"f", b"l", b"-"}:
+            yield match["path"].decode("utf-8", "replace"), (match["target"] or b"").decode("utf-8", "replace")
+
+
+def _place(seen: _Seen, path: str, target: str) -> None:
+    if found := _SYSV.fullmatch(path):
+        seen.sysv.setdefault(f"{found[1]}.service", path)
+        return
+    place = _PLACE.fullmatch(path)
+    if place is None:
+        return
+    name, how = place["name"], place["how"]
+    if how == "d":
+        if name.endswith(".conf") and path not in seen.drop_ins[place["by"]]:
+            seen.drop_ins[place["by"]].append(path)
+    elif not _UNIT_NAME.fullmatch(name):
+        return
+    elif how:
+        if path not in seen.links[name]:
+            seen.links[name].append(path)
+    elif posixpath.normpath(target) == "/dev/null":
+        if not path.startswith(("/usr/", "/lib/")):
+            seen.masked[name] = path
+    elif target and name == "default.target":
+        seen.default_target = seen.default_target or posixpath.basename(target)
+    elif target and posixpath.basename(target) != name:
+        _alias(seen, path, name, posixpath.basename(target))
+    else:
+        _fragment(seen, name, path)
+
+
+def _alias(seen: _Seen, path: str, name: str, target: str) -> None:
+    if name.endswith(target[target.find("@") :]) and "@" in target:  # foo@x.service -> foo@.service
+        _fragment(seen, name, path)
+        return
+    seen.aliases.setdefault(name, target)
+    if path.startswith("/etc/") and path not in seen.linked[target]:
+        seen.linked[target].append(path)
+
+
+def _fragment(seen: _Seen, name: str, path: str) -> None:
+    path = f"/usr{path}" if path.startswith("/lib/") else path
+    have = seen.fragments.get(name)
+    if have is None or _rank(path) < _rank(have):
+        seen.fragments[name] = path
+
+
+def _rank(path: str) -> int:
+    return next((rank for rank, prefix in enumerate(_PRECEDENCE) if path.startswith(prefix)), len(_PRECEDENCE))
+
+
+def _unit(capture: Capture, seen: _Seen, name: str, active: str, listed: bool) -> Unit:
+    template = re.sub(r"@[^@]*\.", "@.", name) if "@" in name else name
+    path = seen.fragments.get(name) or seen.fragments.get(template, "")
+    links = sorted((*seen.links.get(name, ()), *seen.linked.get(name, ())), key=_rank)
+    if name in seen.masked:
+        return Unit(name, seen.masked[name], "masked", (), active)
+    if not path and name in seen.sysv:
+        path, links = f"/etc/init.d/{name.removesuffix('.service')}", [seen.sysv[name]]
+    if links and listed and not path and name not in seen.aliases:
+        return Unit(name, "", "missing", tuple(links), active)
+    state = "disabled"
+    if links:
+        state = "enabled" if any(link.startswith("/etc/") for link in links) else "static"
+    return Unit(name, path, state, tuple(links), active, tuple(_settings(capture, seen, name, template, path)))
+
+
+def _settings(capture: Capture, seen: _Seen, name: str, template: str, path: str) -> Iterator[Setting]:
+    if path:
+        yield from _parsed(capture, path)
+    drop_ins = {*seen.drop_ins.get(name, ()), *seen.drop_ins.get(template, ())}
+    nearest: dict[str, str] = {}  # of two drop-ins of one name the nearer counts
+    for each in sorted(drop_ins, key=_rank, reverse=True):
+        nearest[posixpath.basename(each)] = each
+    for _, each in sorted(nearest.items()):
+        yield from _parsed(capture, each)
+
+
+def _parsed(capture: Capture, path: str) -> Iterator[Setting]:
+    record = capture.files.get(path)
+    if record is not None and record.content is not None:
+        yield from settings(path, record.text)
+
+
+def settings(path: str, text: str) -> Iterator[Setting]:
+    """The assignments of a unit file: comments and blank lines left out, continued lines joined."""
+    section, begun, value = "", 0, ""
+    for number, raw in enumerate(text.splitlines(), 1):
+        stripped = raw.strip()
+        if not begun and stripped.startswith("["):
+            section = stripped.strip("[]")
+            continue
+        if stripped.startswith(("#", ";")) or (not stripped and not begun):
+            continue
+        begun = begun or number
+        if raw.endswith("\\"):
+            value += raw[:-1] + " "
+            continue
+        if match := _SETTING.fullmatch(value + raw):
+            yield Setting(section, match[1], match[2], path, begun)
+        begun, value = 0, ""
+
+
+def _live(capture: Capture) -> dict[str, str]:
+    """Unit -> active state, as systemctl has it."""
+    match capture.stdout("units"):
+        case Known(text):
+            rows = (line.split(None, 4) for line in text.splitlines())
+            return {row[0]: row[2] for row in rows if len(row) >= 4 and "." in row[0] and row[1] != "not-found"}
+        case _:
+            return {}
+
+
+def _inetd(capture: Capture) -> Iterator[InetdEntry]:
+    for path in ("/etc/inetd.conf", *sorted(p for p in capture.files if p.startswith("/etc/inetd.d/"))):
+        match capture.read(path):
+            case Known(text):
+                yield from _inetd_conf(path, text.splitlines())
+            case _:
+                continue
+    for path in sorted(p for p in capture.files if p.startswith("/etc/xinetd.d/")):
+        match capture.read(path):
+            case Known(text):
+                yield from _xinetd(path, text.splitlines())
+            case _:
+                continue
+
+
+def _inetd_conf(path: str, lines: Iterable[str]) -> Iterator[InetdEntry]:
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if len(words) < 6 or line.startswith("#"):
+            continue
+        # behind tcpd the real server is the first argument
+        server = words[6] if len(words) > 6 and posixpath.basename(words[5]) == "tcpd" else words[5]
+        name = words[0].rpartition(":")[2]
+        yield InetdEntry(name, words[2], words[4], server, path, number, line)
+
+
+def _xinetd(path: str, lines: Iterable[str]) -> Iterator[InetdEntry]:
+    name, begun, values = "", 0, dict[str, str]()
+    text = ""
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if words[:1] == ["service"] and len(words) > 1:
+            name, begun, values, text = words[1], number, {}, line
+        elif words[:1] == ["}"] and name:
+            if values.get("disable", "no") != "yes":
+                protocol = values.get("protocol", "tcp")
+                yield InetdEntry(name, protocol, values.get("user", ""), values.get("server", ""), path, begun, text)
+            name = ""
+        elif len(words) >= 3 and words[1] in {"=", "+="}:
+            values[words[0]] = words[2]
