@@ -1,15 +1,282 @@
-"""The SSH server as it judges a login."""
+"""The SSH server: its files as sshd reads them, and what `sshd -T` says of them."""
 
 from __future__ import annotations
 
-from thornwall.model.capture import Capture
-from thornwall.model.fact import Fact, Unknown
-from thornwall.model.probe import Probe
-from thornwall.model.ssh import SshServer
+import base64
+import binascii
+import re
+from collections.abc import Mapping
 
-PROBES: tuple[Probe, ...] = ()
+from thornwall.facts import sshd_config
+from thornwall.facts.redact import PLAIN, TEXT
+from thornwall.model.capture import Capture, FileRecord
+from thornwall.model.fact import ABSENT, Fact, Known, Unknown
+from thornwall.model.probe import Probe, Read, Redaction, Run
+from thornwall.model.ssh import HostKey, Setting, SshServer
+
+NOTHING = Redaction("nothing", 'return "<redacted>"')
+_BINARIES = ("/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd")
+_REMOVED = "/var/lib/dpkg/info/openssh-server.list"  # dpkg keeps it when a package is removed but not purged
+_OPTIONS = ("/etc/default/ssh", "/etc/sysconfig/sshd")
+
+# An address and names that nobody has: what is asked is what holds for a login that no Match block is about.
+_PEER = "host=host.invalid,addr=203.0.113.7,laddr=203.0.113.1,lport=22"
+
+# The same for the first account of a person, whom Match User and Match Group can name: only where there may be a
+# Match block, since each call costs a start of sshd. The words of the name are checked as -C separates by commas.
+_FOR_A_USER = f"""
+need=
+for f in ./etc/ssh/sshd_config ./etc/ssh/sshd_config.d/*; do
+    [ -r "$f" ] || continue
+    while read -r key value; do
+        case $key in
+        [Mm][Aa][Tt][Cc][Hh]*) need=1 ;;
+        [Ii][Nn][Cc][Ll][Uu][Dd][Ee]*) [ "$value" = '/etc/ssh/sshd_config.d/*.conf' ] || need=1 ;;
+        esac
+    done <"$f"
+done
+[ "$need" ] || exit 0
+while IFS=: read -r user _ uid _ _ _ shell; do
+    case $uid in ????|?????) ;; *) continue ;; esac
+    case $uid in *[!0-9]*|65534) continue ;; esac
+    case $shell in */nologin|*/false) continue ;; esac
+    case $user in *[!a-zA-Z0-9_.-]*|'') continue ;; esac
+    printf 'user %s\\n' "$user"
+    exec sshd -T -C "user=$user,{_PEER}"
+done <./etc/passwd
+"""
+
+PROBES: tuple[Probe, ...] = (
+    Read(sshd_config.MAIN, TEXT),
+    Read("/etc/ssh/sshd_config.d/*", TEXT),
+    Read("/etc/crypto-policies/back-ends/opensshserver.config", TEXT),
+    Read("/usr/share/crypto-policies/*/opensshserver.txt", TEXT),
+    *(Read(path, TEXT) for path in _OPTIONS),
+    *(Read(path, NOTHING, limit=0) for path in (*_BINARIES, _REMOVED)),
+    Read("/etc/ssh/ssh_host_*_key", NOTHING, limit=0),
+    Read("/etc/ssh/ssh_host_*_key.pub", PLAIN, limit=16_384),
+    Run("sshd-T-root", f"sshd -T -C user=root,{_PEER}", root=True),
+    Run("sshd-T-user", _FOR_A_USER, shell=True, root=True),
+)
+
+# OpenSSH 9.2 to 10.0, by `sshd -T` on an empty file.
+DEFAULTS = {
+    "addressfamily": "any",
+    "allowagentforwarding": "yes",
+    "allowstreamlocalforwarding": "yes",
+    "allowtcpforwarding": "yes",
+    "authenticationmethods": "any",
+    "authorizedkeyscommand": "none",
+    "authorizedkeysfile": ".ssh/authorized_keys .ssh/authorized_keys2",
+    "banner": "none",
+    "chrootdirectory": "none",
+    "clientalivecountmax": "3",
+    "clientaliveinterval": "0",
+    "compression": "yes",
+    "disableforwarding": "no",
+    "forcecommand": "none",
+    "gatewayports": "no",
+    "gssapiauthentication": "no",
+    "hostbasedauthentication": "no",
+    "ignorerhosts": "yes",
+    "kbdinteractiveauthentication": "yes",
+    "kerberosauthentication": "no",
+    "logingracetime": "120",
+    "loglevel": "INFO",
+    "maxauthtries": "6",
+    "maxsessions": "10",
+    "maxstartups": "10:30:100",
+    "passwordauthentication": "yes",
+    "permitemptypasswords": "no",
+    "permitrootlogin": "prohibit-password",
+    "permittty": "yes",
+    "permittunnel": "no",
+    "permituserenvironment": "no",
+    "permituserrc": "yes",
+    "pubkeyauthentication": "yes",
+    "requiredrsasize": "1024",
+    "strictmodes": "yes",
+    "tcpkeepalive": "yes",
+    "trustedusercakeys": "none",
+    "usedns": "no",
+    "usepam": "no",
+    "x11forwarding": "no",
+}
+
+_OPTION = re.compile(r"""-o[ \t]*["']?([A-Za-z0-9]+)[ \t]*=?[ \t]*([^ "']+)|-p[ \t]*(\d+)|-(f)[ \t]*\S""")
+_PACKAGE = re.compile(r"^openssh-server\t(?:\d+:)?(\d+)\.(\d+)", re.MULTILINE)
 
 
-def parse(capture: Capture) -> Fact[SshServer]:  # noqa: ARG001
-    """Not read yet."""
-    return Unknown("it was not read")
+def parse(capture: Capture) -> Fact[SshServer]:
+    """Absent where no OpenSSH server is installed; Unknown where nothing tells how it is set up."""
+    if not _installed(capture):
+        return ABSENT
+    reading = sshd_config.read(capture)
+    options, other_file = _command_line(capture)
+    if other_file is not None:
+        reading.before_gap, reading.gap = 0, other_file
+    told = _told(capture)
+    everyone = [match for match in reading.matches if match.criteria.lower() == "all"]
+    matches = tuple(match for match in reading.matches if match.criteria.lower() != "all")
+    chosen = _first([*options, *(setting for match in everyone for setting in match.settings.values())])
+    settings = _first([*chosen.values(), *reading.certain])
+    if reading.gap is None:
+        for name, value in DEFAULTS.items():
+            settings.setdefault(name, Setting(name, value))
+    if other_file is None:
+        in_matches = {name for match in matches for name in match.settings} if reading.gap is None else set()
+        _overrule(settings, told, chosen.keys() | in_matches, certain_for_all=not matches)
+    if reading.gap is not None and not settings and not told:
+        return reading.gap
+    return Known(
+        SshServer(
+            settings=settings,
+            matches=matches,
+            lines=(*options, *reading.lines),
+            accumulated=_accumulated(options, reading, told),
+            effective=told if other_file is None else {},
+            host_keys=_host_keys(capture),
+            gap=reading.gap,
+            version=_version(capture),
+        )
+    )
+
+
+def _installed(capture: Capture) -> bool:
+    if any(path in capture.files for path in _BINARIES):
+        return True
+    return sshd_config.MAIN in capture.files and _REMOVED not in capture.files
+
+
+def _first(settings: list[Setting]) -> dict[str, Setting]:
+    chosen: dict[str, Setting] = {}
+    for setting in settings:
+        if setting.name not in sshd_config.ACCUMULATE:
+            chosen.setdefault(setting.name, setting)
+    return chosen
+
+
+def _command_line(capture: Capture) -> tuple[list[Setting], Unknown | None]:
+    """What SSHD_OPTS gives sshd on its command line, which goes before every file; and why the files do not count."""
+    settings: list[Setting] = []
+    for path in _OPTIONS:
+        match capture.record(path):
+            case Known(record):
+                text = record.text
+            case _:
+                continue
+        for number, line in enumerate(text.split("\n"), 1):
+            name, _, value = line.strip().partition("=")
+            if name not in {"SSHD_OPTS", "OPTIONS"}:
+                continue
+            for keyword, argument, port, other in _OPTION.findall(value):
+                if other:
+                    return settings, Unknown(f"{path} makes sshd read another file than {sshd_config.MAIN}")
+                key = sshd_config.ALIASES.get(keyword.lower(), keyword.lower()) or "port"
+                settings.append(Setting(key, sshd_config.normal(key, argument or port), path, number))
+    return settings, None
+
+
+def _told(capture: Capture) -> dict[str, Mapping[str, str]]:
+    """What `sshd -T` said, by account."""
+    told: dict[str, Mapping[str, str]] = {}
+    for command in ("sshd-T-root", "sshd-T-user"):
+        match capture.stdout(command):
+            case Known(text):
+                user, values = _effective(text, "root" if command == "sshd-T-root" else "")
+                if user and values:
+                    told[user] = values
+            case _:
+                pass
+    return told
+
+
+def _effective(text: str, user: str) -> tuple[str, dict[str, str]]:
+    values: dict[str, str] = {}
+    for line in text.split("\n"):
+        name, _, value = line.partition(" ")
+        if name == "user" and not user:
+            user = value
+        elif name and value and name not in values:
+            values[name] = sshd_config.normal(name, value)
+    return user, values if "port" in values else {}
+
+
+def _overrule(
+    settings: dict[str, Setting], told: Mapping[str, Mapping[str, str]], leave: set[str], *, certain_for_all: bool
+) -> None:
+    """Let `sshd -T` have the last word on everything that no Match block and no command line sets otherwise."""
+    person = next((user for user in told if user != "root"), None)
+    if person is None and not certain_for_all:
+        return
+    user = person or "root"
+    for name, value in told.get(user, {}).items():
+        if name in leave or name in sshd_config.ACCUMULATE:
+            continue
+        ours = settings.get(name)
+        if ours is None or (ours.value != value and (ours.is_default or not name.endswith(_LISTS))):
+            settings[name] = Setting(name, value, command="" if ours and ours.is_default else f"sshd -T -C user={user}")
+        elif ours.value != value:  # a list that was given as a change (`+hmac-sha1`) of the default
+            settings[name] = Setting(name, value, ours.file, ours.line)
+
+
+_LISTS = ("algorithms", "ciphers", "macs")
+
+
+def _accumulated(
+    options: list[Setting], reading: sshd_config.Reading, told: Mapping[str, Mapping[str, str]]
+) -> dict[str, tuple[Setting, ...]]:
+    result: dict[str, list[Setting]] = {}
+    ports = [setting for setting in options if setting.name == "port"]
+    for setting in [*ports, *reading.lines]:
+        if setting.name not in sshd_config.ACCUMULATE or (ports and setting.name == "port" and setting not in ports):
+            continue
+        values = setting.value.split(" ") if setting.name != "listenaddress" else [setting.value]
+        result.setdefault(setting.name, []).extend(
+            Setting(setting.name, value, setting.file, setting.line) for value in values
+        )
+    if "port" not in result:
+        result["port"] = [Setting("port", next((values["port"] for values in told.values()), "22"))]
+    return {name: tuple(values) for name, values in result.items()}
+
+
+def _version(capture: Capture) -> tuple[int, int]:
+    match capture.stdout("packages"):
+        case Known(text):
+            found = _PACKAGE.search(text)
+            return (int(found[1][:4]), int(found[2][:4])) if found else (0, 0)
+        case _:
+            return (0, 0)
+
+
+def _host_keys(capture: Capture) -> tuple[HostKey, ...]:
+    return tuple(
+        _host_key(record, capture.files.get(f"{path}.pub"))
+        for path, record in sorted(capture.files.items())
+        if path.startswith("/etc/ssh/ssh_host_") and path.endswith("_key")
+    )
+
+
+def _host_key(key: FileRecord, public: FileRecord | None) -> HostKey:
+    kind, bits = "", 0
+    fields = public.text.split(" ", 2) if public is not None else []
+    if len(fields) >= 2:
+        kind, bits = fields[0][:64], modulus_bits(fields[0], fields[1])
+    return HostKey(key.path, kind, bits, key.mode, key.uid, key.gid, key.group)
+
+
+def modulus_bits(kind: str, encoded: str) -> int:
+    """The size of an RSA modulus or DSA prime in the base64 of a public key; 0 for other kinds and for nonsense."""
+    place = {"ssh-rsa": 2, "ssh-dss": 1}.get(kind)
+    if place is None:
+        return 0
+    try:
+        blob = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return 0
+    fields: list[bytes] = []
+    while len(blob) >= 4 and len(fields) <= place:
+        length = int.from_bytes(blob[:4])
+        fields.append(blob[4 : 4 + length])
+        blob = blob[4 + length :]
+    return int.from_bytes(fields[place]).bit_length() if len(fields) > place else 0

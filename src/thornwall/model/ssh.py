@@ -32,17 +32,15 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One Match block: its criteria as they stand (`User backup,admin`), its place, its settings (first wins)."""
+    """One Match block: its criteria as they stand (`User backup,admin`), its place, its settings (first wins).
+
+    `Match all` is none: what it sets holds for every login, and is among the general settings.
+    """
 
     criteria: str
     file: str
     line: int
     settings: Mapping[str, Setting]
-
-    @property
-    def everyone(self) -> bool:
-        """`Match all`: it holds for every login."""
-        return self.criteria.strip().lower() == "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +110,9 @@ class SshServer:
                 yield match, match.settings[name]
 
     def for_root(self, name: str) -> Fact[Setting]:
-        """What holds for root: a Match block that names root alone or everyone, else as `ask`."""
+        """What holds for root: a Match block that names root alone, what `sshd -T` says, else as `ask`."""
         for match, setting in self.matching(name):
-            if match.everyone or match.criteria.split() in (["User", "root"], ["user", "root"]):
+            if match.criteria.lower().split() == ["user", "root"]:
                 return Known(setting)
         told = self.effective.get("root", {}).get(name.lower())
         general = self.ask(name)
