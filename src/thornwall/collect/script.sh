@@ -36,7 +36,7 @@ scratch() {
   done </proc/mounts
   for d in "/run/user/$UID_" /run /dev/shm /tmp /var/volatile; do
     case $nl$tmpfs in *"$nl$d$nl"*) ;; *) continue ;; esac
-    [ -d "$d" ] && [ -w "$d" ] || continue
+    if [ ! -d "$d" ] || [ ! -w "$d" ]; then continue; fi
     free=$(df -Pk "$d" 2>/dev/null | { read -r _; read -r _ _ _ free _; printf %s "$free"; })
     [ "${free:-0}" -ge 16384 ] 2>/dev/null || continue
     S=$d/thornwall.$N
@@ -140,7 +140,7 @@ commands() {
 contents() {
   say STEP files
   files='' links='' kernel=''
-  while read -r kind a b c; do
+  while read -r kind a _ c; do
     case $kind in
       R) files=$files$nl$c ;;
       P) kernel=$kernel$nl$a ;;

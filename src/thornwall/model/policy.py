@@ -1,0 +1,44 @@
+"""Which rules, with which values, what is accepted, and what people have answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from thornwall.model.finding import Waiver
+from thornwall.model.rule import Preset, Rule, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A preset, and what a policy file changes of it. `switched`: rule to on or off; `values`: rule to option values."""
+
+    preset: Preset = Preset.RECOMMENDED
+    switched: Mapping[str, bool] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+
+    def has(self, rule: Rule) -> bool:
+        """Whether the rule is judged."""
+        return self.switched.get(rule.id, rule.preset <= self.preset)
+
+    def values_of(self, rule: Rule) -> dict[str, Value]:
+        """Each option of the rule with its value: the file's, else the preset's, else the default."""
+        given = self.values.get(rule.id, {})
+        strict = self.preset is Preset.STRICT
+        return {
+            option.name: given.get(
+                option.name, option.strict if strict and option.strict is not None else option.default
+            )
+            for option in rule.options
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A person's answer (all is well) to a manual rule of one target. `until`: ISO date, the last day it holds."""
+
+    rule: str
+    by: str
+    until: str
+    note: str = ""

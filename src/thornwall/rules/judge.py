@@ -1,0 +1,95 @@
+"""A snapshot, a policy and a profile to findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from thornwall.model.finding import Finding, Move, Status, Waiver
+from thornwall.model.matrix import risk_of
+from thornwall.model.policy import Attestation, Policy
+from thornwall.model.profile import Profile
+from thornwall.model.rule import Context, Rule, Verdict, answers
+from thornwall.model.snapshot import Snapshot
+from thornwall.rules.risk import impact_moves, likelihood_moves, moved
+
+_ORDER = (Status.FAIL, Status.UNKNOWN, Status.MANUAL, Status.WAIVED, Status.PASS, Status.NOT_APPLICABLE)
+
+
+def judge(  # noqa: PLR0913
+    snapshot: Snapshot,
+    rules: Iterable[Rule],
+    *,
+    policy: Policy,
+    profile: Profile,
+    attestations: Iterable[Attestation] = (),
+    today: str = "",
+) -> tuple[Finding, ...]:
+    """Every rule of the policy, judged. `today` (ISO date) decides which waivers and attestations still hold.
+
+    The order: what fails, worst first and then by risk removed per minute of work; unknown; manual; the rest.
+    """
+    attested = {a.rule: a for a in attestations if a.until >= today}
+    waivers = [waiver for waiver in policy.waivers if waiver.until >= today]
+    findings = [
+        _settle(finding, waivers, attested)
+        for rule in rules
+        if policy.has(rule)
+        for finding in _judge_one(rule, Context(snapshot, profile, policy.values_of(rule)))
+    ]
+    return tuple(sorted(findings, key=_rank))
+
+
+def _rank(finding: Finding) -> tuple[int, int, float, str, str]:
+    risk = -finding.risk.rank if finding.status in {Status.FAIL, Status.UNKNOWN} else 0
+    worth = -finding.risk_removed / finding.remedy.effort
+    return _ORDER.index(finding.status), risk, worth, finding.rule, finding.subject
+
+
+def _judge_one(rule: Rule, context: Context) -> Iterator[Finding]:
+    try:
+        verdicts = list(answers(rule, context))
+    except Exception as error:  # noqa: BLE001 - a fault in one rule must not cost the owner the whole report
+        verdicts = [Verdict(Status.UNKNOWN, detail=f"a fault of thornwall's own: {error!r}"[:200])]
+    for verdict in verdicts:
+        yield _finding(rule, verdict, context.profile)
+
+
+def _finding(rule: Rule, verdict: Verdict, profile: Profile) -> Finding:
+    moves: list[Move] = [
+        *verdict.moves,
+        *likelihood_moves(rule.reach, verdict.reach or rule.reach, profile),
+        *impact_moves(rule.consequence, profile),
+    ]
+    likelihood, impact, moved_by = moved(rule.likelihood, rule.impact, moves)
+    return Finding(
+        rule=rule.id,
+        subject=verdict.subject,
+        status=verdict.status,
+        kind=rule.kind,
+        fault_class=rule.fault_class,
+        title=rule.title,
+        likelihood=likelihood,
+        impact=impact,
+        risk=risk_of(likelihood, impact),
+        detail=verdict.detail,
+        attacker=rule.attacker,
+        remedy=rule.remedy(verdict.commands),
+        fixable=rule.fixable,
+        references=rule.references,
+        moved_by=moved_by,
+        evidence=verdict.evidence,
+        mend=verdict.mend,
+    )
+
+
+def _settle(finding: Finding, waivers: Iterable[Waiver], attested: dict[str, Attestation]) -> Finding:
+    if finding.status is Status.MANUAL and finding.rule in attested:
+        answer = attested[finding.rule]
+        note = f"Attested by {answer.by}, until {answer.until}" + (f": {answer.note}" if answer.note else "")
+        return replace(finding, status=Status.PASS, detail=note)
+    if finding.status in {Status.FAIL, Status.MANUAL}:
+        for waiver in waivers:
+            if waiver.rule == finding.rule and waiver.subject in {"*", finding.subject}:
+                return replace(finding, status=Status.WAIVED, waiver=waiver)
+    return finding
