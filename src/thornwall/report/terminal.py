@@ -1,0 +1,310 @@
+"""The report on a terminal: one look, what to do first, then everything by risk. Good without colour too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from io import StringIO
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from thornwall.model.finding import Evidence, Finding, Remedy, Report, Risk, Status
+from thornwall.report.ranking import Group, Step, gaps, groups, steps
+from thornwall.report.text import after_first_sentence, count, first_sentence, line
+from thornwall.report.words import (
+    CLASSES,
+    FIXABLE,
+    REFERENCES,
+    RISKS,
+    attest,
+    counts,
+    heading,
+    machine,
+    move,
+    of_status,
+    reading,
+    verdict,
+)
+
+STYLES = {
+    Risk.EXTREME: "bold white on red",
+    Risk.HIGH: "bold red",
+    Risk.MEDIUM: "bold yellow",
+    Risk.LOW: "bold cyan",
+}
+FIRST = 5  # steps of 'Do this first'
+SUBJECTS = 3  # subjects of one finding, unless verbose
+EVIDENCE = 2  # places of one subject, unless verbose
+_PLAIN_WIDTH = 100
+_WIDEST = 120  # columns; longer lines are hard to read
+
+
+def render(report: Report) -> str:
+    """Plain text, 100 columns wide."""
+    return captured(lambda console: render_terminal(report, console))
+
+
+def captured(show: Callable[[Console], None], width: int = _PLAIN_WIDTH) -> str:
+    """What `show(console)` prints, as plain text."""
+    file = StringIO()
+    show(Console(file=file, width=width, color_system=None, legacy_windows=False, force_jupyter=False, _environ={}))
+    return "\n".join(text.rstrip() for text in file.getvalue().splitlines()).rstrip() + "\n"
+
+
+def render_terminal(report: Report, console: Console, *, verbose: bool = False, quiet: bool = False) -> None:
+    """Print the report. `quiet`: only the one-look header; `verbose`: every finding, subject and place in full."""
+    page = Page(console, verbose=verbose)
+    page.header(report)
+    if quiet:
+        return
+    page.first(report)
+    for risk in RISKS:
+        page.risk(risk, [finding for finding in report.failed() if finding.risk is risk])
+    page.gaps(report)
+    page.manual(report)
+    page.waived(report)
+    page.passed(report)
+    page.notes(report)
+
+
+class Page:
+    """A console and how much to say on it."""
+
+    def __init__(self, console: Console, *, verbose: bool) -> None:
+        self.console = console
+        self.verbose = verbose
+        self.ascii = console.options.ascii_only
+        self.width = min(console.width, _WIDEST)
+
+    def say(self, text: Text | str, indent: int = 0) -> None:
+        """A paragraph that folds at the console's width."""
+        text = Text(text) if isinstance(text, str) else text
+        text.overflow = "fold"
+        self.console.print(Padding(text, (0, 0, 0, indent)), width=self.width)
+
+    def labelled(self, label: str, text: Text | str, indent: int = 4) -> None:
+        """A word in a narrow column and a folding paragraph at its right."""
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=9)
+        grid.add_column(overflow="fold")
+        grid.add_row(Text(label, style="dim"), Text(text) if isinstance(text, str) else text)
+        self.console.print(Padding(grid, (0, 0, 0, indent)), width=self.width)
+
+    def command(self, command: str, indent: int = 4) -> None:
+        """On a line that is never broken, so that it can be copied."""
+        text = Text(" " * indent).append("$ ", style="dim").append(line(command), style="bold")
+        self.console.print(text, soft_wrap=True)
+
+    def title(self, text: str, note: str = "", style: str = "bold") -> None:
+        """A section's heading with a rule that fills the line."""
+        words = Text(text, style=style)
+        if note:
+            words.append(f"  {note}", style="not bold not reverse default on default")
+        left = self.width - words.cell_len - 1
+        words.append(" " + ("-" if self.ascii else "─") * max(left, 0), style="dim not bold default on default")
+        self.console.print()
+        self.console.print(words, no_wrap=True, overflow="ellipsis", crop=True)
+
+    def header(self, report: Report) -> None:
+        """Who it is, how it stands, in one look."""
+        name = Text(heading(report), style="bold")
+        if report.target and line(report.target) != heading(report):
+            name.append(f"  {line(report.target, 120)}", style="not bold dim")
+        self.console.print()
+        self.say(name)
+        for words in (machine(report), reading(report)):
+            if words:
+                self.say(Text(words, style="dim"))
+        self.console.print()
+        self.say(self.bar(report.score).append(f"  {verdict(report)}", style="not bold default"))
+        risks, others = Text(), Text()
+        for key, words, number in counts(report):
+            if key in set(Risk):
+                risks.append(f"{number} {words}", style=STYLES[Risk(key)] if number else "dim").append("   ")
+            elif number:
+                others.append(f"{number} {words}").append("   ")
+        self.say(risks)
+        self.say(others)
+
+    def bar(self, score: int) -> Text:
+        """`Score 23/100 ████░░░░`."""
+        colour = "red" if score < 50 else "yellow" if score < 80 else "green"
+        full, empty = ("#", ".") if self.ascii else ("█", "░")
+        cells = min(max(round(score / 5), 0), 20)
+        return (
+            Text("Score ", style="")
+            .append(f"{score}", style=f"bold {colour}")
+            .append("/100 ")
+            .append(full * cells, style=colour)
+            .append(empty * (20 - cells), style="dim")
+        )
+
+    def first(self, report: Report) -> None:
+        """The steps that take away most risk for least work, with their commands."""
+        ranked = steps(report)
+        if not ranked:
+            return
+        shown = ranked if self.verbose else ranked[:FIRST]
+        self.title("Do this first", "most risk removed for the least work")
+        for number, step in enumerate(shown, 1):
+            self.step(number, step)
+        if len(ranked) > len(shown):
+            self.say(Text(f"… then {count(len(ranked) - len(shown), 'more step')}: --verbose shows them.", style="dim"))
+
+    def step(self, number: int, step: Step) -> None:
+        """One remedy: what to do, what it costs, what it mends, what to type."""
+        lead = step.lead
+        what = first_sentence(lead.remedy.text) or line(lead.title)
+        self.console.print()
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=3, justify="right")
+        grid.add_column(overflow="fold")
+        cost = ", ".join((step.effort.label, *(f"needs {need}" for need in step.needs)))
+        grid.add_row(Text(f"{number}."), Text(what, style="bold").append(f"  ({cost})", style="not bold"))
+        self.console.print(grid, width=self.width)
+        for group in groups(step.findings):
+            mends = Text("ends ").append(str(group.lead.risk), style=STYLES[group.lead.risk])
+            self.say(mends.append(f" {line(group.lead.title)}{_subjects(group)}"), 4)
+        for command in step.commands[: None if self.verbose else 6]:
+            self.command(command)
+        if len(step.commands) > 6 and not self.verbose:
+            self.say(Text(f"… and {len(step.commands) - 6} more commands: --verbose", style="dim"), 4)
+
+    def risk(self, risk: Risk, findings: list[Finding]) -> None:
+        """All findings of one level."""
+        if not findings:
+            return
+        self.title(str(risk).upper(), count(len(findings), "finding"), STYLES[risk])
+        short = risk is Risk.LOW and not self.verbose
+        for group in groups(findings):
+            if short:
+                self.say(f"{line(group.lead.title)}{_subjects(group)}", 2)
+            else:
+                self.group(group)
+
+    def group(self, group: Group) -> None:
+        """One finding in full: what, where, why it ranks so, and the way out."""
+        lead = group.lead
+        self.console.print()
+        self.say(Text(line(lead.title), style="bold").append(f"  {lead.rule}", style="not bold dim"), 2)
+        shown = group.findings if self.verbose else group.findings[:SUBJECTS]
+        for finding in shown:
+            if finding.subject != "host" and finding.subject not in finding.detail:
+                self.say(Text(line(finding.subject), style="bold").append(f"  {line(finding.detail)}", "not bold"), 4)
+            else:
+                self.say(line(finding.detail), 4)
+            self.evidence(finding.evidence)
+        if len(group.findings) > len(shown):
+            self.say(Text(f"… and {len(group.findings) - len(shown)} more: --verbose shows them.", style="dim"), 4)
+        self.labelled("why here", self.why(lead))
+        self.remedy(lead.remedy)
+        if self.verbose:
+            self.details(lead, group.commands)
+
+    def evidence(self, evidence: tuple[Evidence, ...]) -> None:
+        """File and line, and what stands there."""
+        limit = None if self.verbose else EVIDENCE
+        for seen in evidence[:limit]:
+            text = Text(line(seen.where, 300))
+            if seen.text:
+                text.append(f"  {line(seen.text, 400 if self.verbose else 160)}", style="italic")
+            self.labelled("seen", text)
+        if limit is not None and len(evidence) > limit:
+            self.labelled("", Text(f"… and {count(len(evidence) - limit, 'more place')}", style="dim"))
+
+    def why(self, finding: Finding) -> Text:
+        """The reckoning of its risk in words."""
+        sign = "x" if self.ascii else "×"
+        text = Text(f"likelihood {finding.likelihood} {sign} impact {finding.impact} = {finding.risk_removed}")
+        for moved in finding.moved_by:
+            text.append(f"; {move(moved)}")
+        return text
+
+    def remedy(self, remedy: Remedy) -> None:
+        """What to do, with what it costs; in full when verbose."""
+        text = Text(first_sentence(remedy.text))
+        cost = ", ".join((remedy.effort.label, *(f"needs {need}" for need in remedy.needs)))
+        text.append(f" ({cost})", style="dim")
+        if self.verbose and (rest := after_first_sentence(remedy.text)):
+            text.append(f" {rest}")
+        self.labelled("remedy", text)
+
+    def details(self, finding: Finding, commands: Iterable[str]) -> None:
+        """What only a careful reader asks for."""
+        for command in commands:
+            self.command(command, 14)
+        if finding.remedy.may_break:
+            self.labelled("may break", line(finding.remedy.may_break))
+        self.labelled("what", f"{finding.kind}, {CLASSES[finding.fault_class]}; attacker: {finding.attacker}")
+        self.labelled("mending", FIXABLE[finding.fixable])
+        for name, values in finding.references.as_dict().items():
+            self.labelled("see", line(f"{REFERENCES[name]}: {', '.join(map(str, values))}"))
+
+    def gaps(self, report: Report) -> None:
+        """What is not known, by reason, and what would make it known."""
+        found = gaps(report)
+        if not found:
+            return
+        self.title("Not known", "not counted as passed")
+        for gap in found:
+            self.say(f"{count(len(gap.findings), 'check')}: {line(gap.reason) or 'no reason was given'}", 2)
+            if gap.mend:
+                self.labelled("to know", line(gap.mend))
+            names = list(dict.fromkeys(line(finding.rule) for finding in gap.findings))
+            shown = names if self.verbose else names[:6]
+            more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+            self.labelled("hides", Text(", ".join(shown) + more, style="dim"))
+
+    def manual(self, report: Report) -> None:
+        """The questions that no program can answer, each with the command that answers it."""
+        questions = of_status(report, Status.MANUAL)
+        if not questions:
+            return
+        self.title("Only you can tell", "answer each once; the answer holds until its date")
+        for finding in questions:
+            self.say(Text(line(finding.detail) or line(finding.title), style="bold"), 2)
+            self.command(attest(report, finding))
+
+    def waived(self, report: Report) -> None:
+        """Shown, not counted."""
+        findings = of_status(report, Status.WAIVED)
+        if not findings:
+            return
+        self.title("Waived", "accepted by somebody; not counted")
+        for finding in findings:
+            waiver = finding.waiver
+            by = f": {line(waiver.reason)} ({line(waiver.by)}, until {line(waiver.until)})" if waiver else ""
+            self.say(f"{line(finding.title)}{_subjects(Group((finding,)))}{by}", 2)
+
+    def passed(self, report: Report) -> None:
+        """How many were right; which, when verbose."""
+        findings = of_status(report, Status.PASS)
+        if not findings:
+            return
+        self.title("Passed", count(len(findings), "check"))
+        if self.verbose:
+            for finding in findings:
+                self.say(f"{line(finding.rule)}{_subjects(Group((finding,)))}  {line(finding.detail)}".rstrip(), 2)
+
+    def notes(self, report: Report) -> None:
+        """Bounds that were hit, and where to read on."""
+        if report.notes:
+            self.title("Notes")
+            for note in report.notes:
+                self.say(line(note), 2)
+        failed = report.failed()
+        self.console.print()
+        if failed:
+            hint = f"thornwall explain {line(failed[0].rule)}"
+            self.say(Text(f"{hint} says more of a finding; --format html writes a page of all.", style="dim"))
+
+
+def _subjects(group: Group) -> str:
+    """`: pi, bob and 3 more`; empty when it is the host as a whole."""
+    names = list(dict.fromkeys(line(finding.subject, 100) for finding in group.findings if finding.subject != "host"))
+    if not names:
+        return ""
+    more = f" and {len(names) - SUBJECTS} more" if len(names) > SUBJECTS else ""
+    return f": {', '.join(names[:SUBJECTS])}{more}"

@@ -1,0 +1,139 @@
+"""The words that all formats share, so that the same thing has the same name in each."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, datetime, timedelta
+
+from thornwall.model.finding import FaultClass, Finding, Move, Reach, Report, Risk, Status
+from thornwall.report.text import line
+
+RISKS = tuple(reversed(Risk))  # worst first, as reports have them
+
+REFERENCES = {
+    "document": "Founding documents",
+    "cis-debian12": "CIS Debian 12",
+    "ssg": "ComplianceAsCode",
+    "etsi-303645": "ETSI EN 303 645",
+    "nist-8259a": "NISTIR 8259A",
+    "owasp-iot": "OWASP IoT Top 10",
+    "owasp-top10": "OWASP Top 10",
+    "cwe": "CWE",
+}
+
+CLASSES = {
+    FaultClass.PASSWORDS: "weak or hard-coded passwords",
+    FaultClass.SERVICE: "insecure service",
+    FaultClass.CONFIGURATION: "insecure configuration",
+    FaultClass.INTERFACE: "insecure interface",
+    FaultClass.UPDATES: "lack of updates",
+    FaultClass.OUTDATED: "outdated modules",
+    FaultClass.PHYSICAL: "poor physical security",
+}
+
+REACHES = {
+    Reach.INTERNET: "the whole Internet",
+    Reach.NETWORK: "the local network",
+    Reach.FIREWALLED: "nobody: the firewall is in front",
+    Reach.LOOPBACK: "this device only",
+    Reach.LOCAL: "people with an account",
+    Reach.TOUCH: "people near the device",
+}
+
+FIXABLE = {
+    "automatic": "thornwall can mend it",
+    "needs-answer": "thornwall can mend it after a question",
+    "by-hand": "mend it by hand",
+}
+
+_COUNTED = {"unknown": ("not known", "not known"), "manual": ("question", "questions")}
+
+RISK_RECKONED = (
+    "Risk is likelihood (1–5) times impact (1–5): from 20 extreme, from 12 high, from 5 medium, below that low. Each "
+    "rule starts from an unremarkable device at home. From where the fault can be reached moves the likelihood; what "
+    "the device is for (its profile) moves the impact. Every move is shown with its reason."
+)
+SCORE_RECKONED = (
+    "The score is 100 for a device on which nothing that counts was found; each finding takes away from it, the more "
+    "the higher its risk. Mending a finding never lowers it. Passed checks add nothing, waived ones cost nothing, and "
+    "what is not known is counted apart, not as passed."
+)
+
+
+def heading(report: Report) -> str:
+    """What to call the host in a title."""
+    return line(report.host.hostname, 80) or line(report.target, 80) or "this device"
+
+
+def machine(report: Report) -> str:
+    """Model, system and kernel, as far as they are known."""
+    host = report.host
+    kernel = f"kernel {line(host.kernel, 60)}" if host.kernel else ""
+    return " · ".join(filter(None, (line(host.model, 80), line(host.os, 80), kernel)))
+
+
+def reading(report: Report) -> str:
+    """How and when it was read, and by which measure it is judged."""
+    how = "running" if report.live else "read at rest"
+    who = "as root" if report.as_root else "without root"
+    when = moment(report.captured_at)
+    parts = (f"{how}, {who}", when, f"preset {line(report.preset, 40)}")
+    return " · ".join(filter(None, parts))
+
+
+def moment(seconds: int) -> str:
+    """`2026-10-20 14:03 UTC`; empty when it is not known, or beyond what a calendar holds."""
+    return _at(seconds, "%Y-%m-%d %H:%M UTC")
+
+
+def iso(seconds: int) -> str | None:
+    """`2026-10-20T14:03:20Z`, or None."""
+    return _at(seconds, "%Y-%m-%dT%H:%M:%SZ") or None
+
+
+def _at(seconds: int, form: str) -> str:
+    if seconds < 0:
+        return ""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime(form)
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
+def verdict(report: Report) -> str:
+    """What the worst finding means, in one sentence."""
+    summary = report.summary()
+    if summary["extreme"]:
+        return "Somebody can take this device over today, and programs that look for such devices will."
+    if summary["high"]:
+        return "One mistake or one stolen password stands between an attacker and this device."
+    if summary["medium"]:
+        return "No door stands open, but layers of defence are missing."
+    if summary["unknown"]:
+        return "Nothing serious was found, but not everything could be seen."
+    return "Nothing serious was found."
+
+
+def counts(report: Report) -> list[tuple[str, str, int]]:
+    """(name in the summary, words, number) of each count, in the order of the summary."""
+    return [(name, _COUNTED.get(name, (name, name))[number != 1], number) for name, number in report.summary().items()]
+
+
+def move(moved: Move) -> str:
+    """`likelihood +1: reachable from the network`."""
+    return f"{moved.axis} {moved.by:+d}: {line(moved.why, 300)}"
+
+
+def attest(report: Report, finding: Finding) -> str:
+    """The command that answers a manual finding; the date is a year after the reading."""
+    until = _at(report.captured_at, "%Y-%m-%d") and _at(
+        report.captured_at + int(timedelta(days=365).total_seconds()),
+        "%Y-%m-%d",
+    )
+    target = shlex.quote(line(report.target)) + " " if report.target else ""
+    return f"thornwall attest {target}{shlex.quote(line(finding.rule))} --by NAME --note TEXT --until {until or 'DATE'}"
+
+
+def of_status(report: Report, status: Status) -> tuple[Finding, ...]:
+    """The findings that have it, in order."""
+    return tuple(finding for finding in report.findings if finding.status is status)

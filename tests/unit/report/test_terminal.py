@@ -1,0 +1,105 @@
+"""The terminal: what it says, at which width, and that no host can steer it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from hypothesis import given, settings
+from rich.cells import cell_len
+from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
+
+from tests.unit.report.hostile import STEERING, TEXTS
+from tests.unit.report.sample import EMPTY, PLANTED, hostile, writable
+from thornwall.model.finding import Report
+from thornwall.report import render
+from thornwall.report.terminal import render_terminal
+
+
+def show(report: Report, width: int = 80, *, colour: bool = False, verbose: bool = False, quiet: bool = False) -> str:
+    file = StringIO()
+    console = Console(
+        file=file,
+        width=width,
+        color_system="256" if colour else None,
+        force_terminal=colour,
+        legacy_windows=False,
+        _environ={},
+    )
+    render_terminal(report, console, verbose=verbose, quiet=quiet)
+    return file.getvalue()
+
+
+def bare(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_planted(width: int, snapshot: SnapshotAssertion) -> None:
+    assert bare(show(PLANTED, width)) == snapshot
+
+
+def test_verbose(snapshot: SnapshotAssertion) -> None:
+    assert bare(show(PLANTED, verbose=True)) == snapshot
+
+
+def test_quiet_is_one_look() -> None:
+    text = bare(show(PLANTED, quiet=True))
+    assert len(text.splitlines()) <= 10
+    assert "18/100" in text
+    assert "3 extreme" in text
+
+
+def test_nothing_found() -> None:
+    text = show(EMPTY)
+    assert "Nothing serious was found." in text
+    assert "Do this first" not in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_line_is_wider_but_commands_which_stay_whole(width: int) -> None:
+    for line in show(PLANTED, width, verbose=True).splitlines():
+        assert cell_len(line) <= width or "$ " in line
+    assert "sudo tee /etc/ssh/sshd_config.d/10-thornwall.conf" in show(PLANTED, 80, verbose=True)
+
+
+def test_the_words_are_the_same_without_colour() -> None:
+    coloured = Console(file=StringIO(), width=80, color_system="256", force_terminal=True, _environ={})
+    with coloured.capture() as shown:
+        render_terminal(PLANTED, coloured)
+    assert "\x1b[" in shown.get()
+    plain = "".join(
+        part if index == 0 else part.partition("m")[2] for index, part in enumerate(shown.get().split("\x1b["))
+    )
+    assert bare(plain) == bare(show(PLANTED))
+
+
+def test_many_subjects_are_one_finding() -> None:
+    many = tuple(writable(f"/etc/{number}") for number in range(200))
+    text = show(replace(PLANTED, findings=many))
+    assert "and 197 more" in text
+    assert len(text.splitlines()) < 60
+    assert len(show(replace(PLANTED, findings=many), verbose=True).splitlines()) > 400
+
+
+def test_markup_of_a_host_stays_text() -> None:
+    text = bare(show(hostile("[/red][bold]x[/bold] :bomb:"), colour=False))
+    assert "[/red][bold]x[/bold] :bomb:" in text
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS)
+def test_a_host_cannot_steer(text: str) -> None:
+    report = hostile(text)
+    for shown in (render(report, "terminal"), show(report, verbose=True)):
+        assert not STEERING.search(shown)
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS)
+def test_every_escape_is_ours(text: str) -> None:
+    for part in show(hostile(text), colour=True, verbose=True).split("\x1b")[1:]:
+        assert part[0] == "["
+        assert part[1:].partition("m")[0].replace(";", "").isdigit()
