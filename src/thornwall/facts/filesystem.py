@@ -2,14 +2,129 @@
 
 from __future__ import annotations
 
-from thornwall.model.capture import Capture
-from thornwall.model.fact import Fact, Unknown
-from thornwall.model.filesystem import FileSystem
-from thornwall.model.probe import Probe
+import re
+from collections.abc import Iterator
 
-PROBES: tuple[Probe, ...] = ()
+from thornwall.facts.filesystem_walk import WALK
+from thornwall.facts.redact import PLAIN, TEXT
+from thornwall.model.capture import Capture, CommandResult
+from thornwall.model.fact import Fact, Known, Unknown
+from thornwall.model.filesystem import FileSystem, Mount, decode, normal
+from thornwall.model.probe import Probe, Read, Run
+
+PROBES: tuple[Probe, ...] = (
+    Run("walk", WALK, seconds=20, shell=True, live=False),
+    Read("/proc/mounts", PLAIN),
+    Read("/etc/fstab", TEXT),
+)
+
+LATE = "the walk of the file systems was cut off after 12 seconds"
+FULL = "more files stand out than the walk may report"
+TYPES = {0o01: "p", 0o02: "c", 0o04: "d", 0o06: "b", 0o10: "f", 0o12: "l", 0o14: "s"}  # S_IFMT >> 12
+
+_DENIED = re.compile(r"^find: [‘'`]?(.*?)[’']?: Permission denied$", re.MULTILINE)
+_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
-def parse(capture: Capture) -> Fact[FileSystem]:  # noqa: ARG001
-    """Not read yet."""
-    return Unknown("it was not read")
+def parse(capture: Capture) -> Fact[FileSystem]:
+    """Known where the walk said anything; how complete it is, the value says itself."""
+    match capture.command("walk"):
+        case Known(result) if result.stdout.startswith(b"! "):
+            return Known(_filesystem(result, mounts(capture)))
+        case Unknown() as unknown:
+            return unknown
+        case _:
+            return Unknown("the walk of the file systems failed: the host has no find", "install findutils")
+
+
+def _filesystem(result: CommandResult, mounted: tuple[Mount, ...]) -> FileSystem:
+    text = result.text
+    parts = text.split("\0") if text.startswith("! gnu") else [_gnu(line) for line in text.split("\n")]
+    rows: dict[str, str] = {}
+    said: dict[str, list[str]] = {}
+    for part in parts:
+        if part.startswith("l "):
+            start = part.find(" ./")
+            rows[part[start + 2 : part.find("\t", start)] if start > 0 else "/"] = part
+        else:
+            said.setdefault(part[:1], []).append(part)
+    users, groups = _names(said.get("u", [])), _names(said.get("g", []))
+    stand_out = {
+        tag: tuple(dict.fromkeys(e for row in said.get(tag, []) if (e := decode(row, users, groups)))) for tag in "swn"
+    }
+    for tag in "swn":
+        rows.update((normal(row.split(" ", 7)[-1].partition("\t")[0]), row) for row in said.get(tag, []))
+    return FileSystem(
+        rows=rows,
+        users=users,
+        groups=groups,
+        setid=stand_out["s"],
+        world_writable=stand_out["w"],
+        unowned=stand_out["n"],
+        mounts=mounted,
+        limits=tuple(_limits([note[2:] for note in said.get("!", [])], result)),
+        blocked=tuple(normal(path) for path in _DENIED.findall(result.stderr.decode("utf-8", "replace"))),
+    )
+
+
+def _names(records: list[str]) -> dict[int, str]:
+    """`u 1000 pi` -> {1000: "pi"}; the first name of a number counts, as for getpwuid(3)."""
+    names: dict[int, str] = {}
+    for record in records:
+        _, number, name = (*record.split(" ", 2), "", "")[:3]
+        if number.isascii() and number.isdigit() and len(number) < 11:
+            names.setdefault(int(number), name)
+    return names
+
+
+def _limits(notes: list[str], result: CommandResult) -> Iterator[str]:
+    if "late" in notes:
+        yield LATE
+    if "end" not in notes or b"File too large" in result.stderr:
+        yield FULL
+    for note in notes:
+        if note.startswith("unwalked "):
+            yield f"{_octal(note[9:])} was not walked: its name holds unusual characters"
+
+
+def _gnu(line: str) -> str:
+    """A line of busybox' stat in the form of GNU find's record; anything else as it is."""
+    fields = line.split(" ", 6)
+    if len(fields) != 7 or len(fields[0]) != 1:
+        return line
+    tag, raw, *numbers, name = fields
+    target = ""
+    if name.startswith("'") and " -> " in name:
+        name, _, target = name[1:].rstrip("'").partition("' -> '")
+    try:
+        mode = int(raw, 16)
+    except ValueError:
+        return line
+    return f"{tag} {TYPES.get(mode >> 12, '?')} {mode & 0o7777:o} {' '.join(numbers)} {name}\t{target}\t"
+
+
+def mounts(capture: Capture) -> tuple[Mount, ...]:
+    """What is mounted; of a directory, what its fstab wants to be."""
+    if capture.live:
+        match capture.read("/proc/mounts"):
+            case Known(text):
+                return tuple(_mounts(text, numbered=False))
+            case _:
+                return ()
+    match capture.read("/etc/fstab"):
+        case Known(text):
+            return tuple(_mounts(text, numbered=True))
+        case _:
+            return ()
+
+
+def _mounts(text: str, *, numbered: bool) -> Iterator[Mount]:
+    for number, line in enumerate(text.splitlines(), 1):
+        fields = line.split()
+        if len(fields) >= 3 and not fields[0].startswith("#"):
+            options = tuple(fields[3].split(",")) if len(fields) > 3 else ()
+            yield Mount(fields[0], _octal(fields[1]), fields[2], options, number if numbered else None)
+
+
+def _octal(text: str) -> str:
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), text)

@@ -2,9 +2,179 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import posixpath
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+LISTED = (
+    "/etc",
+    "/boot",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+    "/usr/local/lib/systemd",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/var/spool/cron",
+    "/var/spool/at",
+)
+"""Below these the walk notes every file. Elsewhere only what stands out, hidden files of homes, and every `.ssh`."""
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One file as the walk saw it, links not followed. `type` is find's letter: f, d, l, p, s, b or c.
+
+    `mode` has the permission bits with set-user-ID, set-group-ID and sticky. `user` and `group` are names, or numbers
+    as text where the host has no name. `target` is the text of a symbolic link, else empty. `mtime`: seconds since 1970.
+    """
+
+    path: str
+    type: str
+    mode: int
+    uid: int
+    gid: int
+    user: str
+    group: str
+    size: int
+    mtime: int
+    target: str = ""
+
+    @property
+    def world_writable(self) -> bool:
+        """Everybody may write to it (a link has no mode of its own)."""
+        return bool(self.mode & 0o002) and self.type != "l"
+
+    @property
+    def world_readable(self) -> bool:
+        """Everybody may read it."""
+        return bool(self.mode & 0o004) and self.type != "l"
+
+    @property
+    def sticky(self) -> bool:
+        """In this directory only the owner of a file may remove it."""
+        return bool(self.mode & 0o1000)
+
+    @property
+    def described(self) -> str:
+        """`-rwxrwxrwx root:root`, as ls would."""
+        bits = "".join(letter if self.mode & 1 << (8 - place) else "-" for place, letter in enumerate("rwxrwxrwx"))
+        letters = list(bits)
+        for bit, place, letter in ((0o4000, 2, "s"), (0o2000, 5, "s"), (0o1000, 8, "t")):
+            if self.mode & bit:
+                letters[place] = letter if letters[place] == "x" else letter.upper()
+        return f"{'-' if self.type == 'f' else self.type}{''.join(letters)} {self.user}:{self.group}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mounted file system; of a directory, a line of its fstab. `line`: in fstab, else None."""
+
+    device: str
+    path: str
+    type: str
+    options: tuple[str, ...]
+    line: int | None = None
+
+
+@dataclass(frozen=True)
 class FileSystem:
-    """Modes, owners and mounts: what one walk of the local file systems saw."""
+    """What the walk saw. `rows` maps a path to its undecoded record: most are never asked for, so `entry` decodes.
+
+    `setid`, `world_writable` (without sticky directories), `unowned`: found anywhere on local disks. `limits`: bounds
+    that were hit, as sentences; `blocked`: directories that this user could not search: where either is not empty,
+    there may be more than was seen. `mounts`: what is mounted, or what fstab wants where a directory was read.
+    """
+
+    rows: Mapping[str, str] = field(default_factory=dict, repr=False)
+    users: Mapping[int, str] = field(default_factory=dict, repr=False)
+    groups: Mapping[int, str] = field(default_factory=dict, repr=False)
+    setid: tuple[Entry, ...] = ()
+    world_writable: tuple[Entry, ...] = ()
+    unowned: tuple[Entry, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    limits: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+
+    def entry(self, path: str) -> Entry | None:
+        """The file at `path`, or None where the walk did not note one (see `noted`)."""
+        row = self.rows.get(path)
+        return None if row is None else decode(row, self.users, self.groups)
+
+    def resolve(self, path: str) -> Entry | None:
+        """The file at `path` after links, as far as the walk noted them."""
+        for _ in range(8):
+            entry = self.entry(path)
+            if entry is None or entry.type != "l":
+                return entry
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), entry.target))
+        return None
+
+    def under(self, prefix: str) -> Iterator[Entry]:
+        """What was noted below the directory `prefix`, without it, in the order of the paths."""
+        start = prefix.rstrip("/") + "/"
+        for path in self._sorted[bisect_left(self._sorted, start) :]:
+            if not path.startswith(start):
+                return
+            entry = self.entry(path)
+            if entry is not None:
+                yield entry
+
+    def noted(self, path: str) -> bool:
+        """Whether the walk notes all that is there, so that `entry` None means that no such file exists."""
+        listed = any(path == top or path.startswith(top + "/") for top in LISTED)
+        return listed and not self.limits and not self.hidden(path)
+
+    def hidden(self, path: str) -> bool:
+        """Whether a directory above `path` could not be searched."""
+        return any(path.startswith(directory.rstrip("/") + "/") for directory in self.blocked)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was seen."""
+        return not self.limits and not self.blocked
+
+    def mount(self, path: str) -> Mount | None:
+        """The file system mounted at just this path (the last one, which hides those before it)."""
+        return next((mount for mount in reversed(self.mounts) if mount.path == path), None)
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.rows)
+
+
+def decode(row: str, users: Mapping[int, str], groups: Mapping[int, str]) -> Entry | None:
+    """The entry of a record `TAG type mode uid gid size mtime ./path<TAB>target<TAB>`, None if it is none."""
+    try:
+        _, kind, mode, user, group, size, mtime, rest = row.split(" ", 7)
+        path, target = _split(rest, link=kind == "l")
+        uid, gid = int(user), int(group)
+        return Entry(
+            path,
+            kind,
+            int(mode, 8),
+            uid,
+            gid,
+            users.get(uid, str(uid)),
+            groups.get(gid, str(gid)),
+            int(size),
+            int(mtime),
+            target,
+        )
+    except ValueError:
+        return None
+
+
+def _split(rest: str, *, link: bool) -> tuple[str, str]:
+    if not rest.endswith("\t"):
+        raise ValueError(rest)
+    path, _, target = rest[:-1].partition("\t") if link else rest[:-1].rpartition("\t")
+    return normal(path), target
+
+
+def normal(path: str) -> str:
+    """The absolute path of find's `./etc`, `././var` or `.`."""
+    while path.startswith("./"):
+        path = path[2:]
+    return "/" + path if path != "." else "/"
