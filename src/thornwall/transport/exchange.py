@@ -1,0 +1,269 @@
+"""One run as a state machine without IO: bytes of the host in, bytes for the host and pieces of the stream out.
+
+`local` and `ssh` carry the bytes; what is said, in which order, and when it is too much is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from enum import Enum, auto
+from typing import Protocol
+
+from thornwall.errors import AuthenticationError, HostAnswerError, ThornwallError, UnreachableError, UsageError
+from thornwall.model.secret import Secret
+from thornwall.transport.base import KIB, Asker, Feed, Limits, Ran
+from thornwall.transport.text import last_line, printable
+from thornwall.transport.wire import Wire
+
+_PIECE = 64 * KIB
+_NOISE = 64 * KIB  # of a chatty login shell, before the script is ready to run
+_TRIES = 3  # as sudo itself allows
+
+
+class Line(Protocol):
+    """The way to the host's stdin."""
+
+    def write(self, data: bytes) -> None:
+        """Send, in order."""
+
+
+class _Stage(Enum):
+    HELLO = auto()
+    CHOOSE = auto()
+    STREAM = auto()
+
+
+class Exchange:
+    """Feed it with `stdout`, `stderr`, and at last `ended` or `broken`; `result` is done when the run is over."""
+
+    def __init__(self, wire: Wire, who: str, *, feed: Feed, limits: Limits, asker: Asker) -> None:
+        self.wire = wire
+        self.result: asyncio.Future[Ran] = asyncio.get_running_loop().create_future()
+        self._who = who
+        self._feed = feed
+        self._limits = limits
+        self._asker = asker
+        self._line: Line | None = None
+        self._stage = _Stage.HELLO
+        self._before = bytearray()  # stdout until the script is ready
+        self._prompts = bytearray()  # stderr until then
+        self._tail = bytearray()
+        self._bytes = {"stdout": 0, "stderr": 0}
+        self._uid = -1
+        self._refusal = ""
+        self._tries = 0
+        self._started = self._heard = time.monotonic()
+        a, b = re.escape(wire.a.encode()), re.escape(wire.b.encode())
+        self._hello = re.compile(a + rb" hello " + b + rb"\r?\n")
+        self._ready = re.compile(a + rb" ready (\d{1,10}) " + b + rb"\r?\n")
+        self._refused = re.compile(a + rb" refused (.*?) " + b + rb"\r?\n", re.DOTALL)
+        self._nosudo = re.compile(a + rb" nosudo " + b + rb"\r?\n")
+        self._prompt = f"{wire.a} password {wire.b}".encode()
+        self._truncated = f"{wire.a} truncated {wire.b}".encode()
+
+    def opened(self, line: Line) -> None:
+        """The channel is open."""
+        self._line = line
+        self._started = self._heard = time.monotonic()
+
+    def stdout(self, data: bytes) -> None:
+        """The host printed."""
+        self._guarded("stdout", data, self._take_stdout)
+
+    def stderr(self, data: bytes) -> None:
+        """The host complained, or sudo asks."""
+        self._guarded("stderr", data, self._take_stderr)
+
+    def ended(self, status: int) -> None:
+        """The command has ended by itself, and everything that it printed has been given."""
+        if self.result.done():
+            return
+        if self._stage is not _Stage.STREAM:
+            self._fail(self._not_started(status))
+        elif self._truncated in self._tail:
+            self._fail(HostAnswerError(f"{self._who} did not take the whole script", hint="has it `head -c`?"))
+        else:
+            seconds = time.monotonic() - self._started
+            self.result.set_result(Ran(status, bytes(self._tail), seconds, self._uid == 0, self._refusal))
+
+    def broken(self, why: str) -> None:
+        """The channel broke before the command had ended."""
+        received = self._bytes["stdout"]
+        detail = f": {why}" if why else ""
+        self._fail(
+            UnreachableError(
+                f"the connection to {self._who} broke after {received} bytes of the answer{detail}",
+                hint="what had arrived was thrown away: try again",
+            )
+        )
+
+    async def finish(self) -> Ran:
+        """Wait for the end, within the limits."""
+        while not self.result.done():
+            now = time.monotonic()
+            over = self._started + self._limits.seconds
+            silent = self._heard + self._limits.idle_seconds
+            if now >= min(over, silent):
+                self._fail(self._too_slow(total=over <= silent))
+                break
+            await asyncio.wait({self.result}, timeout=min(over, silent) - now)
+        return self.result.result()
+
+    def _guarded(self, stream: str, data: bytes, take: Feed) -> None:
+        if self.result.done():
+            return
+        self._heard = time.monotonic()
+        self._bytes[stream] += len(data)
+        if self._bytes[stream] > self._limits.total_bytes:
+            self._fail(self._too_much(stream))
+            return
+        try:
+            take(data)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to whoever awaits the result
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.result.done():
+            self.result.set_exception(error)
+
+    def _send(self, data: bytes) -> None:
+        if self._line is None:
+            raise RuntimeError("the host answered before the channel was open")
+        self._line.write(data)
+
+    def _take_stdout(self, data: bytes) -> None:
+        if self._stage is _Stage.STREAM:
+            self._pass_on(data)
+            return
+        self._before += data
+        if self._stage is _Stage.HELLO and (found := self._hello.search(self._before)):
+            del self._before[: found.end()]
+            self._stage = _Stage.CHOOSE
+            self._send(self.wire.choose)
+        if self._stage is _Stage.CHOOSE:
+            self._decide()
+        if self._stage is not _Stage.STREAM and len(self._before) > _NOISE:
+            raise HostAnswerError(
+                f"{self._who} prints without end instead of running a command: {last_line(bytes(self._before))}",
+                hint=f"try `ssh {self._who} true`: it should print nothing",
+            )
+
+    def _decide(self) -> None:
+        if self._nosudo.search(self._before):
+            raise AuthenticationError(
+                f"there is no sudo on {self._who}", hint="log in as root, or audit without --ask-sudo-pass"
+            )
+        if not (found := self._ready.search(self._before)):
+            return
+        if refused := self._refused.search(self._before, 0, found.start()):
+            self._refusal = last_line(refused[1]) or "sudo refused"
+        self._uid = int(found[1])
+        if self.wire.become.mode == "password" and self._uid != 0:
+            raise AuthenticationError(f"sudo on {self._who} did not lead to root but to uid {self._uid}")
+        rest = bytes(self._before[found.end() :])
+        self._before.clear()
+        self._prompts.clear()
+        self._bytes = {"stdout": len(rest), "stderr": 0}
+        self._stage = _Stage.STREAM
+        self._send(self.wire.load)
+        if rest:
+            self._pass_on(rest)
+
+    def _pass_on(self, data: bytes) -> None:
+        for start in range(0, len(data), _PIECE):
+            self._feed(data[start : start + _PIECE])
+
+    def _take_stderr(self, data: bytes) -> None:
+        if self._stage is _Stage.STREAM:
+            self._tail += data
+            del self._tail[: max(0, len(self._tail) - self._limits.stderr_bytes)]
+            return
+        self._prompts += data
+        wanted = self.wire.become.mode == "password" and self._stage is _Stage.CHOOSE
+        if wanted and self._prompts.endswith(self._prompt):
+            self._prompts.clear()
+            self._send(self._password().reveal().encode() + b"\n")
+        del self._prompts[: -4 * KIB]
+
+    def _password(self) -> Secret:
+        """The password for sudo: the one given, once; or what the person types, up to three times."""
+        given = self.wire.become.password
+        self._tries += 1
+        secret: Secret | None
+        if given is not None:
+            secret = given if self._tries == 1 else None
+        elif self._tries <= _TRIES:
+            again = "" if self._tries == 1 else "sorry, try again: "
+            asked = time.monotonic()
+            secret = self._asker.password(f"{again}password of sudo on {self._who}")
+            # the time that a person takes is free
+            self._started += time.monotonic() - asked
+            self._heard = time.monotonic()
+        else:
+            secret = None
+        if secret is None:
+            raise self._refused_password()
+        if any(char in secret.reveal() for char in "\0\n\r"):
+            raise UsageError("a password for sudo is one line of text")
+        return secret
+
+    def _refused_password(self) -> ThornwallError:
+        if self._tries == 1:
+            return AuthenticationError(
+                f"sudo on {self._who} asks for a password, and there is nobody to ask",
+                hint="run it in a terminal, or give the password with --ask-sudo-pass",
+            )
+        return AuthenticationError(
+            f"sudo on {self._who} refused the password",
+            hint="several wrong passwords may lock the account for a while: check it first",
+        )
+
+    def _too_much(self, stream: str) -> ThornwallError:
+        return HostAnswerError(
+            f"{self._who} sent more than {self._limits.total_bytes} bytes on {stream}; stopped",
+            hint="this is no answer to what was asked: the host may be compromised, or its shell runs wild",
+        )
+
+    def _too_slow(self, *, total: bool) -> ThornwallError:
+        if total:
+            return HostAnswerError(f"{self._who} was not done after {self._limits.seconds:g} s; stopped")
+        silence = f"{self._who} sent nothing for {self._limits.idle_seconds:g} s"
+        match self._stage:
+            case _Stage.HELLO:
+                said = last_line(bytes(self._before + self._prompts))
+                return HostAnswerError(
+                    f"{silence}: the login shell did not start /bin/sh" + (f"; it said: {said}" if said else ""),
+                    hint="does the account have a shell, and is it free of questions at login?",
+                )
+            case _Stage.CHOOSE:
+                said = last_line(bytes(self._prompts))
+                return HostAnswerError(
+                    f"{silence}: sudo hangs" + (f"; it said: {said}" if said else ""),
+                    hint="sudo may be asking for something other than a password",
+                )
+            case _:
+                return HostAnswerError(
+                    f"{silence} in the middle of its answer; stopped", hint="the link may be gone: try again"
+                )
+
+    def _not_started(self, status: int) -> ThornwallError:
+        """The command ended before the script could be sent."""
+        said = last_line(bytes(self._prompts)) or last_line(bytes(self._before))
+        because = f": {said}" if said else ""
+        if self._stage is _Stage.HELLO:
+            return HostAnswerError(
+                f"{self._who} lets nobody run /bin/sh (status {status}){because}",
+                hint="the account may be limited to one command (ForceCommand, nologin, sftp only)",
+            )
+        if self.wire.become.mode != "password":
+            return HostAnswerError(f"the shell of {self._who} ended at once (status {status}){because}")
+        if b"must have a tty" in self._prompts:
+            return AuthenticationError(
+                f"sudo on {self._who} wants a terminal (Defaults requiretty)",
+                hint=f"exempt the account there: `Defaults:{printable(self._who.partition('@')[0])} !requiretty`",
+            )
+        if self._tries:
+            return AuthenticationError(f"sudo on {self._who} refused{because}")
+        return AuthenticationError(f"sudo on {self._who} refused before it asked for a password{because}")
