@@ -10,7 +10,7 @@ from importlib import resources
 from thornwall.model.probe import Probe, Read, Redaction, Run
 
 _PATTERN = re.compile(r"/[A-Za-z0-9_./@:+,%~=*?\[\]!-]+")
-_NAME = re.compile(r"[a-z][a-z0-9-]*")
+_NAME = re.compile(r"[a-z][A-Za-z0-9-]*")
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -73,6 +73,6 @@ def _run(run: Run) -> str:
 
 def _awk(template: str, reads: list[Read]) -> str:
     filters: dict[str, Redaction] = {read.redact.name: read.redact for read in reads}
-    functions = "\n".join(f"function r_{name}(s, l) {{\n{filter_.awk}\n}}" for name, filter_ in filters.items())
+    functions = "\n".join(f"function r_{name}(s, l, w) {{\n{filter_.awk}\n}}" for name, filter_ in filters.items())
     dispatch = "\n".join(f'  if (class == "{name}") return r_{name}(s)' for name in filters)
     return _fill(template, {"dispatch": dispatch, "functions": functions})

@@ -185,4 +185,4 @@ send() {
   say END
 }
 
-main </dev/null
+main </dev/null 2>/dev/null

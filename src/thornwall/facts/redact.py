@@ -23,12 +23,17 @@ TEXT = Redaction(
     gsub(/\$[0-9a-z]+\$[^:" \t,;]*/, "<redacted>", s)
     # scheme://user:password@host
     gsub(/:\/\/[^\/@ \t]*:[^\/@ \t]*@/, "://<redacted>@", s)
-    # a word that names a secret, then = or : or blanks, then its value to the end of the line
+    # a word that names a secret, then = or : or (some words) blanks, then its value to the end of the line
     l = tolower(s)
-    if (match(l, /(passw(or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|credentials?|psk|wpa-psk|authorization|bearer)["\047]?[ \t]*[=:][ \t]*/))
+    w = "passw(or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|credentials?|psk|authorization|bearer"
+    if (match(l, "(" w ")[\"\047]?[ \t]*[=:][ \t]*"))
+        return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
+    if (match(l, /(^|[ \t])(wpa-psk|psk|passphrase|requirepass|masterauth|passwd|password|secret|token)[ \t]+/))
         return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
     # curl -u user:password, --password value, sshpass -p value
-    if (match(l, /(^|[ \t])(--?(password|passwd|pass|token|secret|user)[= \t]+|(sshpass|mysql|mysqldump)[ \t]+-p[ \t]*|(curl|wget)[^#]*[ \t]-u[ \t]*)/))
+    if (match(l, /(^|[ \t])--?(password|passwd|pass|token|secret|user)[= \t]+/))
+        return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
+    if (match(l, /(^|[ \t\/])((sshpass|mysql|mysqldump)[ \t]+-p|(curl|wget)[^#]*[ \t]-u)[ \t]*/))
         return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
     return s
 """,

@@ -1,0 +1,237 @@
+"""The script under real shells, on roots made for the purpose: what it sends is what the root holds, and no more."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal as signals
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from thornwall.collect.compile import compile_script
+from thornwall.collect.stream import Progress, parse_stream
+from thornwall.errors import HostAnswerError
+from thornwall.facts.redact import PLAIN, TEXT
+from thornwall.model.capture import Capture
+from thornwall.model.fact import ABSENT, Known, Unknown
+from thornwall.model.probe import Probe, Read, Run
+
+NONCE = "n0nce"
+SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "ash"]}
+
+pytestmark = pytest.mark.skipif(not Path("/proc/mounts").exists(), reason="needs Linux")
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> list[str]:
+    words = SHELLS[request.param]
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"{words[0]} is not installed")
+    return words
+
+
+def send(shell: list[str], probes: tuple[Probe, ...], root: Path, *, live: bool = False) -> bytes:
+    script = compile_script(probes, nonce=NONCE, root=str(root), live=live)
+    done = subprocess.run(shell, input=script.encode(), capture_output=True, timeout=60, check=False)
+    assert done.stderr == b""
+    return done.stdout
+
+
+def read(shell: list[str], probes: tuple[Probe, ...], root: Path, *, live: bool = False) -> Capture:
+    source = "local" if live else "directory"
+    return parse_stream(
+        send(shell, probes, root, live=live), nonce=NONCE, probes=probes, target="t", source=source
+    )
+
+
+def scratch_folders() -> set[str]:
+    places = ("/run", "/dev/shm", "/tmp", f"/run/user/{os.getuid()}")
+    return {str(path) for place in places for path in Path(place).glob("thornwall.*")}
+
+
+def test_files_arrive_as_they_are(shell: list[str], tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/motd").write_bytes(b"caf\xc3\xa9 \xff bytes\nno newline at the end")
+    (tmp_path / "etc/motd").chmod(0o640)
+    (tmp_path / "etc/empty").touch()
+    os.utime(tmp_path / "etc/motd", (1_700_000_000, 1_700_000_000))
+    before = scratch_folders()
+    capture = read(shell, (Read("/etc/*", PLAIN), Read("/etc/none/there", PLAIN)), tmp_path)
+    record = capture.files["/etc/motd"]
+    assert record.content == b"caf\xc3\xa9 \xff bytes\nno newline at the end\n"
+    assert (record.mode, record.uid, record.mtime) == (0o640, os.getuid(), 1_700_000_000)
+    assert capture.read("/etc/empty") == Known("")
+    assert capture.read("/etc/none/there") == ABSENT
+    assert isinstance(capture.read("/etc/never/asked"), Unknown)
+    assert scratch_folders() == before
+
+
+def test_a_mounted_root_never_leads_to_this_machine(shell: list[str], tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("of this machine")
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/file").symlink_to(outside / "secret")
+    (root / "etc/folder").symlink_to(outside)
+    (root / "etc/up").symlink_to("../../outside")
+    (root / "etc/real").write_text("in the root")
+    (root / "etc/link").symlink_to("/etc/real")
+    probes = (Read("/etc/*", PLAIN), Read("/etc/folder/*", PLAIN), Read("/etc/up/*", PLAIN))
+    stream = send(shell, probes, root)
+    assert b"of this machine" not in stream
+    capture = parse_stream(stream, nonce=NONCE, probes=probes, target="t", source="directory")
+    assert capture.read("/etc/link") == Known("in the root\n")
+    assert isinstance(capture.read("/etc/folder/secret"), Unknown)
+    # a link is followed within the capture: what it names was not asked for, so it is not absent
+    assert isinstance(capture.read("/etc/file"), Unknown)
+
+
+def test_large_odd_and_special_files_are_named_not_read(shell: list[str], tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/large.conf").write_bytes(b"x" * 5000)
+    (tmp_path / "etc/line\nbreak.conf").write_text("y")
+    (tmp_path / "etc/two words.conf").write_text("y")
+    os.mkfifo(tmp_path / "etc/pipe.conf")
+    capture = read(shell, (Read("/etc/*.conf", PLAIN, limit=4999),), tmp_path)
+    assert {path: record.state for path, record in capture.files.items()} == {
+        "/etc/large.conf": "too-large",
+        "/etc/pipe.conf": "not-regular",
+    }
+    assert any("strange characters" in limit for limit in capture.manifest.limits)
+    assert isinstance(capture.read("/etc/large.conf"), Unknown)
+
+
+def test_no_secret_leaves(shell: list[str], tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    lines = [
+        "server = https://user:hunter2@host/",
+        "  db_password: hunter2",
+        "API_KEY=hunter2",
+        "wpa-psk hunter2",
+        "*/5 * * * * root curl -u me:hunter2 https://host/",
+        "root:$y$j9T$hunter2$hunter2:1:",
+        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "hunter2hunter2",
+        "-----END OPENSSH PRIVATE KEY-----",
+        "PasswordAuthentication no",
+        "ExecStart=/usr/bin/thing --token hunter2",
+        "after",
+    ]
+    (tmp_path / "etc/x").write_text("\n".join(lines) + "\n")
+    stream = send(shell, (Read("/etc/x", TEXT),), tmp_path)
+    assert b"hunter2" not in stream
+    text = parse_stream(stream, nonce=NONCE, probes=(), target="t", source="directory").files["/etc/x"].text
+    assert text.splitlines()[9] == "PasswordAuthentication no"
+    assert text.splitlines()[11] == "after"
+    assert text.count("\n") == len(lines)
+
+
+def test_what_an_ordinary_user_may_not_read_is_unknown(shell: list[str], tmp_path: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("needs root to become somebody else")
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents:
+        if parent.stat().st_mode & 0o005 != 0o005 and parent.name.startswith("pytest"):
+            parent.chmod(0o755)
+    for name in ("etc", "home/a/.ssh", "home/b/.ssh"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "etc/shadow").write_text("x")
+    (tmp_path / "etc/shadow").chmod(0o600)
+    (tmp_path / "home/a").chmod(0o700)
+    (tmp_path / "home/b/.ssh/authorized_keys").write_text("k")
+    probes = (Read("/etc/shadow", PLAIN), Read("/home/*/.ssh/authorized_keys", PLAIN))
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *shell]
+    capture = read(nobody, probes, tmp_path)
+    assert capture.manifest.uid == 65534
+    assert isinstance(capture.read("/etc/shadow"), Unknown)
+    assert isinstance(capture.read("/home/a/.ssh/authorized_keys"), Unknown)
+    assert capture.read("/home/b/.ssh/authorized_keys") == Known("k\n")
+    assert isinstance(capture.blocked("/home/*/.ssh/authorized_keys"), Unknown)
+
+
+def test_commands(shell: list[str], tmp_path: Path) -> None:
+    probes = (
+        Run("echo", "echo 'two  words'", live=False),
+        Run("hangs", "sleep 60", seconds=1, live=False),
+        Run("stubborn", "trap '' TERM; sleep 60", seconds=1, shell=True, live=False),
+        Run("endless", "yes", live=False),
+        Run("none", "thornwall-no-such-program", live=False),
+        Run("fails", "echo no >&2; exit 3", shell=True, live=False),
+        Run("eats-input", "cat", live=False),
+        Run("scratch", 'cat "$S/c/echo.out"', shell=True, live=False),
+        Run("asks-the-system", "true"),
+    )
+    capture = read(shell, probes, tmp_path)
+    assert capture.stdout("echo") == Known("two  words\n")
+    assert capture.command("none") == ABSENT
+    assert isinstance(capture.command("hangs"), Unknown)
+    assert isinstance(capture.command("stubborn"), Unknown)
+    assert isinstance(capture.command("endless"), Unknown)
+    assert capture.stdout("fails") == Unknown("'fails' failed: no")
+    assert capture.stdout("eats-input") == Known("")
+    assert capture.stdout("scratch") == Known("two  words\n")
+    assert capture.command("asks-the-system") == Unknown(
+        "a directory cannot tell: it needs the running system", "audit the running host"
+    )
+
+
+def test_a_truncated_upload_runs_nothing(shell: list[str], tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    script = compile_script((Run("touch", f"touch {mark}", live=False),), nonce=NONCE, root=str(tmp_path), live=False)
+    for part in range(0, len(script) - len("main </dev/null 2>/dev/null\n") + 4, 997):
+        subprocess.run(shell, input=script[:part].encode(), capture_output=True, timeout=60, check=False)
+        assert not mark.exists()
+    subprocess.run(shell, input=script.encode(), capture_output=True, timeout=60, check=False)
+    assert mark.exists()
+
+
+@pytest.mark.parametrize("signal", ["TERM", "HUP", "PIPE"])
+def test_scratch_is_removed_on_any_exit(shell: list[str], tmp_path: Path, signal: str) -> None:
+    before = scratch_folders()
+    script = compile_script((Run("nap", "sleep 1", live=False),), nonce=NONCE, root=str(tmp_path), live=False)
+    with subprocess.Popen(shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(script.encode())
+        process.stdin.close()
+        while not process.stdout.readline().endswith(b"STEP nap\n"):
+            pass
+        assert scratch_folders() != before
+        if signal == "PIPE":
+            process.stdout.close()
+        else:
+            process.send_signal(getattr(signals, f"SIG{signal}"))
+        assert process.wait(timeout=20) != 0
+    assert scratch_folders() == before
+
+
+def test_a_root_that_is_not_there(shell: list[str], tmp_path: Path) -> None:
+    script = compile_script((), nonce=NONCE, root=str(tmp_path / "gone"), live=False)
+    done = subprocess.run(shell, input=script.encode(), capture_output=True, timeout=60, check=False)
+    with pytest.raises(HostAnswerError, match="cannot be entered"):
+        parse_stream(done.stdout, nonce=NONCE, probes=(), target="t", source="directory")
+
+
+def test_progress_names_each_step() -> None:
+    steps: list[str] = []
+    progress = Progress(NONCE, steps.append)
+    stream = f"junk\n{NONCE} BEGIN 1\n{NONCE} STEP ss\n{NONCE} STEP walk\n{NONCE} TABLE\n{NONCE} STEP no\n".encode()
+    for start in range(0, len(stream), 7):
+        progress.feed(stream[start : start + 7])
+    assert steps == ["ss", "walk"]
+
+
+def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
+    from thornwall.facts.registry import probes
+
+    if shutil.which("shellcheck") is None:
+        pytest.skip("shellcheck is not installed")
+    script = tmp_path / "script.sh"
+    script.write_text(compile_script(probes(), nonce=NONCE))
+    done = subprocess.run(
+        ["shellcheck", "-s", "sh", "-S", "warning", str(script)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == ""
