@@ -40,6 +40,8 @@ def parse(capture: Capture) -> Fact[FileSystem]:
 def _filesystem(result: CommandResult, mounted: tuple[Mount, ...]) -> FileSystem:
     text = result.text
     parts = text.split("\0") if text.startswith("! gnu") else [_gnu(line) for line in text.split("\n")]
+    if parts[-1]:
+        parts.pop()  # cut off
     rows: dict[str, str] = {}
     said: dict[str, list[str]] = {}
     for part in parts:
@@ -100,7 +102,7 @@ def _gnu(line: str) -> str:
         mode = int(raw, 16)
     except ValueError:
         return line
-    return f"{tag} {TYPES.get(mode >> 12, '?')} {mode & 0o7777:o} {' '.join(numbers)} {name}\t{target}\t"
+    return f"{tag} {TYPES.get(mode >> 12, '?')} {mode & 0o7777:o} {' '.join(numbers)} {name}\t{target}"
 
 
 def mounts(capture: Capture) -> tuple[Mount, ...]:

@@ -38,15 +38,14 @@ if [ "$PWD" = / ] && [ -r /proc/self/mounts ]; then
             /proc/* | /sys/* | /dev/* | /run/* | /var/lib/docker/* | /var/lib/containers/*) continue ;;
         esac
         case $type in
-            vfat | exfat | msdos | ntfs | ntfs3 | fuseblk | ext[234] | xfs | btrfs | f2fs | jfs | nilfs2 | bcachefs | zfs) ;;
+            ext[234] | xfs | btrfs | f2fs | jfs | nilfs2 | bcachefs | zfs) walked=y ;;
+            vfat | exfat | msdos | ntfs | ntfs3 | fuseblk) walked='' ;; # one mode for all of it: that of its top
             *) continue ;;
         esac
         case $at in *[!A-Za-z0-9_./@:+,%~=-]*) printf '! unwalked %s%b' "$at" "$end" && continue ;; esac
         [ -d "$at" ] || continue
-        case $type in
-            ext[234] | xfs | btrfs | f2fs | jfs | nilfs2 | bcachefs | zfs) seen="$seen$device " disks="$disks .$at" ;;
-            *) fat="$fat .$at" ;; # one mode for all of it: that of its top
-        esac
+        [ -n "$walked" ] || { fat="$fat .$at" && continue; }
+        seen="$seen$device " disks="$disks .$at"
     done </proc/self/mounts
 fi
 any() { # PATTERN...: the test of find that is true for each of them
@@ -57,7 +56,7 @@ idle=''
 command -v nice >/dev/null && idle='nice -n 19'
 command -v timeout >/dev/null && idle="$idle timeout 12"
 # \\c writes it out at once: a walk that is cut off keeps what it found
-record='%y %m %U %G %s %Ts %p\t%l\t' stat='%f %u %g %s %Y %N'
+record='%y %m %U %G %s %Ts %p\t%l' stat='%f %u %g %s %Y %N'
 trap '' XFSZ # a file that reaches its limit ends there, and the walk goes on
 ulimit -f 8192
 

@@ -27,7 +27,7 @@ class Entry:
     """One file as the walk saw it, links not followed. `type` is find's letter: f, d, l, p, s, b or c.
 
     `mode` has the permission bits with set-user-ID, set-group-ID and sticky. `user` and `group` are names, or numbers
-    as text where the host has no name. `target` is the text of a symbolic link, else empty. `mtime`: seconds since 1970.
+    as text where the host has no name. `target`: the text of a symbolic link, else empty. `mtime`: seconds since 1970.
     """
 
     path: str
@@ -145,7 +145,7 @@ class FileSystem:
 
 
 def decode(row: str, users: Mapping[int, str], groups: Mapping[int, str]) -> Entry | None:
-    """The entry of a record `TAG type mode uid gid size mtime ./path<TAB>target<TAB>`, None if it is none."""
+    """The entry of a record `TAG type mode uid gid size mtime ./path<TAB>target`, None if it is none."""
     try:
         _, kind, mode, user, group, size, mtime, rest = row.split(" ", 7)
         path, target = _split(rest, link=kind == "l")
@@ -167,9 +167,9 @@ def decode(row: str, users: Mapping[int, str], groups: Mapping[int, str]) -> Ent
 
 
 def _split(rest: str, *, link: bool) -> tuple[str, str]:
-    if not rest.endswith("\t"):
+    path, tab, target = rest.partition("\t") if link else rest.rpartition("\t")
+    if not tab:
         raise ValueError(rest)
-    path, _, target = rest[:-1].partition("\t") if link else rest[:-1].rpartition("\t")
     return normal(path), target
 
 
