@@ -18,9 +18,9 @@ from .errors import LabError
 from .images import Image, Secrets, image
 from .login import login
 from .machine import Machine
-from .network import Wire, connect, disconnect, forget_routes
+from .network import Wire, connect, disconnect, forget_routes, reserve
 from .pool import delete, pool, snapshot, unmount
-from .settings import MAX_HOSTS, RELEASES, VARIANTS, lab_dir
+from .settings import RELEASES, VARIANTS, lab_dir
 from .tools import locked, missing, process_started
 from .totp import totp
 
@@ -44,6 +44,7 @@ class Host:
     release: str
     variant: str
     index: int
+    token: str
     secrets: Secrets
     private_key: Path | None
     machine: Machine
@@ -153,12 +154,17 @@ class Host:
         self.machine.reboot()
 
     def stop(self) -> None:
-        """Kill the host and remove all that it was, its files included."""
+        """Kill the host and remove all that it was, its files included. Harmless when that was done before."""
+        record = _folder(self.name) / "host.json"
+        if not record.exists() or _read_record(record).host.token != self.token:
+            return  # gone, and its name may be another's by now
         self.machine.kill()
         disconnect(Wire(self.index))
         delete(self.root)
         shutil.rmtree(self.root.parent, ignore_errors=True)
         shutil.rmtree(_folder(self.name), ignore_errors=True)
+        if not _records():
+            unmount()
 
     def __enter__(self) -> Self:
         return self
@@ -167,6 +173,14 @@ class Host:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What was noted down of a host. Orphaned: its owner died without stopping it, or it has none and runs no more."""
+
+    host: Host
+    orphaned: bool
 
 
 def start(release: str = "trixie", variant: str = "planted", *, keep: bool = False) -> Host:
@@ -182,15 +196,16 @@ def start(release: str = "trixie", variant: str = "planted", *, keep: bool = Fal
     source = image(release, variant)
     with _hosts_locked():
         _remove_leftovers()
-        index = _free_index()
-        name = f"{release}-{variant}-{index}"
+        wire = reserve()
+        name = f"{release}-{variant}-{wire.index}"
         key = None if source.private_key is None else _folder(name) / source.private_key.name
-        host = Host(name, release, variant, index, source.secrets, key, Machine(name))
+        token = random.token_hex(8)
+        host = Host(name, release, variant, wire.index, token, source.secrets, key, Machine(name))
         _write_record(host, owner=os.getpid())
     try:
         _copy_root(source, host)
-        connect(Wire(index))
-        host.machine.boot(host.root, Wire(index).namespace, _folder(name) / "console.log", outlive_owner=keep)
+        connect(wire)
+        host.machine.boot(host.root, wire.namespace, _folder(name) / "console.log", outlive_owner=keep)
     except BaseException:
         host.stop()
         raise
@@ -201,15 +216,15 @@ def start(release: str = "trixie", variant: str = "planted", *, keep: bool = Fal
 
 def hosts() -> list[Host]:
     """All hosts that run now, by number, whoever started them."""
-    found = [_read_record(path) for path in _records()]
-    return sorted((host for host, _ in found if cgroups.populated(host.name)), key=lambda host: host.index)
+    found = [_read_record(path).host for path in _records()]
+    return sorted((host for host in found if cgroups.populated(host.name)), key=lambda host: host.index)
 
 
 def clean() -> None:
     """Stop every host, and take the lab off this machine: its mounts, its routes and its cache."""
     with _hosts_locked():
         for path in _records():
-            _read_record(path)[0].stop()
+            _read_record(path).host.stop()
         forget_routes()
         unmount()
     shutil.rmtree(lab_dir(), ignore_errors=True)
@@ -255,6 +270,7 @@ def _write_record(host: Host, owner: int | None) -> None:
         "release": host.release,
         "variant": host.variant,
         "index": host.index,
+        "token": host.token,
         "secrets": asdict(host.secrets),
         "private_key": None if host.private_key is None else str(host.private_key),
         "owner": None if owner is None else [owner, started],
@@ -266,8 +282,7 @@ def _write_record(host: Host, owner: int | None) -> None:
     draft.replace(path)
 
 
-def _read_record(path: Path) -> tuple[Host, bool]:
-    """A host that was noted down, and whether it may still be there: its owner is alive, or it has none and runs."""
+def _read_record(path: Path) -> _Record:
     record = json.loads(path.read_text())
     key = record["private_key"]
     host = Host(
@@ -275,27 +290,20 @@ def _read_record(path: Path) -> tuple[Host, bool]:
         record["release"],
         record["variant"],
         record["index"],
+        record["token"],
         Secrets(**record["secrets"]),
         None if key is None else Path(key),
         Machine(record["name"]),
     )
     if record["owner"] is None:
-        return host, cgroups.populated(host.name)
+        return _Record(host, orphaned=not cgroups.populated(host.name))
     pid, started = record["owner"]
-    return host, process_started(pid) == started
-
-
-def _free_index() -> int:
-    taken = {_read_record(path)[0].index for path in _records()}
-    for index in range(1, MAX_HOSTS + 1):
-        if index not in taken:
-            return index
-    raise LabError(f"{MAX_HOSTS} hosts run already")
+    return _Record(host, orphaned=process_started(pid) != started)
 
 
 def _remove_leftovers() -> None:
     """Remove the hosts whose owner has died without stopping them."""
     for path in _records():
-        host, may_stay = _read_record(path)
-        if not may_stay:
-            host.stop()
+        record = _read_record(path)
+        if record.orphaned:
+            record.host.stop()

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zlib
 from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,7 @@ from pathlib import Path
 from . import cgroups
 from .errors import LabError
 from .mirror import Mirror, read_mirror
-from .pool import create, delete, pool, snapshot
+from .pool import create, delete, in_use, pool, snapshot
 from .settings import RECIPES, lab_dir
 from .tools import locked, run
 
@@ -57,7 +58,7 @@ class Image:
 
 def image(release: str, variant: str) -> Image:
     """The image of a variant, built first when the cache has none of this recipe: that takes minutes."""
-    with locked(lab_dir() / f"build-{release}.lock"):
+    with in_use(), locked(lab_dir() / f"build-{release}.lock"):
         return _load(_ensure(release, variant))
 
 
@@ -72,7 +73,7 @@ def _ensure(release: str, stage: str) -> Path:
     if folder.exists():
         return folder
     work = pool() / "work" / f"{release}-{stage}"
-    cgroups.kill(f"build-{work.name}")  # of a builder that was killed itself
+    cgroups.kill(_group(work))  # of a builder that was killed itself
     _discard(work)
     parent = _ensure(release, _PARENT[stage]) if stage in _PARENT else None
     started = time.monotonic()
@@ -89,6 +90,11 @@ def _ensure(release: str, stage: str) -> Path:
             _discard(older)
     print(f"lab: built {folder.name} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     return folder
+
+
+def _group(work: Path) -> str:
+    """The control group of a build: another cache folder on the same machine has another."""
+    return f"build-{work.name}-{zlib.crc32(str(lab_dir()).encode()):08x}"
 
 
 def _recipe_hash(stage: str) -> str:
@@ -159,7 +165,7 @@ def _derive(release: str, stage: str, parent: Path, work: Path, mirror: Mirror) 
             "--register=no",
             "--keep-unit",
             "--as-pid2",
-            f"--machine=build-{work.name}",
+            f"--machine={_group(work)}",
             f"--directory={root}",
             "--suppress-sync=yes",
             "--resolv-conf=replace-host",
@@ -222,7 +228,7 @@ def _logged(work: Path, command: Sequence[str]) -> None:
     """Run one step of a build in a control group of its own, its output in a log that an error names."""
     log = lab_dir() / "logs" / f"{work.name}.log"
     log.parent.mkdir(exist_ok=True)
-    group = f"build-{work.name}"
+    group = _group(work)
     argv = [*cgroups.UNSHARE, cgroups.ENTER + 'shift\nexec "$@"', "sh", group, *command]
     with log.open("w") as output:
         status = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False).returncode

@@ -8,11 +8,13 @@ sends through this machine to anywhere else, even when this machine forwards pac
 from dataclasses import dataclass
 from pathlib import Path
 
-from .settings import PREFIX4, PREFIX6
+from .errors import LabError
+from .settings import MAX_HOSTS, PREFIX4, PREFIX6
 from .tools import run
 
 # After the table of local addresses (0), before every other rule.
-_RULE_PREFERENCE = 90
+_RULE_PREFERENCE = "90"
+_LAST_METRIC = "4294967295"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,11 @@ class Wire:
     def namespace(self) -> str:
         """The network namespace, as `ip netns` calls it."""
         return f"thornwall-{self.index}"
+
+    @property
+    def path(self) -> Path:
+        """The file that the namespace is bound to."""
+        return Path("/run/netns", self.namespace)
 
     @property
     def interface(self) -> str:
@@ -52,14 +59,27 @@ class Wire:
         return f"{PREFIX6}:{self.index:x}::1"
 
 
+def reserve() -> Wire:
+    """A wire that nobody on this machine has: its namespace is made, which is what takes it."""
+    for index in range(1, MAX_HOSTS + 1):
+        wire = Wire(index)
+        if not wire.path.exists():
+            try:
+                run(["ip", "netns", "add", wire.namespace])
+            except LabError:
+                if wire.path.exists():
+                    continue  # another process was quicker
+                raise
+            return wire
+    raise LabError(f"{MAX_HOSTS} hosts run already")
+
+
 def connect(wire: Wire) -> None:
-    """Make the namespace and the wire; both ends carry their addresses when this returns."""
-    disconnect(wire)
-    run(["ip", "route", "replace", "blackhole", f"{PREFIX4}.0.0/16", "metric", "4294967295"])
-    run(["ip", "-6", "route", "replace", "blackhole", f"{PREFIX6}::/48", "metric", "4294967295"])
-    run(["ip", "netns", "add", wire.namespace])
+    """Lay a reserved wire; both ends carry their addresses when this returns."""
+    run(["ip", "route", "replace", "blackhole", f"{PREFIX4}.0.0/16", "metric", _LAST_METRIC])
+    run(["ip", "-6", "route", "replace", "blackhole", f"{PREFIX6}::/48", "metric", _LAST_METRIC])
     for family in ("-4", "-6"):
-        run(["ip", family, "rule", "add", "pref", str(_RULE_PREFERENCE), "iif", wire.interface, "blackhole"])
+        run(["ip", family, "rule", "add", "pref", _RULE_PREFERENCE, "iif", wire.interface, "blackhole"])
     run(
         ["ip", "-batch", "-"],
         text_input=f"""
@@ -82,15 +102,17 @@ link set eth0 up
 
 def disconnect(wire: Wire) -> None:
     """Take away all that connect made, whatever of it is there; the blackhole routes stay."""
-    if Path("/run/netns", wire.namespace).exists():
-        run(["ip", "netns", "delete", wire.namespace])
     run(["ip", "link", "delete", wire.interface], check=False)
     for family in ("-4", "-6"):
-        rule = ["ip", family, "rule", "del", "pref", str(_RULE_PREFERENCE), "iif", wire.interface, "blackhole"]
+        rule = ["ip", family, "rule", "del", "pref", _RULE_PREFERENCE, "iif", wire.interface, "blackhole"]
         run(rule, check=False)
+    if wire.path.exists():
+        run(["ip", "netns", "delete", wire.namespace])
 
 
 def forget_routes() -> None:
-    """Remove the blackhole routes: only when no host is left."""
+    """Remove the blackhole routes, unless a host of another cache folder still runs."""
+    if list(Path("/run/netns").glob("thornwall-*")):
+        return
     run(["ip", "route", "del", "blackhole", f"{PREFIX4}.0.0/16"], check=False)
     run(["ip", "-6", "route", "del", "blackhole", f"{PREFIX6}::/48"], check=False)

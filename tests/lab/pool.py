@@ -1,5 +1,8 @@
 """The btrfs loop file that holds every root, so that a clean copy is a snapshot: 20 ms, and no overlay to explain."""
 
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .settings import lab_dir
@@ -33,11 +36,20 @@ def _mount(image: Path, mountpoint: Path) -> None:
     mountpoint.chmod(0o700)
 
 
+@contextmanager
+def in_use() -> Iterator[None]:
+    """Keep the pool mounted for as long as this lasts."""
+    with locked(lab_dir() / "pool.users", shared=True):
+        yield
+
+
 def unmount() -> None:
-    """Take the pool off this machine's file tree; what is in it stays."""
-    mountpoint = lab_dir() / "pool"
-    if mountpoint.is_mount():
-        run(["umount", mountpoint])
+    """Take the pool off this machine's file tree, unless it is in use; what is in it stays."""
+    base = lab_dir()
+    with contextlib.suppress(BlockingIOError), locked(base / "pool.users", wait=False), locked(base / "pool.lock"):
+        if (base / "pool").is_mount():
+            # Fails, rightly, while somebody stands in it.
+            run(["umount", base / "pool"], check=False)
 
 
 def create(path: Path) -> None:

@@ -40,6 +40,11 @@ def missing() -> str | None:
             return f"the lab needs a kernel with {filesystem}"
     if not Path("/proc/net/if_inet6").exists():
         return "the lab needs IPv6 in this machine's kernel"
+    if not Path("/dev/loop-control").exists():
+        return "the lab needs loop devices (/dev/loop-control)"
+    trial = subprocess.run(["unshare", "--mount", "--net", "true"], capture_output=True, check=False)
+    if trial.returncode != 0:
+        return "the lab needs to make namespaces, which this machine refuses even to root"
     return None
 
 
@@ -54,11 +59,11 @@ def run(argv: Sequence[str | Path], *, check: bool = True, text_input: str | Non
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file, which is made when it is not there."""
+def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
+    """Hold a lock on a file, which is made when it is not there. BlockingIOError when it is taken and `wait` is off."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         yield
 
 
