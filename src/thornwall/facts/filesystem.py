@@ -69,6 +69,20 @@ def _filesystem(result: CommandResult, mounted: tuple[Mount, ...]) -> FileSystem
     )
 
 
+def names(capture: Capture) -> tuple[dict[int, str], dict[int, str]]:
+    """The host's users and groups by number, as the walk noted them; empty where it did not run."""
+    result = capture.commands.get("walk")
+    head = result.stdout[:65_536].decode("utf-8", "replace") if result else ""
+    said = head.split("\0" if head.startswith("! gnu") else "\n")
+    return _names([each for each in said if each[:2] == "u "]), _names([each for each in said if each[:2] == "g "])
+
+
+def records(text: str) -> list[str]:
+    """The records of find, or of busybox' find and stat, of a command that notes paths."""
+    _, busybox, lines = text.partition("! busybox\n")
+    return [_gnu(line) for line in lines.split("\n")] if busybox else text.split("\0")
+
+
 def _names(records: list[str]) -> dict[int, str]:
     """`u 1000 pi` -> {1000: "pi"}; the first name of a number counts, as for getpwuid(3)."""
     names: dict[int, str] = {}

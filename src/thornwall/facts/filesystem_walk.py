@@ -90,13 +90,15 @@ present() { # PATH...: those that exist
     found=''
     for path in "$@"; do [ ! -e "$path" ] || found="$found $path"; done
 }
-[ -h ./lib ] || lib=./lib/systemd/system
+lib='' && [ -h ./lib ] || lib=./lib/systemd/system
+# shellcheck disable=SC2086 # lists of paths
 present ./etc ./boot ./usr/lib/systemd/system $lib ./usr/local/lib/systemd ./usr/local/bin ./usr/local/sbin \
     ./var/spool/cron ./var/spool/at ./var/log ./root ./home
 lists=$found
 case $disks$fat in *' ./boot/firmware'*) lists="$lists ./boot/firmware" ;; esac
 present . ./bin ./sbin ./lib ./usr ./usr/bin ./usr/sbin ./usr/lib ./opt ./srv ./tmp ./var ./var/tmp ./var/mail
 tops="$found $fat"
+# shellcheck disable=SC2086
 any $tops
 top=$tests
 any './home/*/[!.]*' './home/*/.*/*' './root/[!.]*' './root/.*/*' './var/log/*/*' './boot*/overlays/*' './etc/.git/*' \

@@ -17,17 +17,17 @@ class Runner(StrEnum):
     RUN_PARTS = "run-parts"  # a script in /etc/cron.daily and its like
     ANACRON = "anacron"
     TIMER = "timer"  # a systemd timer
-    UNIT = "unit"  # a unit of this host's own, started at boot or by hand
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """Something that is started without anybody there.
 
-    `source`, `line`: where it is said (the crontab line, the unit's `ExecStart=`; line None for a script of run-parts
-    or a timer whose service was not read). `command`: as it stands there, secrets masked, empty where not read; `when`:
-    the five cron fields, `@daily`, `OnCalendar=` …; `user`: who runs it. `unit`: the service that a timer starts, or
-    the unit itself. `enabled`: False for a timer or unit that nothing starts, and for what cron ignores by its name.
+    `source`, `line`: where it is said (the line of the crontab, the timer's first `On…=`; None for a script of
+    run-parts). `command`: as it stands there, secrets masked; of a timer what its service runs, empty where that was
+    not read (services of packages are not). `when`: the five fields of cron, `@daily`, `OnCalendar=…`; `user`: who
+    runs it. `unit`: the service that a timer starts. `enabled`: False for a timer that no link of the administrator's
+    starts, and for what cron and run-parts ignore.
     """
 
     runner: Runner
@@ -44,10 +44,10 @@ class Job:
 class Schedule:
     """Everything that is started by itself.
 
-    `jobs`: of all kinds; `crontabs`: the paths of the files that cron reads, with line-less sources of run-parts left
-    out. `spool`: whether the users' own crontabs could be read (Known: the accounts that have one). `programs`: every
-    absolute path named by a command, and each directory above it, as stat(2) sees it with links followed; a path that
-    does not exist is not in it. `path`: the PATH of each crontab that sets one -> (value, line).
+    `crontabs`: the paths of the tables that were read. `spool`: the accounts that have a table of their own, where
+    that could be seen. `programs`: every absolute path that a table or a unit of /etc names, and each directory above
+    it, as stat(2) sees it, links followed on a running host; what is not in it does not exist, or holds a blank.
+    `paths`: table -> the PATH that it sets and the line of that.
     """
 
     jobs: tuple[Job, ...] = ()
@@ -55,4 +55,3 @@ class Schedule:
     spool: Fact[tuple[str, ...]] = field(default_factory=lambda: Unknown("it was not read"))
     programs: Fact[Mapping[str, Entry]] = field(default_factory=lambda: Unknown("it was not read"))
     paths: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    at_jobs: Fact[int] = field(default_factory=lambda: Unknown("it was not read"))
