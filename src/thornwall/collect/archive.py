@@ -67,10 +67,10 @@ def pack(capture: Capture) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         _add(tar, "manifest.json", json.dumps(_manifest(capture), indent=1, sort_keys=True).encode())
-        for record in capture.files.values():
+        for _, record in sorted(capture.files.items()):
             if record.state in {"read", "link"}:
                 _add_file(tar, record)
-        for result in capture.commands.values():
+        for _, result in sorted(capture.commands.items()):
             _add(tar, f"commands/{result.name}.out", result.stdout)
             if result.stderr:
                 _add(tar, f"commands/{result.name}.err", result.stderr)

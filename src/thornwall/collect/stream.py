@@ -88,14 +88,16 @@ def _split(data: bytes, nonce: bytes, target: str) -> tuple[tuple[int, int], dic
         host, rest = data[start:].split(nonce + b" TABLE\n", 1)
         table, body = rest.split(nonce + b" DATA\n", 1)
         uid, now = re.findall(rb"^" + nonce + rb" HOST (\d{1,10}) (\d{1,12})$", host, re.MULTILINE)[-1]
-        return (int(uid), int(now)), dict(_cut(table, body, len(nonce) + 6))
-    except (ValueError, IndexError) as error:
+        blobs = dict(_cut(table, body, len(nonce) + 6))
+        return (int(uid), int(now)), {name: blobs.pop(name) for name in _PARTS} | blobs
+    except (ValueError, IndexError, KeyError) as error:
         raise HostAnswerError(
             f"The answer of {target} contradicts itself; nothing was judged.",
             hint="If the host is yours and healthy, please report this as a fault of thornwall.",
         ) from error
 
 
+_PARTS = ("list", "status", "meta", "links", "kernel", "files")
 _ERRORS: dict[bytes, tuple[str, str]] = {
     b"scratch": (
         "there is no room for the evidence: no tmpfs (/run, /run/user, /dev/shm, /tmp) has 16 MiB to spare.",

@@ -41,9 +41,7 @@ def send(shell: list[str], probes: tuple[Probe, ...], root: Path, *, live: bool 
 
 def read(shell: list[str], probes: tuple[Probe, ...], root: Path, *, live: bool = False) -> Capture:
     source = "local" if live else "directory"
-    return parse_stream(
-        send(shell, probes, root, live=live), nonce=NONCE, probes=probes, target="t", source=source
-    )
+    return parse_stream(send(shell, probes, root, live=live), nonce=NONCE, probes=probes, target="t", source=source)
 
 
 def scratch_folders() -> set[str]:

@@ -1,0 +1,80 @@
+"""The commands of thornwall."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from thornwall import __version__
+from thornwall.errors import Exit, ThornwallError
+
+app = typer.Typer(
+    name="thornwall",
+    help="Audit Raspberry Pis and other small Linux computers: what is wrong, how bad it is there, what to do first.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        sys.stdout.write(f"thornwall {__version__}\n")
+        raise typer.Exit
+
+
+def _register() -> None:
+    from thornwall.cli import audit, know, people
+
+    audit.register(app)
+    know.register(app)
+    people.register(app)
+
+
+_register()
+
+
+def run() -> int:
+    """Run the command line; its exit code. Every error ends here, as words for a person."""
+    import click
+
+    try:
+        result = app(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        return Exit.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except ThornwallError as error:
+        from thornwall.cli.console import show_error
+
+        show_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted; the host is as it was: an audit changes nothing.\n")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has closed it; Python must not complain when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except Exception as error:  # noqa: BLE001 - the last resort: a fault of our own is no reason for a traceback
+        return _fault(error)
+    return result if isinstance(result, int) else Exit.OK
+
+
+def _fault(error: Exception) -> int:
+    if os.environ.get("THORNWALL_DEBUG"):
+        raise error
+    sys.stderr.write(
+        f"Error: a fault of thornwall's own: {type(error).__name__}: {str(error)[:300]!a}\n"
+        "Hint: please report it; THORNWALL_DEBUG=1 shows where it happened.\n"
+    )
+    return Exit.INTERNAL

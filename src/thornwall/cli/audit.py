@@ -1,0 +1,183 @@
+"""`audit`, `capture` and `surface`: the commands that read a host."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from thornwall.cli import options
+from thornwall.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from thornwall.jobs.audit import Judging
+    from thornwall.jobs.reach import Answer, Reaching
+
+
+class FailOn(StrEnum):
+    """The least risk that makes the exit code 1."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    EXTREME = "extreme"
+    NEVER = "never"
+
+
+class Shape(StrEnum):
+    """How the surface is written."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    HTML = "html"
+    MARKDOWN = "markdown"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog=_CODES)(audit)
+    app.command()(capture)
+    app.command()(surface)
+
+
+_CODES = (
+    "Exit codes: 0 nothing at or above --fail-on · 1 something · 2 wrong usage · 3 what could not be read might hide "
+    "something at that level · 4 unreachable · 5 authentication refused · 6 host key changed or not known."
+)
+
+
+def audit(
+    target: options.TargetArgument = "",
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format", "-f", metavar="FORMAT", help="terminal, json, html, sarif, junit, csv, markdown. Several too."
+        ),
+    ] = None,
+    output: options.Output = None,
+    fail_on: Annotated[FailOn, typer.Option(help="The least risk that makes the exit code 1.")] = FailOn.HIGH,
+    preset: options.Preset = None,
+    policy: options.PolicyFile = None,
+    profile: options.ProfileFile = None,
+    identity: options.Identity = None,
+    accept_new: options.AcceptNew = False,
+    ask_sudo_pass: options.AskSudoPass = False,
+    no_sudo: options.NoSudo = False,
+    timeout: options.Timeout = 120,
+    password_seconds: options.PasswordSeconds = 3,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Find what is wrong with a host, ranked by what the device does, with evidence and remedy. Changes nothing."""
+    from thornwall.cli.output import destinations, write_report
+    from thornwall.jobs.audit import assess, exit_code
+    from thornwall.model.finding import Risk
+
+    where = destinations(formats or [], output or [])
+    reaching = _reaching(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds)
+    judging = _judging(target, preset, policy, profile)
+    answer = _read(target, reaching, quiet=quiet)
+    report = assess(answer.capture, judging, address=answer.address)
+    write_report(report, where, verbose=verbose, quiet=quiet)
+    return exit_code(report, None if fail_on is FailOn.NEVER else Risk(str(fail_on)))
+
+
+def capture(
+    target: options.TargetArgument = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The .tar.gz to write; needed.")
+    ] = None,
+    identity: options.Identity = None,
+    accept_new: options.AcceptNew = False,
+    ask_sudo_pass: options.AskSudoPass = False,
+    no_sudo: options.NoSudo = False,
+    timeout: options.Timeout = 120,
+    password_seconds: options.PasswordSeconds = 3,
+    quiet: options.Quiet = False,
+) -> int:
+    """Keep the evidence of a host as a plain .tar.gz: to audit later, to compare, or to send. Holds no secrets."""
+    from thornwall.cli.console import err
+    from thornwall.collect.archive import save
+
+    if output is None:
+        raise UsageError("Where should the capture go?", hint="Add -o FILE.tar.gz.")
+    reaching = _reaching(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds)
+    answer = _read(target, reaching, quiet=quiet)
+    save(answer.capture, output)
+    if not quiet:
+        err.print(f"Wrote {output}; audit it with: thornwall audit {output}", markup=False)
+    return Exit.OK
+
+
+def surface(
+    target: options.TargetArgument = "",
+    shape: Annotated[Shape, typer.Option("--format", "-f", help="How it is written.")] = Shape.TERMINAL,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there.")] = None,
+    identity: options.Identity = None,
+    accept_new: options.AcceptNew = False,
+    ask_sudo_pass: options.AskSudoPass = False,
+    no_sudo: options.NoSudo = False,
+    timeout: options.Timeout = 120,
+    quiet: options.Quiet = False,
+) -> int:
+    """Show the attack surface: sockets and who can reach them, connections, radios, ports, ways in, people."""
+    from thornwall.cli.output import write_surface
+    from thornwall.jobs.audit import surface_of
+
+    reaching = _reaching(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds=0)
+    answer = _read(target, reaching, quiet=quiet)
+    host, found = surface_of(answer.capture, address=answer.address)
+    write_surface(found, host, answer.capture.manifest.target, str(shape), output)
+    return Exit.OK
+
+
+def _reaching(
+    identity: Path | None,
+    accept_new: bool,
+    ask_sudo_pass: bool,
+    no_sudo: bool,
+    timeout: float,
+    password_seconds: float,
+) -> Reaching:
+    from thornwall.jobs.reach import Reaching
+
+    if ask_sudo_pass and no_sudo:
+        raise UsageError("--ask-sudo-pass and --no-sudo exclude each other.")
+    return Reaching(
+        identity=identity,
+        accept_new=accept_new,
+        become="password" if ask_sudo_pass else "never" if no_sudo else "if-possible",
+        seconds=timeout,
+        password_seconds=password_seconds,
+    )
+
+
+def _read(target: str, reaching: Reaching, *, quiet: bool) -> Answer:
+    from thornwall.cli.console import Person, interactive
+    from thornwall.jobs.reach import read_target
+    from thornwall.transport.base import Nobody
+
+    person = Person()
+    with person.sees(f"Reading {target or 'this machine'}", quiet=quiet) as step:
+        return read_target(target, reaching, person if interactive() else Nobody(), step)
+
+
+def read_for(target: str, identity: Path | None, accept_new: bool, ask_sudo_pass: bool, *, quiet: bool) -> Answer:
+    """Read a host for another command, without trying passwords on it."""
+    reaching = _reaching(identity, accept_new, ask_sudo_pass, no_sudo=False, timeout=120, password_seconds=0)
+    return _read(target, reaching, quiet=quiet)
+
+
+def _judging(target: str, preset: str | None, policy: Path | None, profile: Path | None) -> Judging:
+    from thornwall.jobs import store
+    from thornwall.jobs.audit import Judging
+
+    return Judging(
+        today=dt.datetime.now(dt.UTC).date().isoformat(),
+        policy=store.policy(policy, preset),
+        profile=store.profile(profile, target),
+        attestations=store.attestations(store.attestations_path(), store.key(target)),
+    )
