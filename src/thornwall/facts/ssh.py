@@ -116,8 +116,8 @@ def parse(capture: Capture) -> Fact[SshServer]:
     if other_file is not None:
         reading.before_gap, reading.gap = 0, other_file
     told = _told(capture)
-    everyone = [match for match in reading.matches if match.criteria.lower() == "all"]
-    matches = tuple(match for match in reading.matches if match.criteria.lower() != "all")
+    everyone = [match for match in reading.matches if match.criteria.lower() in _EVERYONE]
+    matches = tuple(match for match in reading.matches if match not in everyone)
     chosen = _first([*options, *(setting for match in everyone for setting in match.settings.values())])
     settings = _first([*chosen.values(), *reading.certain])
     if reading.gap is None:
@@ -220,6 +220,7 @@ def _overrule(
             settings[name] = Setting(name, value, ours.file, ours.line)
 
 
+_EVERYONE = frozenset({"all", "user *", "host *", "address *"})
 _LISTS = ("algorithms", "ciphers", "macs")
 
 
@@ -235,6 +236,10 @@ def _accumulated(
         result.setdefault(setting.name, []).extend(
             Setting(setting.name, value, setting.file, setting.line) for value in values
         )
+    if reading.gap is not None:
+        for user, effective in told.items():
+            for name in sshd_config.ACCUMULATE & effective.keys() - {"port", "hostkey", "listenaddress"}:
+                result.setdefault(name, [Setting(name, effective[name], command=f"sshd -T -C user={user}")])
     if "port" not in result:
         result["port"] = [Setting("port", next((values["port"] for values in told.values()), "22"))]
     return {name: tuple(values) for name, values in result.items()}
