@@ -1,7 +1,6 @@
 """A booted root: systemd-nspawn under a small supervisor, which follows its reboots and dies with its owner."""
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -106,9 +105,13 @@ class Machine:
         return found
 
     def enter(self) -> list[str]:
-        """The start of a command line that runs what follows as root inside the host."""
+        """The start of a command line that runs what follows as root inside the host, with the host's powers only."""
+        leader = self.leader()
         namespaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
-        return [shutil.which("nsenter") or "nsenter", "--target", str(self.leader()), *namespaces, "--"]
+        # Without this it would be root of this machine in there, able to set the clock of both.
+        bounds = ",".join(f"-cap_{number}" for number in _capabilities_beyond(leader))
+        setpriv = ["setpriv", "--bounding-set", bounds] if bounds else []
+        return [*setpriv, "nsenter", "--target", str(leader), *namespaces, "--"]
 
     def run(
         self, command: Sequence[str], *, text_input: str | None = None, timeout: float
@@ -160,6 +163,18 @@ class Machine:
         raise LabError(f"{self.name} is not up after {seconds:.0f} s: {state}")
 
 
+def _capabilities_beyond(leader: int) -> list[int]:
+    """The capabilities that this process could use and the host's init could not."""
+    ours, theirs = (
+        int(line.split()[1], 16)
+        for process in ("self", str(leader))
+        for line in Path("/proc", process, "status").read_text().splitlines()
+        if line.startswith("CapBnd:")
+    )
+    beyond = ours & ~theirs
+    return [number for number in range(beyond.bit_length()) if beyond >> number & 1]
+
+
 def _is_init(pid: str) -> bool:
     """Whether a process is number 1 of a process namespace below ours."""
     try:
@@ -170,3 +185,11 @@ def _is_init(pid: str) -> bool:
         if line.startswith("NSpid:"):
             return len(line.split()) > 2 and line.split()[-1] == "1"
     return False
+
+
+def _bounding_set(pid: int) -> str:
+    """What `setpriv --bounding-set` takes to hold a process to the capabilities that `pid` may ever have."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    allowed = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapBnd:")), 16)
+    last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+    return ",".join(["-all", *(f"+cap_{number}" for number in range(last + 1) if allowed >> number & 1)])

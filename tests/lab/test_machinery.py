@@ -1,0 +1,200 @@
+"""The lab itself: hosts are clean, quick to start, apart from each other and from this machine, and never left behind."""
+
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from . import cgroups, images
+from .host import Host, hosts, start
+from .images import image
+from .network import Wire
+from .settings import RECIPES
+from .totp import totp
+
+_REPOSITORY = Path(__file__).parents[2]
+
+
+def python(code: str) -> list[str]:
+    """The command line of a Python of its own that runs some code in the repository."""
+    return [sys.executable, "-c", code]
+
+
+def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the lab's command line."""
+    argv = [sys.executable, "-m", "tests.lab", *arguments]
+    return subprocess.run(argv, cwd=_REPOSITORY, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("variant", ["planted", "stock", "hardened"])
+def test_a_clean_host_answers_within_three_seconds(release: str, variant: str) -> None:
+    image(release, variant)  # what is measured is the copy and the boot
+    seconds = []
+    for _ in range(3):
+        begun = time.monotonic()
+        with start(release, variant) as host:
+            assert host.login("true").returncode == 0
+            seconds.append(time.monotonic() - begun)
+    assert min(seconds) < 3, seconds
+
+
+def test_what_one_host_did_the_next_does_not_see(release: str) -> None:
+    with start(release, "stock") as first:
+        first.run("touch /etc/mark", check=True)
+        assert (first.root / "etc/mark").exists()
+        machine_id = first.run("cat /etc/machine-id").stdout
+    assert not first.root.exists()
+    with start(release, "stock") as second:
+        assert not (second.root / "etc/mark").exists()
+        assert second.run("cat /etc/machine-id").stdout != machine_id
+
+
+def test_hosts_run_side_by_side_and_do_not_reach_each_other(release: str) -> None:
+    with start(release, "stock") as one, start(release, "stock") as other:
+        assert one.address != other.address
+        for host in (one, other):
+            assert host.login("true").returncode == 0
+            assert host.login("true", ipv6=True).returncode == 0
+        assert one in hosts()
+        assert one.run(["ping", "-c1", "-W1", other.address]).returncode != 0
+
+
+def test_a_stopped_host_is_unreachable_at_once(release: str) -> None:
+    with start(release, "stock") as host:
+        pass
+    for address in (host.address, host.address6):
+        # EINVAL is what a blackhole route says. The default route would say nothing for a long time.
+        with pytest.raises(OSError) as caught:  # noqa: PT011 - the number is checked below
+            socket.create_connection((address, 22), 5)
+        assert caught.value.errno == errno.EINVAL
+
+
+def test_a_host_gets_no_further_than_this_machine(shared_stock: Host) -> None:
+    wire = Wire(shared_stock.index)
+    for family, source, beyond in (("-4", wire.address, "198.51.100.1"), ("-6", wire.address6, "2001:db8::1")):
+        lookup = ["ip", family, "route", "get", beyond, "from", source, "iif", wire.interface]
+        result = subprocess.run(lookup, capture_output=True, text=True, check=False)
+        assert "Invalid argument" in result.stderr or "blackhole" in result.stdout, result
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "mknod /root/disk b 7 0",
+        "sysctl -w kernel.hostname=elsewhere",
+        "echo 1 >/proc/sys/vm/drop_caches",
+        # each would leave this machine as it is, should it succeed
+        "echo h >/proc/sysrq-trigger",
+        'date -s "@$(date +%s)"',
+    ],
+)
+def test_this_machines_own_state_is_out_of_reach(shared_stock: Host, command: str) -> None:
+    # by accident, that is: root of a container without a user namespace may remount /proc/sys if it means to
+    assert shared_stock.run(command).returncode != 0
+
+
+def test_its_own_network_settings_are_its_own(shared_stock: Host) -> None:
+    before = Path("/proc/sys/net/ipv4/conf/all/log_martians").read_text()
+    changed = "1" if before.strip() == "0" else "0"
+    shared_stock.run(f"sysctl -w net.ipv4.conf.all.log_martians={changed}", check=True)
+    assert Path("/proc/sys/net/ipv4/conf/all/log_martians").read_text() == before
+
+
+def test_run_gives_input_output_and_status(shared_stock: Host) -> None:
+    result = shared_stock.run("cat; echo oops >&2; exit 3", input="hello\n")
+    assert (result.stdout, result.stderr, result.returncode) == ("hello\n", "oops\n", 3)
+    with pytest.raises(subprocess.CalledProcessError):
+        shared_stock.run("false", check=True)
+
+
+def test_run_leaves_nothing_running_after_its_time(shared_stock: Host) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        shared_stock.run("sleep 4321", timeout=0.3)
+    assert shared_stock.run("pgrep -fx 'sleep 4321'").returncode == 1
+
+
+def test_nothing_of_this_process_environment_enters(shared_stock: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_MARK", "1")
+    assert "LAB_MARK" not in shared_stock.run("env").stdout
+
+
+def test_a_host_dies_with_its_owner_and_is_cleared_away(release: str) -> None:
+    image(release, "stock")
+    code = f"from tests import lab; print(lab.start('{release}', 'stock').name, flush=True); input()"
+    with subprocess.Popen(
+        python(code), cwd=_REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        name = owner.stdout.readline().strip()
+        [orphan] = [host for host in hosts() if host.name == name]
+        os.kill(owner.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while cgroups.populated(name):
+        assert time.monotonic() < deadline, "the host outlived its owner"
+        time.sleep(0.02)
+    assert orphan.root.exists()
+    with start(release, "stock"):
+        assert orphan not in hosts()
+        assert not (orphan.known_hosts).exists() or orphan.token not in orphan.known_hosts.read_text()
+
+
+def test_the_command_line(release: str) -> None:
+    started = cli("start", release, "stock")
+    assert started.returncode == 0, started.stderr
+    name = started.stdout.split()[0]
+    try:
+        assert name in cli("list").stdout
+        assert cli("shell", name, "hostname").stdout == "debian\n"
+    finally:
+        assert cli("stop", name).returncode == 0
+    assert name not in cli("list").stdout
+    assert cli("shell", name, "true").returncode == 1
+    assert cli("start", release, "nonsense").returncode == 2
+
+
+def without_tools(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run one lab test on a machine that has none of the lab's tools."""
+    argv = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider", "tests/lab/test_lab.py", "-k", "ask"]
+    return subprocess.run(
+        argv, cwd=_REPOSITORY, env={"PATH": str(tmp_path), **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_where_no_lab_can_be_its_tests_are_skipped_with_the_reason(tmp_path: Path) -> None:
+    result = without_tools(tmp_path)
+    assert result.returncode == 0, result.stdout
+    assert "systemd-container" in result.stdout
+    assert "passed" not in result.stdout
+
+
+def test_where_it_must_be_they_fail_with_the_reason(tmp_path: Path) -> None:
+    result = without_tools(tmp_path, THORNWALL_LAB="require")
+    assert result.returncode == 1, result.stdout
+    assert "systemd-container" in result.stdout
+
+
+def test_a_changed_recipe_has_another_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run(["cp", "-r", str(RECIPES), str(tmp_path)], check=True)
+    copy = tmp_path / RECIPES.name
+    stages = ("base", "stock", "planted", "hardened")
+    before = {stage: images.recipe_hash(stage) for stage in stages}
+    monkeypatch.setattr(images, "RECIPES", copy)
+    assert {stage: images.recipe_hash(stage) for stage in stages} == before
+    with (copy / "files/planted/common/etc/motion.conf").open("a") as file:
+        file.write("rotate 90\n")
+    changed = {stage for stage in stages if images.recipe_hash(stage) != before[stage]}
+    assert changed == {"planted", "hardened"}
+
+
+@pytest.mark.parametrize(
+    ("at", "code"), [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (20000000000, "353130")]
+)
+def test_the_codes_of_rfc_6238(at: float, code: str) -> None:
+    # Appendix B gives eight digits for the key '12345678901234567890'; six digits are their end.
+    assert totp("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", at) == code
