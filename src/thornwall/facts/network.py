@@ -192,12 +192,12 @@ def _unit(cgroup: str) -> str:
     """The innermost service of a cgroup path; a scope where there is no service."""
     found = _PATTERN_UNIT.findall(cgroup)
     services = [name for name in found if name.endswith(".service") and not name.startswith("user@")]
-    return (services or found or [""])[-1]
+    return str((services or found or [""])[-1])
 
 
 def _container(cgroup: str) -> str:
     match = _CONTAINER.search(cgroup)
-    return match[1] if match else ""
+    return str(match[1]) if match else ""
 
 
 def _processes(capture: Capture) -> _Processes:

@@ -76,6 +76,7 @@ class _Seen:
     aliases: dict[str, str] = field(default_factory=dict)
     linked: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # unit -> alias links in /etc
     drop_ins: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    hints: dict[str, str] = field(default_factory=dict)  # unit -> where a link says that its file is
     sysv: dict[str, str] = field(default_factory=dict)
     default_target: str = ""
 
@@ -100,6 +101,15 @@ def parse(capture: Capture) -> Fact[Services]:
             live=isinstance(capture.stdout("units"), Known),
         )
     )
+
+
+def started_by(capture: Capture, name: str) -> str:
+    """The link that starts this unit at boot; empty if none does or it is masked. For facts that need just one."""
+    mask = capture.files.get(f"/etc/systemd/system/{name}")
+    if mask is not None and (mask.target == "/dev/null" or mask.content == b""):
+        return ""
+    ending = re.compile(rf"/(?:etc|run)/systemd/system/[^/]+\.(?:wants|requires|upholds)/{re.escape(name)}")
+    return next((path for path in capture.files if path.endswith(name) and ending.fullmatch(path)), "")
 
 
 def _records(capture: Capture) -> Iterator[tuple[str, str]]:
@@ -129,12 +139,22 @@ def _place(seen: _Seen, path: str, target: str) -> None:
     if how == "d":
         if name.endswith(".conf") and path not in seen.drop_ins[place["by"]]:
             seen.drop_ins[place["by"]].append(path)
-    elif not _UNIT_NAME.fullmatch(name):
-        return
-    elif how:
-        if path not in seen.links[name]:
-            seen.links[name].append(path)
-    elif posixpath.normpath(target) == "/dev/null":
+    elif _UNIT_NAME.fullmatch(name):
+        if how:
+            _link(seen, path, name, target)
+        else:
+            _file(seen, path, name, target)
+
+
+def _link(seen: _Seen, path: str, name: str, target: str) -> None:
+    if path not in seen.links[name]:
+        seen.links[name].append(path)
+    if target.startswith("/"):
+        seen.hints.setdefault(name, f"/usr{target}" if target.startswith("/lib/") else target)
+
+
+def _file(seen: _Seen, path: str, name: str, target: str) -> None:
+    if target == "/dev/null":
         if not path.startswith(("/usr/", "/lib/")):
             seen.masked[name] = path
     elif target and name == "default.target":
@@ -175,6 +195,7 @@ def _unit(capture: Capture, seen: _Seen, name: str, active: str, listed: bool) -
         path, links = f"/etc/init.d/{name.removesuffix('.service')}", [seen.sysv[name]]
     if links and listed and not path and name not in seen.aliases:
         return Unit(name, "", "missing", tuple(links), active)
+    path = path or seen.hints.get(name, "")
     state = "disabled"
     if links:
         state = "enabled" if any(link.startswith("/etc/") for link in links) else "static"

@@ -218,9 +218,9 @@ class Ruleset:
                 if rule.verdict == "goto" and not course.end and _always(rule):
                     return
             elif rule.verdict == "return":
-                if _always(rule) or rule.unless:
+                if _always(rule):
                     return
-                escaped, unsure_escape = escaped or bool(rule.only), unsure_escape or rule.unclear
+                escaped, unsure_escape = True, unsure_escape or rule.unclear
             else:
                 _decide(rule, rule.verdict, course)
             if course.end == "drop" and (escaped or unsure_escape):
@@ -258,7 +258,7 @@ def _decide(rule: FilterRule, verdict: str, course: _Course) -> None:
             course.maybe_accepted = True
         else:
             course.maybe_dropped = True
-    elif rule.only:
+    elif rule.only or ("interface" in rule.unless and verdict == "accept"):
         course.limited |= verdict == "accept"
     elif rule.unless:
         if verdict == "accept":
