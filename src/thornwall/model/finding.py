@@ -223,6 +223,7 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     mend: str = ""
     waiver: Waiver | None = None
+    why: str = ""  # why it matters, as the rule has it; the same on every host
 
     @property
     def risk_removed(self) -> int:

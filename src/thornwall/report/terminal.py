@@ -84,10 +84,10 @@ class Page:
         text.overflow = "fold"
         self.console.print(Padding(text, (0, 0, 0, indent)), width=self.width)
 
-    def labelled(self, label: str, text: Text | str, indent: int = 4) -> None:
+    def labelled(self, label: str, text: Text | str, indent: int = 4, width: int = 9) -> None:
         """A word in a narrow column and a folding paragraph at its right."""
         grid = Table.grid(padding=(0, 1))
-        grid.add_column(width=9)
+        grid.add_column(width=width, overflow="fold")
         grid.add_column(overflow="fold")
         grid.add_row(Text(label, style="dim"), Text(text) if isinstance(text, str) else text)
         self.console.print(Padding(grid, (0, 0, 0, indent)), width=self.width)

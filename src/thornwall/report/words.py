@@ -54,9 +54,9 @@ RISK_RECKONED = (
     "the device is for (its profile) moves the impact. Every move is shown with its reason."
 )
 SCORE_RECKONED = (
-    "The score is 100 for a device on which nothing that counts was found; each finding takes away from it, the more "
-    "the higher its risk. Mending a finding never lowers it. Passed checks add nothing, waived ones cost nothing, and "
-    "what is not known is counted apart, not as passed."
+    "The score is 100, halved for every 80 points of likelihood times impact that are open; what is not known counts "
+    "half. With a high finding open it is at most 75, with an extreme one at most 40. Mending a finding never lowers "
+    "it; what was passed or waived does not move it."
 )
 
 
@@ -130,8 +130,10 @@ def attest(report: Report, finding: Finding) -> str:
         report.captured_at + int(timedelta(days=365).total_seconds()),
         "%Y-%m-%d",
     )
-    target = shlex.quote(line(report.target)) + " " if report.target else ""
-    return f"thornwall attest {target}{shlex.quote(line(finding.rule))} --by NAME --note TEXT --until {until or 'DATE'}"
+    target = shlex.quote(line(report.target) or "local:")
+    return (
+        f"thornwall attest {target} {shlex.quote(line(finding.rule))} --by NAME --note TEXT --until {until or 'DATE'}"
+    )
 
 
 def of_status(report: Report, status: Status) -> tuple[Finding, ...]:

@@ -80,6 +80,7 @@ def _finding(rule: Rule, verdict: Verdict, profile: Profile) -> Finding:
         moved_by=moved_by,
         evidence=verdict.evidence,
         mend=verdict.mend,
+        why=rule.section("Why"),
     )
 
 
