@@ -99,6 +99,11 @@ class Exchange:
             )
         )
 
+    def abandon(self) -> None:
+        """Nobody waits for the result any more."""
+        if not self.result.cancel() and not self.result.cancelled():
+            self.result.exception()
+
     async def finish(self) -> Ran:
         """Wait for the end, within the limits."""
         while not self.result.done():

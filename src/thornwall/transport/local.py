@@ -67,7 +67,7 @@ class _Pipes(asyncio.SubprocessProtocol):
 
 async def _end(process: asyncio.SubprocessTransport, pipes: _Pipes) -> None:
     """Leave nothing behind: closing stdin makes the script's own watcher stop it, even if it is root and we are not."""
-    pipes.exchange.result.cancel()
+    pipes.exchange.abandon()
     if pipes.gone.is_set():
         return
     if stdin := process.get_pipe_transport(0):

@@ -1,7 +1,7 @@
 """TARGET on the command line: this machine, a host, a root directory, or a saved capture.
 
 A prefix (`local:`, `ssh:`, `dir:`, `capture:`) settles it. Without one, in this order: nothing is this machine; what
-has a `/` in it, or is `.`, `..` or `~`, is a path; what has an `@` is a host; what ends like a capture is a capture; the
+has a `/` in it, or is `.`, `..` or `~`, is a path; what has an `@` is a host; what ends like a capture is one; the
 name of something that exists here is refused as ambiguous; everything else is a host.
 """
 

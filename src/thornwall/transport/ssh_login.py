@@ -1,0 +1,132 @@
+"""From a target to a connection that is logged in, hop by hop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncssh
+
+from thornwall.errors import UsageError
+from thornwall.transport.base import Asker
+from thornwall.transport.exchange import Exchange
+from thornwall.transport.ssh import Access
+from thornwall.transport.ssh_client import Client, Patience
+from thornwall.transport.ssh_errors import explain
+from thornwall.transport.ssh_session import Session
+from thornwall.transport.ssh_settings import Settings, resolve
+from thornwall.transport.target import SshTarget
+
+CONNECT_SECONDS = 10.0
+_GOODBYE = 2.0  # seconds for an orderly end; then the connection is dropped
+_MAX_JUMPS = 8
+# What this program insists on, whatever the configuration says: nothing of ours is lent to the host.
+_INSIST: dict[str, Any] = {
+    "agent_forwarding": False,
+    "x11_forwarding": False,
+    "request_pty": False,
+    "send_env": None,
+    "env": None,
+    "compression_algs": ["none"],
+    "client_keys": None,  # the key ring of the client offers them
+    "host_based_auth": False,
+    "gss_host": None,
+    "gss_auth": False,
+    "gss_kex": False,
+    "x509_trusted_certs": None,
+    "x509_trusted_cert_paths": [],
+    "connect_timeout": None,  # ours does not count the time a person needs
+    "login_timeout": 3600,
+    "keepalive_interval": 10,
+    "keepalive_count_max": 3,
+    "encoding": None,
+}
+
+
+class Login:
+    """Makes the connections of one run, and ends them all with `close`."""
+
+    def __init__(self, asker: Asker, access: Access) -> None:
+        self.who = ""
+        self._asker = asker
+        self._access = access
+        self._hops: list[tuple[Client, asyncssh.SSHClientConnection]] = []
+
+    async def connect(self, target: SshTarget) -> asyncssh.SSHClientConnection:
+        """Log in to `target`, through its jump hosts. Raises the errors of `Transport.run`."""
+        settings = resolve(target, identity=self._access.identity, keywords=_INSIST)
+        tunnel = None
+        for jump in self._jumps(settings):
+            tunnel = await self._hop(resolve(jump, identity=None, keywords=_INSIST), tunnel)
+        self.who = settings.who
+        return await self._hop(settings, tunnel)
+
+    async def open(self, conn: asyncssh.SSHClientConnection, exchange: Exchange) -> None:
+        """Start the command line of `exchange` on the one channel of `conn`."""
+        client, _ = self._hops[-1]
+        patience = Patience(self._limit(client.settings))
+        try:
+            async with patience.start():
+                await conn.create_session(lambda: Session(exchange), exchange.wire.command)
+        except (asyncssh.Error, OSError, UnicodeError, ValueError) as error:
+            raise explain(error, client, patience.seconds) from error
+
+    def address(self, conn: asyncssh.SSHClientConnection) -> str:
+        """The IP address at the other end; empty where a jump host or a ProxyCommand hides it."""
+        peer = conn.get_extra_info("peername") if len(self._hops) == 1 else None
+        return str(peer[0]) if isinstance(peer, tuple) else ""
+
+    async def close(self) -> None:
+        """End every connection, the farthest first."""
+        for client, conn in reversed(self._hops):
+            client.ring.close()
+            conn.close()
+            try:
+                async with asyncio.timeout(_GOODBYE):
+                    await conn.wait_closed()
+            except (TimeoutError, asyncio.CancelledError):
+                conn.abort()
+
+    def _limit(self, settings: Settings) -> float:
+        return self._access.connect_seconds or settings.connect_seconds or CONNECT_SECONDS
+
+    def _jumps(self, settings: Settings) -> list[SshTarget]:
+        """ProxyJump of the target; before it, ProxyJump of the nearest jump host, and so on."""
+        jumps = settings.jumps
+        first = jumps
+        while first:
+            if len(jumps) > _MAX_JUMPS:
+                raise UsageError(f"ProxyJump of {settings.alias} goes round in circles, or through too many hosts")
+            first = resolve(first[0], identity=None, keywords=_INSIST).jumps
+            jumps = first + jumps
+        return jumps
+
+    async def _hop(
+        self, settings: Settings, tunnel: asyncssh.SSHClientConnection | None
+    ) -> asyncssh.SSHClientConnection:
+        patience = Patience(self._limit(settings))
+        client = Client(settings, self._asker, accept_new=self._access.accept_new, extend=patience.extend)
+        keywords: dict[str, Any] = {}
+        if settings.options.config.get("HostKeyAlgorithms") is None:
+            keywords["server_host_key_algs"] = client.host_key_algorithms()
+        try:
+            async with patience.start():
+                conn = await asyncssh.connect(
+                    settings.alias,
+                    settings.port,
+                    tunnel=tunnel,
+                    options=settings.options,
+                    config=None,
+                    username=settings.user,
+                    known_hosts=client.trusted(),
+                    client_factory=lambda: client,
+                    **keywords,
+                )
+        except (asyncssh.Error, OSError, UnicodeError, ValueError) as error:
+            client.ring.close()
+            raise explain(error, client, patience.seconds) from error
+        except BaseException:
+            client.ring.close()
+            raise
+        self._hops.append((client, conn))
+        return conn
