@@ -12,6 +12,7 @@ from thornwall.errors import UsageError
 from thornwall.jobs.read import Reading, read_host
 from thornwall.model.capture import Capture, Source
 from thornwall.transport.base import Asker, Become, Limits
+from thornwall.transport.ssh import Access, SshTransport
 from thornwall.transport.target import (
     CaptureTarget,
     DirectoryTarget,
@@ -61,11 +62,8 @@ async def _read(
     limits = Limits(seconds=reaching.seconds, idle_seconds=min(60, reaching.seconds))
     reading = Reading(limits, reaching.password_seconds)
     if isinstance(target, SshTarget):
-        from thornwall.transport.ssh import SshTransport  # noqa: PLC0415 - asyncssh takes 0.2 s to import
-
-        ssh = SshTransport(
-            target, become=become, asker=asker, accept_new=reaching.accept_new, identity=reaching.identity
-        )
+        access = Access(identity=reaching.identity, accept_new=reaching.accept_new)
+        ssh = SshTransport(target, become=become, asker=asker, access=access)
         capture, ran = await read_host(ssh, reading, step, target=str(target), source="ssh")
         return Answer(capture, ran.address, ran.refusal)
     here = LocalTransport(become=become, asker=asker)
