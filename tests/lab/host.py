@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,7 +47,7 @@ class Host:
     token: str
     secrets: Secrets
     private_key: Path | None
-    machine: Machine
+    machine: Machine = field(repr=False, compare=False)
 
     port = 22
 
@@ -307,3 +307,7 @@ def _remove_leftovers() -> None:
         record = _read_record(path)
         if record.orphaned:
             record.host.stop()
+    for folder in (pool() / "hosts").iterdir():
+        if not (_folder(folder.name) / "host.json").exists():  # the machine was cut off between the two
+            delete(folder / "root")
+            shutil.rmtree(folder, ignore_errors=True)

@@ -69,7 +69,7 @@ def _load(folder: Path) -> Image:
 
 
 def _ensure(release: str, stage: str) -> Path:
-    folder = pool() / "images" / f"{release}-{stage}-{_recipe_hash(stage)}"
+    folder = pool() / "images" / f"{release}-{stage}-{recipe_hash(stage)}"
     if folder.exists():
         return folder
     work = pool() / "work" / f"{release}-{stage}"
@@ -97,10 +97,11 @@ def _group(work: Path) -> str:
     return f"build-{work.name}-{zlib.crc32(str(lab_dir()).encode()):08x}"
 
 
-def _recipe_hash(stage: str) -> str:
+def recipe_hash(stage: str) -> str:
+    """The hash of all recipe files that a stage, and what it is built on, are made from."""
     digest = hashlib.sha256()
     if stage in _PARENT:
-        digest.update(_recipe_hash(_PARENT[stage]).encode())
+        digest.update(recipe_hash(_PARENT[stage]).encode())
     for source in _SOURCES[stage]:
         top = RECIPES / source
         for path in sorted(p for p in [top, *top.rglob("*")] if p.is_file()):
@@ -230,9 +231,11 @@ def _logged(work: Path, command: Sequence[str]) -> None:
     log.parent.mkdir(exist_ok=True)
     group = _group(work)
     argv = [*cgroups.UNSHARE, cgroups.ENTER + 'shift\nexec "$@"', "sh", group, *command]
-    with log.open("w") as output:
-        status = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False).returncode
-    cgroups.kill(group)
-    if status != 0:
+    try:
+        with log.open("w") as output:
+            result = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
+    finally:
+        cgroups.kill(group)
+    if result.returncode != 0:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise LabError(f"building {work.name} failed with status {status}; {log} ends in:\n{last}")
+        raise LabError(f"building {work.name} failed with status {result.returncode}; {log} ends in:\n{last}")
