@@ -33,7 +33,7 @@ def compile_script(
         "live": "1" if live else "0",
         "password_seconds": f"{password_seconds:g}",
         "choose": "\n".join(f"  {line}" for line in (*_directories(reads), *map(_want, reads))),
-        "commands": "\n".join(f"  {line}" for line in map(_run, runs)),
+        "commands": "\n".join(f"  {line}" for line in map(_run, sorted(runs, key=lambda run: not run.beside))),
         "awk": shlex.quote(_awk(folder.joinpath("files.awk").read_text(), reads)),
     }
     return _fill(folder.joinpath("script.sh").read_text(), filled)
@@ -68,7 +68,9 @@ def _run(run: Run) -> str:
     if not _NAME.fullmatch(run.name):
         raise ValueError(f"not a name for a command: {run.name}")
     line = f"run {run.name} {run.seconds} " + (f"sh -c {shlex.quote(run.line)}" if run.shell else run.line)
-    return f'[ "$UID_" = 0 ] && {line}' if run.root else line
+    if run.beside:
+        line = f"{{ {line}; }} &"
+    return f'[ "$UID_" != 0 ] || {line}' if run.root else line
 
 
 def _awk(template: str, reads: list[Read]) -> str:

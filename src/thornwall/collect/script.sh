@@ -22,6 +22,8 @@ main() {
   choose >"$S/list"
   commands
   contents
+  say STEP waiting
+  wait
   times >"$S/times"
   send
 }

@@ -11,7 +11,7 @@ from thornwall.model.rule import Preset, Rule, Value
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A preset, and what a policy file changes of it. `switched`: rule to on or off; `values`: rule to option values."""
+    """A preset, and what a policy file changes of it: rules switched on or off, values of their options, waivers."""
 
     preset: Preset = Preset.RECOMMENDED
     switched: Mapping[str, bool] = field(default_factory=dict)

@@ -46,7 +46,8 @@ class Run:
     `shell=True` it is any sh text and runs in `sh -c`. It gets no stdin, `LC_ALL=C`, the current directory is the root
     of the audited system (`/`, or where a root is mounted), so relative paths (`./etc/passwd`) name the host's files.
     It is killed after `seconds`, which makes the fact Unknown; so does output beyond 8 MiB. `live`: it asks the running
-    system, so it is left out for a mounted root. `root`: without root it says nothing, so it is not run.
+    system, so it is left out for a mounted root. `root`: without root it says nothing, so it is not run. `beside`: it
+    takes long and nothing waits for it, so it runs beside the others.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Run:
     shell: bool = False
     live: bool = True
     root: bool = False
+    beside: bool = False
 
 
 Probe: TypeAlias = Read | Run

@@ -110,4 +110,4 @@ def score(findings: Iterable[Finding]) -> int:
             cap = min(cap, CAPS.get(finding.risk, 100))
         elif finding.status is Status.UNKNOWN:
             lost += finding.risk_removed / 2
-    return min(cap, math.floor(100 * 0.5 ** (lost / HALF_LIFE) + 0.5))
+    return min(cap, math.floor(100 * math.pow(0.5, lost / HALF_LIFE) + 0.5))

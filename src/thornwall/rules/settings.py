@@ -1,8 +1,8 @@
-"""Policy and profile files (TOML) to their dataclasses. A wrong key is an error with its line and the nearest right one."""
+"""Policy and profile files (TOML). A wrong key is an error with its line and the nearest right one."""
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import difflib
 import re
 import tomllib
@@ -46,7 +46,7 @@ class _File:
     def text_of(self, table: Mapping[str, Any], key: str, default: str | None = None) -> str:
         """A text (or a date) of the table."""
         value = table.get(key, default)
-        if isinstance(value, datetime.date):
+        if isinstance(value, dt.date):
             return value.isoformat()[:10]
         if not isinstance(value, str):
             raise self.wrong(key, f"{key!r} must be a text." if key in table else f"{key!r} is missing.")
@@ -65,7 +65,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 def iso_date(text: str, name: str) -> str:
     """The date as YYYY-MM-DD. Raises UsageError, naming `name`, if it is none."""
     try:
-        return datetime.date.fromisoformat(text).isoformat()
+        return dt.date.fromisoformat(text).isoformat()
     except ValueError as error:
         raise UsageError(f"{name}: {text!r} is no date.", hint="Write it as 2027-01-31.") from error
 
