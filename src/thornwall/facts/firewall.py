@@ -26,7 +26,7 @@ iptables-save || exit 1
 printf '# family ip6\\n'
 command -v ip6tables-save >/dev/null 2>&1 && ip6tables-save
 for family in '' 6; do
-  read -r name <"/proc/net/ip${family}_tables_names" || continue
+  read -r _ <"/proc/net/ip${family}_tables_names" || continue
   printf '# legacy ip%s\\n' "$family"
   "ip${family}tables-legacy-save"
 done 2>/dev/null
@@ -59,7 +59,6 @@ _LOADS = re.compile(
 )
 _ASSIGNMENT = re.compile(r'^\s*([A-Za-z_]+)\s*=\s*"?([^"\n#]*?)"?\s*$')
 _FAMILY = re.compile(r"^# (family|legacy) (ip6?)$", re.MULTILINE)
-_TABLES = {"filter", "nat", "mangle", "raw", "security"}
 
 
 def parse(capture: Capture) -> Fact[Firewall]:
@@ -70,39 +69,32 @@ def parse(capture: Capture) -> Fact[Firewall]:
 
 def _running(capture: Capture) -> Fact[Ruleset]:
     said, also = capture.stdout("nft"), capture.stdout("iptables")
+    theirs = _saved(also.value) if isinstance(also, Known) else ()
     chains: tuple[Chain, ...] = ()
-    foreign = False
     match said:
         case Known(text):
-            answer = firewall_nft.read(text)
+            answer = firewall_nft.read(text, {(chain.family, chain.table) for chain in theirs})
             if answer is None:
                 return Unknown("the answer of nft was not understood")
             chains, foreign = answer
-        case Unknown() as unknown:
-            if not isinstance(also, Known):
-                return unknown
-        case Absent():
-            if isinstance(also, Unknown):
+            if foreign and isinstance(also, Unknown):
                 return also
-    match also:
-        case Known(text):
-            chains = _merged(chains, text)
-        case Unknown() as unknown if foreign:
-            return unknown
+        case Unknown() if not isinstance(also, Known):
+            return said
+        case Absent() if isinstance(also, Unknown):
+            return also
         case _:
             pass
-    return Known(Ruleset(chains, "nft list ruleset" if isinstance(said, Known) else "iptables-save"))
+    return Known(Ruleset((*chains, *theirs), "nft list ruleset" if isinstance(said, Known) else "iptables-save"))
 
 
-def _merged(chains: tuple[Chain, ...], text: str) -> tuple[Chain, ...]:
-    """nft's chains, those that iptables made replaced by what its own tool says of them."""
+def _saved(text: str) -> tuple[Chain, ...]:
+    """What iptables-save and its siblings say, each part behind a line that names its family."""
     parts = _FAMILY.split(text)
     found: list[Chain] = []
     for _, family, part in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         found += firewall_iptables.chains(part, family)
-    theirs = {(chain.family, chain.table) for chain in found}
-    kept = tuple(chain for chain in chains if chain.table not in _TABLES or (chain.family, chain.table) not in theirs)
-    return (*kept, *found)
+    return tuple(found)
 
 
 def _settings(capture: Capture, path: str) -> dict[str, tuple[str, int, str]]:
@@ -149,10 +141,17 @@ def _ufw_rules(capture: Capture) -> Fact[Ruleset]:
                     return unknown
                 case Absent():
                     continue
-        ways = (f"ufw{suffix}-before-input", f"ufw{suffix}-user-input", f"ufw{suffix}-after-input")
         names = {chain.name for chain in chains if chain.family == family}
+        ways = (f"ufw{suffix}-before-input", f"ufw{suffix}-user-input", f"ufw{suffix}-after-input")
         jumps = tuple(FilterRule(f"-j {way}", "jump", way) for way in ways if way in names)
-        chains.append(Chain("INPUT", "filter", family, jumps, "input", "filter", 0, "accept" if accepts else "drop"))
+        verdict = "accept" if accepts else "drop"
+        chains.append(Chain("INPUT", "filter", family, jumps, "input", "filter", 0, verdict))
+        # chains that ufw makes itself
+        skip = f"ufw{suffix}-skip-to-policy-input"
+        chains.append(Chain(skip, "filter", family, (FilterRule(f"-j {verdict.upper()}", verdict),)))
+        for name in ("ufw{}-logging-deny", "ufw{}-logging-allow", "ufw{}-user-limit-accept"):
+            if name.format(suffix) not in names:
+                chains.append(Chain(name.format(suffix), "filter", family))
     return Known(Ruleset(tuple(chains), "/etc/ufw"))
 
 

@@ -177,6 +177,8 @@ def _rarer(draft: Draft, word: str, value: str, rest: Iterator[str], negated: bo
             draft.some("source" if word == "--src-type" else "destination", negated)
         case "--icmp-type" | "--icmpv6-type":
             draft.of_protocol(["icmp"])
+        case "--rt-type":
+            draft.never |= not negated  # an ordinary connection has no routing header
         case "--tcp-flags":
             # a new connection has SYN alone of the flags that matter
             if (next(rest, "") == "SYN") == negated:

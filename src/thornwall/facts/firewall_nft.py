@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from thornwall.facts.firewall_draft import Draft, ranges
 from thornwall.model.firewall import Chain, FilterRule
@@ -18,16 +18,19 @@ Json = dict[str, object]
 Sets = dict[tuple[str, str, str], list[object]]
 
 
-def read(text: str) -> tuple[tuple[Chain, ...], bool] | None:
-    """Every chain, and whether a rule came from iptables (then its own tool tells more); None if it is no ruleset."""
+def read(text: str, known: Collection[tuple[str, str]] = ()) -> tuple[tuple[Chain, ...], bool] | None:
+    """Every chain, and whether a rule has an iptables extension that only its own tool can tell; None: no ruleset.
+
+    Tables in `known` (family, name) are left out: iptables-save has told all about them.
+    """
     try:
         items = json.loads(text)["nftables"]
-        return _read([item for item in items if isinstance(item, dict)])
+        return _read([item for item in items if isinstance(item, dict)], known)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def _read(items: list[Json]) -> tuple[tuple[Chain, ...], bool]:
+def _read(items: list[Json], known: Collection[tuple[str, str]]) -> tuple[tuple[Chain, ...], bool]:
     sets: Sets = {}
     for item in items:
         for kind in ("set", "map"):
@@ -36,7 +39,7 @@ def _read(items: list[Json]) -> tuple[tuple[Chain, ...], bool]:
                 elements = given.get("elem")
                 sets[_key(given)] = elements if isinstance(elements, list) else []
     given_chains = [chain for item in items if isinstance(chain := item.get("chain"), dict)]
-    chains: dict[tuple[str, str, str], Json] = {_key(chain): chain for chain in given_chains}
+    chains = {key: chain for chain in given_chains if (key := _key(chain))[0] in _FAMILIES and key[:2] not in known}
     rules: dict[tuple[str, str, str], list[FilterRule]] = {key: [] for key in chains}
     foreign = False
     for item in items:
@@ -47,7 +50,7 @@ def _read(items: list[Json]) -> tuple[tuple[Chain, ...], bool]:
             if key in rules and isinstance(expressions, list):
                 foreign = foreign or any(isinstance(each, dict) and "xt" in each for each in expressions)
                 rules[key] += rule(expressions, key, sets, Draft(text=_shown(expressions)))
-    return tuple(_chain(chains[key], tuple(found)) for key, found in rules.items() if key[0] in _FAMILIES), foreign
+    return tuple(_chain(chains[key], tuple(found)) for key, found in rules.items()), foreign
 
 
 def _key(given: Json) -> tuple[str, str, str]:

@@ -57,10 +57,6 @@ _PLACE = re.compile(
     r"(?:(?P<by>[^/]+)\.(?P<how>wants|requires|upholds|d)/)?(?P<name>[^/]+)"
 )
 _UNIT_NAME = re.compile(r"[^/]+\.(?:service|socket|path|timer|target|mount|automount|swap|slice|device|scope)")
-_WALK = re.compile(
-    rb"(?:^|\0)(?P<type>[a-z-])[^\0\t/]*?\.?(?P<path>/(?:(?:etc|run|usr/lib|usr/local/lib|lib)/systemd/system"
-    rb"|etc/rc[2-5]\.d)/[^\0\t]+)(?:\t(?P<target>[^\0]*))?"
-)
 _SETTING = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*)\s*=\s*(.*?)\s*$")
 _SYSV = re.compile(r"/etc/rc[2-5]\.d/S\d\d([^/]+)")
 _PRECEDENCE = ("/etc/", "/run/", "/usr/local/lib/", "/usr/lib/", "/lib/")
@@ -123,9 +119,11 @@ def _records(capture: Capture) -> Iterator[tuple[str, str]]:
 def _walked(capture: Capture) -> Iterator[tuple[str, str]]:
     """The same from the walk of the file system, which also has what is not read."""
     result = capture.commands.get("walk")
-    for match in _WALK.finditer(result.stdout if result else b""):
-        if match["type"] in {b"f", b"l", b"-"}:
-            yield match["path"].decode("utf-8", "replace"), (match["target"] or b"").decode("utf-8", "replace")
+    for entry in result.stdout.split(b"\0") if result else ():
+        if (b"/systemd/system/" in entry or b"/etc/rc" in entry) and entry[:1] in {b"f", b"l"}:
+            text = entry.decode("utf-8", "replace")
+            path, _, target = text[text.index("/") :].partition("\t")
+            yield path, target
 
 
 def _place(seen: _Seen, path: str, target: str) -> None:
@@ -155,7 +153,7 @@ def _link(seen: _Seen, path: str, name: str, target: str) -> None:
 
 def _file(seen: _Seen, path: str, name: str, target: str) -> None:
     if target == "/dev/null":
-        if not path.startswith(("/usr/", "/lib/")):
+        if not path.startswith(("/usr/", "/lib/")) or name not in seen.fragments:
             seen.masked[name] = path
     elif target and name == "default.target":
         seen.default_target = seen.default_target or posixpath.basename(target)
@@ -188,7 +186,9 @@ def _rank(path: str) -> int:
 def _unit(capture: Capture, seen: _Seen, name: str, active: str, listed: bool) -> Unit:
     template = re.sub(r"@[^@]*\.", "@.", name) if "@" in name else name
     path = seen.fragments.get(name) or seen.fragments.get(template, "")
-    links = sorted((*seen.links.get(name, ()), *seen.linked.get(name, ())), key=_rank)
+    links = [*seen.links.get(name, ()), *seen.linked.get(name, ())]
+    if len(links) > 1:
+        links.sort(key=_rank)
     if name in seen.masked:
         return Unit(name, seen.masked[name], "masked", (), active)
     if not path and name in seen.sysv:
@@ -199,13 +199,17 @@ def _unit(capture: Capture, seen: _Seen, name: str, active: str, listed: bool) -
     state = "disabled"
     if links:
         state = "enabled" if any(link.startswith("/etc/") for link in links) else "static"
-    return Unit(name, path, state, tuple(links), active, tuple(_settings(capture, seen, name, template, path)))
+    vendor = path.startswith(_VENDOR) and not links  # nobody asks what a unit would do that nothing starts
+    lines = () if vendor else tuple(_settings(capture, seen, name, template, path))
+    return Unit(name, path, state, tuple(links), active, lines)
 
 
 def _settings(capture: Capture, seen: _Seen, name: str, template: str, path: str) -> Iterator[Setting]:
     if path:
         yield from _parsed(capture, path)
     drop_ins = {*seen.drop_ins.get(name, ()), *seen.drop_ins.get(template, ())}
+    if not drop_ins:
+        return
     nearest: dict[str, str] = {}  # of two drop-ins of one name the nearer counts
     for each in sorted(drop_ins, key=_rank, reverse=True):
         nearest[posixpath.basename(each)] = each
@@ -213,10 +217,9 @@ def _settings(capture: Capture, seen: _Seen, name: str, template: str, path: str
         yield from _parsed(capture, each)
 
 
-def _parsed(capture: Capture, path: str) -> Iterator[Setting]:
+def _parsed(capture: Capture, path: str) -> Iterable[Setting]:
     record = capture.files.get(path)
-    if record is not None and record.content is not None:
-        yield from settings(path, record.text)
+    return settings(path, record.text) if record is not None and record.content is not None else ()
 
 
 def settings(path: str, text: str) -> Iterator[Setting]:
