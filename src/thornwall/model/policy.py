@@ -25,13 +25,7 @@ class Policy:
     def values_of(self, rule: Rule) -> dict[str, Value]:
         """Each option of the rule with its value: the file's, else the preset's, else the default."""
         given = self.values.get(rule.id, {})
-        strict = self.preset is Preset.STRICT
-        return {
-            option.name: given.get(
-                option.name, option.strict if strict and option.strict is not None else option.default
-            )
-            for option in rule.options
-        }
+        return {option.name: given.get(option.name, option.value(self.preset)) for option in rule.options}
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,9 @@ def _facts(rule: Rule) -> Iterator[tuple[str, str]]:
 
 def _options(rule: Rule) -> Iterator[tuple[str, str]]:
     for option in rule.options:
-        strict = "" if option.strict is None else f"; strict: {_value(option.strict)}"
-        yield option.name, f"{option.doc} (default: {_value(option.default)}{strict})"
+        presets = {"strict": option.strict, "documents": option.documents}
+        special = "".join(f"; {name}: {_value(value)}" for name, value in presets.items() if value is not None)
+        yield option.name, f"{option.doc} (default: {_value(option.default)}{special})"
 
 
 def _value(value: object) -> str:
