@@ -56,6 +56,7 @@ def _filesystem(result: CommandResult, mounted: tuple[Mount, ...]) -> FileSystem
     }
     for tag in "swn":
         rows.update((normal(row.split(" ", 7)[-1].partition("\t")[0]), row) for row in said.get(tag, []))
+    notes = [note[2:] for note in said.get("!", [])]
     return FileSystem(
         rows=rows,
         users=users,
@@ -64,7 +65,8 @@ def _filesystem(result: CommandResult, mounted: tuple[Mount, ...]) -> FileSystem
         world_writable=stand_out["w"],
         unowned=stand_out["n"],
         mounts=mounted,
-        limits=tuple(_limits([note[2:] for note in said.get("!", [])], result)),
+        limits=tuple(_limits(notes, result)),
+        whole="end" in notes,
         blocked=tuple(normal(path) for path in _DENIED.findall(result.stderr.decode("utf-8", "replace"))),
     )
 

@@ -83,8 +83,8 @@ class FileSystem:
     """What the walk saw. `rows` maps a path to its undecoded record: most are never asked for, so `entry` decodes.
 
     `setid`, `world_writable` (without sticky directories), `unowned`: found anywhere on local disks. `limits`: bounds
-    that were hit, as sentences; `blocked`: directories that this user could not search: where either is not empty,
-    there may be more than was seen. `mounts`: what is mounted, or what fstab wants where a directory was read.
+    that were hit, as clauses; `whole`: none of them cut off what is noted below LISTED; `blocked`: directories that
+    this user could not search. `mounts`: what is mounted, or what fstab wants where a directory was read.
     """
 
     rows: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -95,6 +95,7 @@ class FileSystem:
     unowned: tuple[Entry, ...] = ()
     mounts: tuple[Mount, ...] = ()
     limits: tuple[str, ...] = ()
+    whole: bool = True
     blocked: tuple[str, ...] = ()
 
     def entry(self, path: str) -> Entry | None:
@@ -124,7 +125,7 @@ class FileSystem:
     def noted(self, path: str) -> bool:
         """Whether the walk notes all that is there, so that `entry` None means that no such file exists."""
         listed = any(path == top or path.startswith(top + "/") for top in LISTED)
-        return listed and not self.limits and not self.hidden(path)
+        return listed and self.whole and not self.hidden(path)
 
     def hidden(self, path: str) -> bool:
         """Whether a directory above `path` could not be searched."""
