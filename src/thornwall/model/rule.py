@@ -42,12 +42,21 @@ class Preset(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A value of a rule that a policy may set: its default, what `strict` has, and what it means (with its unit)."""
+    """A value of a rule that a policy may set: its default, and what it means (with its unit).
+
+    `strict`, `documents`: what these presets have instead.
+    """
 
     name: str
     default: Value
     doc: str
     strict: Value | None = None
+    documents: Value | None = None
+
+    def value(self, preset: Preset) -> Value:
+        """What the preset has."""
+        special = {Preset.STRICT: self.strict, Preset.DOCUMENTS: self.documents}.get(preset)
+        return self.default if special is None else special
 
 
 @dataclass(frozen=True, slots=True)
