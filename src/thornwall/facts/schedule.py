@@ -155,12 +155,13 @@ def _timer(capture: Capture, path: str, text: str, *, enabled: bool) -> Job:
     unit = next((setting.value for setting in assigned if setting.key == "Unit"), "")
     unit = unit or posixpath.basename(path).removesuffix(".timer") + ".service"
     user, command = "root", ""
-    for folder in TIMERS[:2]:
-        match capture.read(f"{folder}/{unit}"):
-            case Known(service):
-                lines = list(settings(path, service))
-                command = "; ".join(line.value for line in lines if line.key == "ExecStart" and line.value)
-                user = next((line.value for line in lines if line.key == "User" and line.value), "root")
+    services = [f"{folder}/{unit}" for folder in TIMERS[:2]]
+    for service in (each for each in services if each in capture.files):
+        match capture.read(service):
+            case Known(lines):
+                assigned = list(settings(service, lines))
+                command = "; ".join(each.value for each in assigned if each.key == "ExecStart" and each.value)
+                user = next((each.value for each in assigned if each.key == "User" and each.value), "root")
                 break
             case _:
                 continue

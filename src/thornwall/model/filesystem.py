@@ -141,8 +141,22 @@ class FileSystem:
         return next((mount for mount in reversed(self.mounts) if mount.path == path), None)
 
     @cached_property
+    def not_roots(self) -> tuple[Entry, ...]:
+        """The noted files that do not belong to root, or that a group other than root's may write to; no links."""
+        found = []
+        for path, row in self.rows.items():
+            fields = row.split(" ", 5)  # most are root's own: those are not decoded
+            if len(fields) == 6 and fields[1] != "l" and (fields[3] != "0" or _group_writes(fields[2], fields[4])):
+                found.append(self.entry(path))
+        return tuple(entry for entry in found if entry is not None)
+
+    @cached_property
     def _sorted(self) -> list[str]:
         return sorted(self.rows)
+
+
+def _group_writes(mode: str, gid: str) -> bool:
+    return gid != "0" and mode[-2:-1] in {"2", "3", "6", "7"}
 
 
 def decode(row: str, users: Mapping[int, str], groups: Mapping[int, str]) -> Entry | None:

@@ -207,11 +207,9 @@ def system_file_not_roots(ctx: Context) -> Iterator[Verdict]:
     """
     seen = walked(ctx)
     failed = False
-    for path in seen.rows:
-        if not _ROOTS_OWN.fullmatch(path):
-            continue
-        entry = seen.entry(path)
-        if entry is None or entry.type not in {"f", "d"}:
+    for entry in seen.not_roots:
+        path = entry.path
+        if not _ROOTS_OWN.fullmatch(path) or entry.type not in {"f", "d"}:
             continue
         grouped = entry.mode & 0o020 and entry.gid and entry.group not in _ADMIN_GROUPS
         if entry.uid == 0 and not grouped:
