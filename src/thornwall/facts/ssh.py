@@ -42,7 +42,8 @@ while IFS=: read -r user _ uid _ _ _ shell; do
     case $shell in */nologin|*/false) continue ;; esac
     case $user in *[!a-zA-Z0-9_.-]*|'') continue ;; esac
     printf 'user %s\\n' "$user"
-    exec sshd -T -C "user=$user,{_PEER}"
+    sshd -T -C "user=$user,{_PEER}"
+    exit
 done <./etc/passwd
 """
 
