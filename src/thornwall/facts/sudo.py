@@ -1,15 +1,256 @@
-"""Who may become whom through sudo."""
+"""Who may become whom through sudo or doas."""
 
 from __future__ import annotations
 
+import fnmatch
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from thornwall.facts import sudoers
+from thornwall.facts.accounts import local_accounts
+from thornwall.facts.pam_modules import MODULES, installed_program
+from thornwall.facts.redact import PLAIN
+from thornwall.facts.sudoers import Answer, Command, Item, Spec, Statements
+from thornwall.model.accounts import Accounts
 from thornwall.model.capture import Capture
-from thornwall.model.fact import Fact, Unknown
-from thornwall.model.probe import Probe
-from thornwall.model.sudo import Sudo
+from thornwall.model.fact import ABSENT, Fact, Known, Unknown
+from thornwall.model.probe import Probe, Read, Redaction, Run
+from thornwall.model.sudo import DoasRule, Grant, OwnListing, Place, Policy, Sudo, SudoersFile
 
-PROBES: tuple[Probe, ...] = ()
+# The general filter would take NOPASSWD: for the name of a secret and mask the rest of the line, grants and all: here
+# only the word goes that follows a name of a secret, so that what stands behind it is still judged.
+SUDOERS = Redaction(
+    "sudoers",
+    r"""
+    gsub(/[$][0-9a-z]+[$][^" \t,;]*/, "<redacted>", s)
+    gsub(/:\/\/[^\/@ \t]*:[^\/@ \t]*@/, "://<redacted>@", s)
+    # what follows --password, -secret=, TOKEN= in the arguments of a command
+    w_t = "--?[A-Za-z-]*(passw(or)?d|pass|passphrase|secret|token|key)(\\\\?=|[ \t]+)"
+    if (s !~ /^[ \t]*(Defaults|[A-Za-z]+_Alias)/)
+        w_t = "(" w_t "|[ \t][A-Za-z_]*(PASSW(OR)?D|PASS|SECRET|TOKEN|KEY|passw(or)?d|secret|token)\\\\?=)"
+    w_o = ""
+    while (match(s, w_t)) {
+        w_o = w_o substr(s, 1, RSTART + RLENGTH - 1)
+        s = substr(s, RSTART + RLENGTH)
+        sub(/^[^ \t,":=][^ \t,"]*/, "<redacted>", s)
+    }
+    return w_o s
+""",
+)
+
+PROBES: tuple[Probe, ...] = (
+    Read("/etc/sudoers", SUDOERS),
+    Read("/etc/sudoers.d/*", SUDOERS),
+    Read("/etc/doas.conf", SUDOERS),
+    Read("/etc/hostname", PLAIN),
+    Read("/proc/sys/kernel/hostname", PLAIN),
+    MODULES,
+    Run("own-sudo", "[ -r ./etc/sudoers ] || exec sudo -n -l", shell=True),
+)
+
+MAX_GRANTS = 50_000
+
+_OWN = re.compile(r"^User (\S+) may run the following commands", re.MULTILINE)
+_OWN_GRANT = re.compile(r"^ {4,}\(([^)]*)\) (?:[A-Z_]+: )*NOPASSWD: (?:[A-Z_]+: )*(.+)$", re.MULTILINE)
+_ADDRESS = re.compile(r"[0-9.]+(?:/[0-9.]+)?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:./]*")
+_WORD = re.compile(r'"[^"]*"|[^\s"]+')
 
 
-def parse(capture: Capture) -> Fact[Sudo]:  # noqa: ARG001
-    """Not read yet."""
-    return Unknown("it was not read")
+def parse(capture: Capture) -> Fact[Sudo]:
+    """Absent where neither sudo nor doas is set up."""
+    policy, doas, own = _policy(capture), _doas(capture), _own(capture)
+    if policy is ABSENT and doas is ABSENT:
+        return ABSENT
+    return Known(Sudo(policy, doas, own, installed_program(capture, "sudo")))
+
+
+def _policy(capture: Capture) -> Fact[Policy]:
+    main = capture.read("/etc/sudoers")
+    if not isinstance(main, Known):
+        return main
+    host = _hostname(capture)
+    statements = sudoers.read(
+        "/etc/sudoers", main, capture.read, lambda path: _listed(capture, path), host.partition(".")[0]
+    )
+    return Known(
+        Policy(
+            grants=_grants(statements, local_accounts(capture), host),
+            defaults=tuple(statements.defaults),
+            files=tuple(_with_modes(capture, statements)),
+            skipped=tuple(statements.skipped),
+            unread=statements.unread,
+            bad=tuple(statements.bad),
+        )
+    )
+
+
+def _hostname(capture: Capture) -> str:
+    for path in ("/proc/sys/kernel/hostname", "/etc/hostname"):
+        match capture.read(path):
+            case Known(text) if text.strip():
+                return text.strip().lower()
+            case _:
+                pass
+    return ""
+
+
+def _listed(capture: Capture, directory: str) -> Fact[list[str]]:
+    if directory != "/etc/sudoers.d":
+        return Unknown(f"{directory}, which sudo includes, was not asked for")
+    blocked = capture.blocked(f"{directory}/x")
+    return blocked or Known([path for path, _ in capture.glob(f"{directory}/*")])
+
+
+def _with_modes(capture: Capture, statements: Statements) -> Iterator[SudoersFile]:
+    for path in (*statements.files, *statements.skipped, *statements.unread):
+        match capture.files.get(path):
+            case None:
+                pass
+            case record:
+                yield SudoersFile(path, record.mode, record.uid, record.gid)
+
+
+def _grants(statements: Statements, accounts: Accounts, host: str) -> dict[str, tuple[Grant, ...]]:
+    """Every specification as it stands for each account, aliases resolved."""
+    found: dict[str, list[Grant]] = defaultdict(list)
+    total = 0
+    for spec in statements.specs:
+        on_host = sudoers.ask(spec.hosts, statements.aliases["Host"], lambda text: _is_host(text, host))
+        if on_host in {Answer.DENY, Answer.SILENT}:
+            continue
+        commands = list(_commands(statements, spec, accounts))
+        for name, who, sure in _users(statements, spec, accounts):
+            total += len(commands)
+            if total > MAX_GRANTS:
+                statements.unread["/etc/sudoers"] = Unknown("sudoers grants more than is judged")
+                return {}
+            maybe = not sure or on_host is Answer.MAYBE
+            found[name].extend(_grant(command, who, spec.place, as_root, maybe=maybe) for command, as_root in commands)
+    return {name: tuple(grants) for name, grants in found.items()}
+
+
+def _grant(command: Command, who: str, place: Place, as_root: bool, *, maybe: bool) -> Grant:
+    return Grant(
+        command=command.command,
+        place=place,
+        who=who,
+        users=("root",) if command.users is None else tuple("!" * negated + text for negated, text in command.users),
+        as_root=as_root,
+        nopasswd=command.nopasswd,
+        negated=command.negated,
+        maybe=maybe,
+    )
+
+
+def _is_host(text: str, host: str) -> bool | None:
+    if text == "ALL":
+        return True
+    if text.startswith("+") or _ADDRESS.fullmatch(text) or not host:
+        return None
+    pattern = text.lower()
+    return fnmatch.fnmatchcase(host if "." in pattern else host.partition(".")[0], pattern)
+
+
+def _users(statements: Statements, spec: Spec, accounts: Accounts) -> Iterator[tuple[str, str, bool]]:
+    """(account, the text that names it, whether that is sure)."""
+    who = ", ".join("!" * negated + text for negated, text in spec.users)
+    for name in accounts.by_name:
+        answer = sudoers.ask(
+            spec.users,
+            statements.aliases["User"],
+            lambda text, name=name: _is_user(text, name, accounts),  # type: ignore[misc]
+        )
+        if answer in {Answer.ALLOW, Answer.MAYBE}:
+            yield name, who, answer is Answer.ALLOW
+
+
+def _is_user(text: str, name: str, accounts: Accounts) -> bool | None:
+    if text in {"ALL", name}:
+        return True
+    if text.startswith("#"):
+        return text[1:].isdecimal() and int(text[1:]) == accounts.by_name[name].uid
+    if text.startswith("%#"):
+        gid = int(text[2:]) if text[2:].isdecimal() else -1
+        groups = accounts.groups_of.get(name, frozenset())
+        return accounts.by_name[name].gid == gid or any(g.gid == gid and g.name in groups for g in accounts.groups)
+    if text.startswith(("%:", "+")):
+        return None
+    return text.startswith("%") and text[1:] in accounts.groups_of.get(name, frozenset())
+
+
+def _commands(statements: Statements, spec: Spec, accounts: Accounts) -> Iterator[tuple[Command, bool]]:
+    """(command, whether as root), Cmnd_Aliases resolved."""
+    for command in spec.commands:
+        as_root = command.users is None or (
+            sudoers.ask(command.users, statements.aliases["Runas"], lambda text: _is_user(text, "root", accounts))
+            in {Answer.ALLOW, Answer.MAYBE}
+            if "root" in accounts.by_name
+            else True
+        )
+        for count, (negated, text) in enumerate(_expand(command, statements)):
+            if count > 1000:
+                statements.unread[spec.place.file] = Unknown("aliases of commands that name each other")
+                return
+            yield Command(text, negated, command.users, command.nopasswd), as_root
+
+
+def _expand(command: Command, statements: Statements, depth: int = 0) -> Iterator[Item]:
+    members = statements.aliases["Cmd"].get(command.command) if depth < 8 else None
+    if members is None:
+        yield command.negated, command.command
+        return
+    for negated, text in members:
+        yield from _expand(Command(text, negated != command.negated), statements, depth + 1)
+
+
+def _doas(capture: Capture) -> Fact[tuple[DoasRule, ...]]:
+    match capture.read("/etc/doas.conf"):
+        case Known(text):
+            return Known(tuple(filter(None, (_doas_rule(n, line) for n, line in enumerate(text.split("\n"), 1)))))
+        case Unknown() as unknown:
+            return unknown
+        case _:
+            return ABSENT
+
+
+def _doas_rule(number: int, line: str) -> DoasRule | None:
+    words = _WORD.findall(line.partition("#")[0])
+    if not words or words[0] not in {"permit", "deny"}:
+        return None
+    options = set[str]()
+    rest = iter(words[1:])
+    identity = target = command = ""
+    inside = False
+    for word in rest:
+        if inside:
+            inside = word != "}"
+        elif word == "{":
+            inside = True
+        elif not identity and word in {"nopass", "persist", "keepenv", "nolog", "setenv"}:
+            options.add(word)
+        elif not identity:
+            identity = word
+        elif word == "as":
+            target = next(rest, "")
+        elif word == "cmd":
+            command = " ".join(rest)
+    if not identity:
+        return None
+    place = Place("/etc/doas.conf", number, line.strip())
+    permit = words[0] == "permit"
+    return DoasRule(permit, identity, place, "nopass" in options, "persist" in options, target, command)
+
+
+def _own(capture: Capture) -> Fact[OwnListing]:
+    match capture.command("own-sudo"):
+        case Known(result) if match := _OWN.search(result.text):
+            # an entry that is too long for the terminal goes on in a line with more blanks
+            text = re.sub(r"\n {8,}", " ", result.text[match.end() :])
+            return Known(OwnListing(match[1], tuple(_OWN_GRANT.findall(text))))
+        case Known(result) if b"password is required" in result.stderr:
+            return Known(OwnListing("", ()))
+        case Unknown() as unknown:
+            return unknown
+        case _:
+            return ABSENT
