@@ -14,7 +14,12 @@ from thornwall.report.words import attest, counts, heading, machine, move, of_st
 
 SUBJECTS = 20  # subjects of one finding
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&@:$^=/])")
+# What Markdown, HTML or a forge could mean: emphasis, links, tables, tags, mentions, issues, emoji, autolinks, and what
+# begins a list or a heading at the start of a line. Paths and sentences stay readable in the raw text.
+_SPECIAL = re.compile(
+    r"[\\`*_{}\[\]#|<>~&@!$^]|:(?=//|\w+:)|(?<=www)\.|^[-+=](?=\s|[-+=]|$)|(?<=^\d)[.)](?=\s)|(?<=^\d\d)[.)](?=\s)",
+    re.IGNORECASE,
+)
 _BACKTICKS = re.compile(r"`+")
 
 
@@ -48,8 +53,8 @@ def escape(text: str) -> str:
 
 
 def _entity(found: re.Match[str]) -> str:
-    # Entities, not backslashes: they also hold inside tables and for `@name`, `#1` and addresses, which forges link.
-    return found[1] if found[1] in ".-/()" else f"&#{ord(found[1])};"
+    # Entities, not backslashes: they also hold in tables and for `@name`, `#1` and addresses, which forges link.
+    return f"&#{ord(found[0])};"
 
 
 def prose(text: str) -> str:
@@ -168,9 +173,10 @@ def _gaps(report: Report) -> Iterator[str]:
     yield "## Not known"
     yield ""
     for gap in found:
-        mend = f" To know: {prose(gap.mend)}." if gap.mend else ""
+        mend = f" To know: {prose(gap.mend).rstrip('.')}." if gap.mend else ""
         names = dict.fromkeys(finding.rule for finding in gap.findings)
-        yield f"- {count(len(gap.findings), 'check')}: {escape(gap.reason)}.{mend} ({', '.join(map(code, names))})"
+        reason = escape(gap.reason).rstrip(".") or "no reason was given"
+        yield f"- {count(len(gap.findings), 'check')}: {reason}.{mend} ({', '.join(map(code, names))})"
     yield ""
 
 

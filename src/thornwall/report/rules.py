@@ -75,5 +75,5 @@ def render_rules(rules: Iterable[Rule], console: Console) -> None:
     console.print()
     page.say(
         f"{count(len(ranked), 'rule')}. The risk is that of an unremarkable device at home. Last column: whether "
-        "thornwall can mend it (yes), can after a question (asks), or a person must (no).",
+        "mending it can be automated (yes), can after a question (asks), or not (no).",
     )

@@ -34,16 +34,16 @@ CLASSES = {
 REACHES = {
     Reach.INTERNET: "the whole Internet",
     Reach.NETWORK: "the local network",
-    Reach.FIREWALLED: "nobody: the firewall is in front",
-    Reach.LOOPBACK: "this device only",
+    Reach.FIREWALLED: "the local network",  # the layers that follow say who stops it
+    Reach.LOOPBACK: "programs on the device",
     Reach.LOCAL: "people with an account",
     Reach.TOUCH: "people near the device",
 }
 
 FIXABLE = {
-    "automatic": "thornwall can mend it",
-    "needs-answer": "thornwall can mend it after a question",
-    "by-hand": "mend it by hand",
+    "automatic": "can be automated",
+    "needs-answer": "can be automated after a question",
+    "by-hand": "by hand",
 }
 
 _COUNTED = {"unknown": ("not known", "not known"), "manual": ("question", "questions")}

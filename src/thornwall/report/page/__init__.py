@@ -272,7 +272,7 @@ def _passed(report: Report) -> Html | None:
         tag(
             "details",
             tag("summary", f"{count(len(found), 'check')} passed"),
-            tag("ul", rows, class_="passed"),
+            tag("ul", rows, class_="checks"),
             class_="fold",
         ),
         tag("p", f"{count(absent, 'check')} had nothing on this device to look at.", class_="aside")

@@ -83,11 +83,19 @@ def card(group: Group, name: str) -> Html:
         ),
         tag(
             "div",
-            tag("div", tag("h4", "What is wrong here"), _seen(group), class_="part"),
-            tag("div", tag("h4", "Why it matters"), paragraphs(lead.why), class_="part") if lead.why else None,
-            tag("div", tag("h4", "Why it ranks here"), _reckoning(lead), class_="part"),
-            _remedy(lead.remedy, group),
-            _facts(lead),
+            tag(
+                "div",
+                tag("div", tag("h4", "What is wrong here"), _seen(group), class_="part"),
+                tag("div", tag("h4", "Why it matters"), paragraphs(lead.why), class_="part") if lead.why else None,
+                _remedy(lead.remedy, group),
+                class_="tale",
+            ),
+            tag(
+                "div",
+                tag("div", tag("h4", "Why it ranks here"), _reckoning(lead), class_="part"),
+                _facts(lead),
+                class_="margin",
+            ),
             class_="body",
         ),
         class_=f"card {lead.risk}",
@@ -132,7 +140,7 @@ def _evidence(evidence: Evidence) -> Html:
     text = clean(evidence.text).strip("\n")
     return tag(
         "figure",
-        tag("figcaption", line(evidence.where)),
+        tag("figcaption", line(evidence.where if evidence.source.startswith("/") else f"$ {evidence.where}")),
         tag("pre", text, tabindex=0) if text.strip() else None,
         class_="evidence",
     )
@@ -190,7 +198,7 @@ def _remedy(remedy: Remedy, group: Group) -> Html:
         paragraphs(remedy.text),
         _commands(group.commands),
         risk,
-        class_="part remedy",
+        class_="part",
     )
 
 
@@ -198,7 +206,7 @@ def _facts(finding: Finding) -> Html:
     """Kind, class, rule and references."""
     rows: list[Child] = [
         _fact("Kind", f"{finding.kind}: {CLASSES[finding.fault_class]}"),
-        _fact("Rule", tag("code", line(finding.rule)), " – ", tag("code", f"thornwall explain {line(finding.rule)}")),
+        _fact("Rule", tag("code", line(finding.rule))),
     ]
     for name, values in finding.references.as_dict().items():
         shown: list[Child] = []

@@ -11,7 +11,7 @@ from thornwall.report.ranking import Group
 from thornwall.report.text import count
 
 _CELL_WIDTH, _CELL_HEIGHT, _GAP = 72, 50, 4
-_LEFT, _TOP = 92, 6
+_LEFT, _TOP = 104, 6
 _RADIUS = 52
 
 
@@ -32,8 +32,8 @@ def ring(score: int) -> Html:
             transform="rotate(-90 64 64)",
             **circle,
         ),
-        tag("text", score, x=64, y=66, class_="score"),
-        tag("text", "of 100", x=64, y=86, class_="of"),
+        tag("text", score, x=64, y=60, class_="score"),
+        tag("text", "of 100", x=64, y=88, class_="of"),
         viewBox="0 0 128 128",
         class_="ring",
         role="img",
