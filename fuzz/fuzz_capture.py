@@ -3,7 +3,7 @@
     pip install atheris
     python fuzz/fuzz_capture.py -max_total_time=60
 
-The first byte chooses what is fed: a packed capture, the stream of a host, a file of a capture, a command's output, a policy.
+The first byte chooses what is fed: a packed capture, the stream of a host, files and commands of a capture, a policy.
 Nothing may come of any of them but an answer or a ThornwallError.
 """
 

@@ -1,4 +1,4 @@
-"""Every case folder leads to what its expect.toml says; every rule has a case that fails, one that passes, one unknown."""
+"""Every case folder leads to what its expect.toml says; every rule has cases that fail, pass and are unknown."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import pytest
 from thornwall.collect.compile import compile_script
 from thornwall.collect.stream import Progress, parse_stream
 from thornwall.errors import HostAnswerError
+from thornwall.facts import registry
 from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.model.capture import Capture
 from thornwall.model.fact import ABSENT, Known, Unknown
@@ -223,12 +224,10 @@ def test_progress_names_each_step() -> None:
 
 
 def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
-    from thornwall.facts.registry import probes
-
     if shutil.which("shellcheck") is None:
         pytest.skip("shellcheck is not installed")
     script = tmp_path / "script.sh"
-    script.write_text(compile_script(probes(), nonce=NONCE))
+    script.write_text(compile_script(registry.probes(), nonce=NONCE))
     done = subprocess.run(
         ["shellcheck", "-s", "sh", "-S", "warning", str(script)], capture_output=True, text=True, check=False
     )
