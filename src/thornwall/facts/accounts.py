@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from thornwall.facts import accounts_keys, accounts_passwords
 from thornwall.facts.accounts_redact import PASSWD, SHADOW
@@ -43,14 +44,14 @@ def parse(capture: Capture) -> Fact[Accounts]:
     files, unread = accounts_keys.key_files(capture, by_name)
     return Known(
         Accounts(
-            accounts=tuple(accounts),
+            accounts=accounts,
             groups=_groups(capture),
             shadow=_shadow(capture),
             trials=accounts_passwords.parse(capture),
             key_files=files,
             unread_keys=unread,
             login_defs=_login_defs(capture),
-            malformed=tuple(malformed),
+            malformed=malformed,
         )
     )
 
@@ -59,12 +60,13 @@ def local_accounts(capture: Capture) -> Accounts:
     """Names, ids and groups alone, for subjects that need no more; empty where /etc/passwd could not be read."""
     match capture.read("/etc/passwd"):
         case Known(text):
-            return Accounts(tuple(_accounts(text)[0]), _groups(capture))
+            return Accounts(_accounts(text)[0], _groups(capture))
         case _:
             return Accounts(())
 
 
-def _accounts(text: str) -> tuple[list[Account], list[tuple[str, int]]]:
+@lru_cache(maxsize=2)  # sudo asks as well
+def _accounts(text: str) -> tuple[tuple[Account, ...], tuple[tuple[str, int], ...]]:
     accounts: list[Account] = []
     malformed: list[tuple[str, int]] = []
     for number, fields in _lines(text):
@@ -75,19 +77,24 @@ def _accounts(text: str) -> tuple[list[Account], list[tuple[str, int]]]:
             continue
         name, password, uid, gid, gecos, home, shell = fields
         accounts.append(Account(name, int(uid), int(gid), home, shell, number, password, gecos))
-    return accounts, malformed
+    return tuple(accounts), tuple(malformed)
 
 
 def _groups(capture: Capture) -> tuple[Group, ...]:
     match capture.read("/etc/group"):
         case Known(text):
-            return tuple(
-                Group(fields[0], int(fields[2]), tuple(filter(None, fields[3].split(","))), number)
-                for number, fields in _lines(text)
-                if len(fields) == 4 and _NUMBER.fullmatch(fields[2])
-            )
+            return _group_lines(text)
         case _:
             return ()
+
+
+@lru_cache(maxsize=2)
+def _group_lines(text: str) -> tuple[Group, ...]:
+    return tuple(
+        Group(fields[0], int(fields[2]), tuple(filter(None, fields[3].split(","))), number)
+        for number, fields in _lines(text)
+        if len(fields) == 4 and _NUMBER.fullmatch(fields[2])
+    )
 
 
 def _shadow(capture: Capture) -> Fact[Mapping[str, Password]]:
@@ -123,7 +130,7 @@ def _password(fields: list[str], number: int) -> Password:
 
 
 def _days(field: str) -> int | None:
-    return int(field) if _NUMBER.fullmatch(field) else None
+    return int(field) if field and _NUMBER.fullmatch(field) else None
 
 
 def _login_defs(capture: Capture) -> Fact[Mapping[str, Value]]:
@@ -131,7 +138,7 @@ def _login_defs(capture: Capture) -> Fact[Mapping[str, Value]]:
         case Known(text):
             found: dict[str, Value] = {}
             for number, line in enumerate(text.split("\n"), 1):
-                match = _LOGIN_DEFS.fullmatch(line)
+                match = _LOGIN_DEFS.fullmatch(line) if line and line[0] != "#" else None
                 if match and match[2]:
                     found[match[1]] = Value(match[2], number)
             return Known(found)

@@ -17,10 +17,8 @@ LIKELY: tuple[str, ...] = (
     *("raspberry", OWN_NAME, "P@ssw0rd!", "admin", "password", "1234", "12345", "123456", "root", "default"),
     *("raspberrypi", "ubuntu", "debian", "dietpi", "libreelec", "openelec", "kali", "alarm", "odroid", "orangepi"),
     *("linaro", "rock", "radxa", "armbian", "osmc", "hypriot", "motioneye", "volumio", "retropie", "octopi"),
-    *("homeassistant", "hass", "pi", "user", "guest", "test", "toor", "changeme", "letmein", "welcome", "secret"),
-    *("pass", "12345678", "123456789", "111111", "000000", "qwerty", "abc123", "raspbian", "temppwd", "bananapi"),
-    *("rock64", "jetson", "nvidia", "openhabian", "moodeaudio", "recalboxroot", "support", "system", "admin123"),
-    *("Password1", "P@ssw0rd", "raspberry1", "Raspberry"),
+    *("pi", "user", "guest", "test", "toor", "changeme", "letmein", "welcome", "12345678", "123456789"),
+    *("qwerty", "raspbian", "temppwd", "bananapi", "openhabian", "moodeaudio", "recalboxroot", "P@ssw0rd"),
 )
 # What worms try on cameras and routers: their firmware has cheap hashes, and only on those these are tried.
 WORMS: tuple[str, ...] = (
@@ -29,6 +27,8 @@ WORMS: tuple[str, ...] = (
     *("54321", "666666", "888888", "00000000", "123123", "1234567890", "admin1234", "meinsm", "tech", "service"),
     *("supervisor", "administrator", "fucker", "tlJwpbo6", "S2fGqNFs", "OxhlwSG8", "GM8182", "cat1029", "ipcam_rt5350"),
     *("fa", "oelinux123", "beagle", "nanopi", "khadas", "pine64", "moode", "batocera", "iloveyou", "password1"),
+    *("homeassistant", "hass", "secret", "pass", "111111", "000000", "abc123", "rock64", "jetson", "nvidia"),
+    *("support", "system", "admin123", "Password1", "raspberry1", "Raspberry"),
 )
 
 # Both programs: cheap hashes and the two likeliest of every account first, then one candidate after another on all

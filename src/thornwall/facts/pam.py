@@ -95,9 +95,9 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip()
         if not parts:
-            start = number
-            if line.startswith("#"):
+            if not line or line[0] == "#":
                 continue
+            start = number
         if line.endswith("\\"):
             parts.append(line[:-1])
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from thornwall.facts import sudoers
 from thornwall.facts.accounts import local_accounts
@@ -155,7 +155,7 @@ def _is_host(text: str, host: str) -> bool | None:
 def _users(statements: Statements, spec: Spec, accounts: Accounts) -> Iterator[tuple[str, str, bool]]:
     """(account, the text that names it, whether that is sure)."""
     who = ", ".join("!" * negated + text for negated, text in spec.users)
-    for name in accounts.by_name:
+    for name in _candidates(spec.users, statements, accounts):
         answer = sudoers.ask(
             spec.users,
             statements.aliases["User"],
@@ -163,6 +163,13 @@ def _users(statements: Statements, spec: Spec, accounts: Accounts) -> Iterator[t
         )
         if answer in {Answer.ALLOW, Answer.MAYBE}:
             yield name, who, answer is Answer.ALLOW
+
+
+def _candidates(items: tuple[Item, ...], statements: Statements, accounts: Accounts) -> Iterable[str]:
+    """The accounts that a list may be about: a list of plain names needs no look at the others."""
+    if any(text[:1] in "%#+" or text == "ALL" or text in statements.aliases["User"] for _, text in items):
+        return accounts.by_name
+    return dict.fromkeys(text for _, text in items if text in accounts.by_name)
 
 
 def _is_user(text: str, name: str, accounts: Accounts) -> bool | None:

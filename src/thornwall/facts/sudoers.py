@@ -121,7 +121,7 @@ def _file(found: Statements, path: str, text: Fact[str], reader: _Reader, depth:
             return
     for number, line in logical_lines(content):
         place = Place(path, number, line.strip())
-        include = _INCLUDE.fullmatch(line)
+        include = _INCLUDE.fullmatch(line) if "include" in line else None
         if include:
             _include(found, include, place, reader, depth)
             continue
@@ -164,8 +164,10 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.rstrip("\r")
         if not parts:
+            if not line or line.startswith(("# ", "##")) or line == "#":
+                continue
             start = number
-            if _INCLUDE.fullmatch(line):
+            if "include" in line and _INCLUDE.fullmatch(line):
                 yield number, line
                 continue
         line = _without_comment(line)
