@@ -40,6 +40,8 @@ _OFFERED = r"""
 [ -d ./var/lib/apt/lists ] || exit 127
 cd ./var/lib/apt || exit 1
 stat -c 'T %Y %n' lists lists/partial periodic/update-success-stamp 2>/dev/null
+awk=awk
+command -v mawk >/dev/null 2>&1 && awk=mawk # four times faster on 50 MB
 set --
 packed=
 for f in ./lists/*_InRelease ./lists/*_Release ./lists/*_Packages ./lists/*_Packages.*; do
@@ -56,7 +58,7 @@ done
 for f in $packed; do
     printf '\001 %s\n' "$f"
     /usr/lib/apt/apt-helper cat-file "$f" 2>/dev/null || printf '\002 %s\n' "$f"
-done | awk '
+done | "$awk" '
 function begin(name) {
     file = name
     print "L " file
@@ -175,6 +177,7 @@ def _lists(text: str, installed: Mapping[str, Package]) -> PackageLists:
         refreshed=max([refreshed, *(suite.date for suite in suites)]) if suites else -1,
         candidates=candidates,
         pending=tuple(_pending(candidates)),
+        doubtful=tuple(_doubtful(candidates)),
         unread=tuple(unread),
         orphans=tuple(orphans) if files and not unread else (),
     )
@@ -246,6 +249,13 @@ def _pending(candidates: tuple[Candidate, ...]) -> Iterator[Candidate]:
         if other is None or _rank(each, other):
             best[each.package.name] = each
     yield from best.values()
+
+
+def _doubtful(candidates: tuple[Candidate, ...]) -> Iterator[Candidate]:
+    for each in candidates:
+        base, own, _ = each.package.version.partition("+rpt")
+        if own and each.suite.security and newer(each.version, base) and not newer(each.version, each.package.version):
+            yield each
 
 
 def _rank(each: Candidate, other: Candidate) -> bool:

@@ -63,15 +63,18 @@ class PackageLists:
     """What the lists that apt fetched say.
 
     `refreshed`: when apt last looked, seconds since 1970 (-1 not known). `candidates`: other versions than the
-    installed ones, newer and older. `pending`: of each package that apt would upgrade, its newest version, the newest
-    version of a security suite that is newer too coming first. `unread`: lists in a form that could not be read, and
-    so may hide updates. `orphans`: installed packages that no list offers.
+    installed ones, newer and older. `pending`: each package that apt would upgrade, with the newest version of a
+    security suite, or else of any. `doubtful`: what a security suite offers of packages that Raspberry Pi has built
+    itself (`+rpt`) from something older: apt keeps its build, and whether that has the fix no version tells.
+    `unread`: lists in a form that could not be read, and so may hide updates. `orphans`: installed packages that no
+    list offers.
     """
 
     suites: tuple[Suite, ...] = ()
     refreshed: int = -1
     candidates: tuple[Candidate, ...] = ()
     pending: tuple[Candidate, ...] = ()
+    doubtful: tuple[Candidate, ...] = ()
     unread: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
 
