@@ -43,15 +43,13 @@ _register()
 
 def run() -> int:
     """Run the command line; its exit code. Every error ends here, as words for a person."""
-    import click
-
     try:
         result = app(standalone_mode=False)
         sys.stdout.flush()
-    except click.exceptions.Abort:
+    except typer.Abort:
         return Exit.INTERRUPTED
-    except click.ClickException as error:
-        error.show()
+    except _usage_error() as error:
+        error.show()  # type: ignore[attr-defined]
         return Exit.USAGE
     except ThornwallError as error:
         from thornwall.cli.console import show_error
@@ -68,6 +66,11 @@ def run() -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of our own is no reason for a traceback
         return _fault(error)
     return result if isinstance(result, int) else Exit.OK
+
+
+def _usage_error() -> type[BaseException]:
+    """click's ClickException: Typer exports only what is below it, and from 0.26 on has a click of its own."""
+    return typer.BadParameter.__mro__[2]
 
 
 def _fault(error: Exception) -> int:
