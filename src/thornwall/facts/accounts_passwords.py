@@ -32,8 +32,9 @@ WORMS: tuple[str, ...] = (
 )
 
 # Both programs: cheap hashes and the two likeliest of every account first, then one candidate after another on all
-# accounts (perl: on up to four cores); an account whose next try would not fit the CPU time is left as `partial`. A match says no number of tries,
-# which would tell the password. The output of a line is `account, outcome, tried, total, kind` between tabs.
+# accounts (perl: on up to four cores); an account whose next try would not fit the CPU time is left as `partial`. A
+# match says no number of tries, which would tell the password. The output of a line is `account, outcome, tried,
+# total, kind` between tabs.
 _PERL = r"""
 $b = shift; $b = 60 if $b > 60; @c = qw(@likely@); $m = @c; push @c, qw(@worms@);
 $cheap = qr/^(\$1\$|[^\$])/; # md5crypt, descrypt: others cost a thousand times more
