@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cache
 from typing import TypeAlias, TypeVar
 
 from thornwall.model.fact import Absent, Fact, Known, Unknown
@@ -144,7 +145,7 @@ class Rule:
 
     def section(self, name: str) -> str:
         """The text of one docstring section (`What`, `Why`, `Remedy`, `Risk of the remedy`), or empty."""
-        return sections(inspect.getdoc(self.check) or "").get(name, "")
+        return _sections_of(self.check).get(name, "")
 
     def remedy(self, commands: tuple[str, ...] = ()) -> Remedy:
         """The remedy as it stands in the docstring."""
@@ -165,6 +166,12 @@ def sections(doc: str) -> dict[str, str]:
     parts = _HEADING.split(doc)
     texts = (re.sub(r"[ \t]*\n[ \t]*(?!\n)", " ", inspect.cleandoc(text).strip()) for text in parts[2::2])
     return dict(zip(parts[1::2], (re.sub(r" ?\n ?\n? ?", "\n\n", text) for text in texts), strict=True))
+
+
+@cache
+def _sections_of(check: Check) -> dict[str, str]:
+    # every finding asks for three of them
+    return sections(inspect.getdoc(check) or "")
 
 
 def rule(  # noqa: PLR0913 - a rule is declared in one place, by name
