@@ -227,6 +227,8 @@ def clean() -> None:
             _read_record(path).host.stop()
         forget_routes()
         unmount()
+        if (lab_dir() / "pool").is_mount():
+            raise LabError(f"{lab_dir() / 'pool'} is in use: a build runs, or somebody stands in it")
     shutil.rmtree(lab_dir(), ignore_errors=True)
 
 
