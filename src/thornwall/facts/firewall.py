@@ -69,11 +69,11 @@ def parse(capture: Capture) -> Fact[Firewall]:
 
 def _running(capture: Capture) -> Fact[Ruleset]:
     said, also = capture.stdout("nft"), capture.stdout("iptables")
-    theirs = _saved(also.value) if isinstance(also, Known) else ()
+    theirs, known = _saved(also.value) if isinstance(also, Known) else ((), set())
     chains: tuple[Chain, ...] = ()
     match said:
         case Known(text):
-            answer = firewall_nft.read(text, {(chain.family, chain.table) for chain in theirs})
+            answer = firewall_nft.read(text, known)
             if answer is None:
                 return Unknown("the answer of nft was not understood")
             chains, foreign = answer
@@ -88,13 +88,20 @@ def _running(capture: Capture) -> Fact[Ruleset]:
     return Known(Ruleset((*chains, *theirs), "nft list ruleset" if isinstance(said, Known) else "iptables-save"))
 
 
-def _saved(text: str) -> tuple[Chain, ...]:
-    """What iptables-save and its siblings say, each part behind a line that names its family."""
+def _saved(text: str) -> tuple[tuple[Chain, ...], set[tuple[str, str]]]:
+    """What iptables-save and its siblings say, each part behind a line that names its family.
+
+    Also the tables (family, name) that nft shows too, because this iptables works through nf_tables.
+    """
     parts = _FAMILY.split(text)
     found: list[Chain] = []
-    for _, family, part in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-        found += firewall_iptables.chains(part, family)
-    return tuple(found)
+    known: set[tuple[str, str]] = set()
+    for kind, family, part in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        chains = firewall_iptables.chains(part, family)
+        found += chains
+        if kind == "family" and ("nf_tables" in part or "-nft-" in part or "xtables-save" in part):
+            known |= {(chain.family, chain.table) for chain in chains}
+    return tuple(found), known
 
 
 def _settings(capture: Capture, path: str) -> dict[str, tuple[str, int, str]]:
