@@ -2,9 +2,88 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from thornwall.model.fact import Fact, Unknown
+
+_UNREAD = Unknown("it was not read")
+_REFUSING = frozenset({"/bin/false", "/bin/true", "/usr/bin/false", "/usr/bin/true", "false", "true", ":"})
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A line of sysctl.d(5): `name` with dots, `value` as text."""
+
+    name: str
+    value: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """A line of modprobe.d(5): `verb` (`blacklist`, `install`, `options`…), the module with `_` for `-`, the rest."""
+
+    verb: str
+    module: str
+    rest: str
+    path: str
+    line: int
+
+    @property
+    def text(self) -> str:
+        """As it would be typed."""
+        return f"{self.verb} {self.module} {self.rest}".strip()
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it is an `install` that keeps the module from being loaded in any way."""
+        return self.verb == "install" and self.rest.split()[:1] != [] and self.rest.split()[0] in _REFUSING
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Kernel settings, modules and mandatory access control."""
+    """What the kernel is told, and what it does.
+
+    `running`: sysctl name (with dots) -> value now, Absent where this kernel has no such setting; empty for a
+    directory. `assigned`: what systemd-sysctl sets at boot, each name's last word; `patterns`: names with wildcards, in
+    order. `modules`: those that are loaded; `builtin`: of those we ask about, those that are part of the kernel.
+    `lsm`: the active security modules; `apparmor`: profiles by mode (`enforce`, `complain`…); `selinux`: `enforcing`,
+    `permissive` or `disabled`, Absent where it is not there. `usb_disks`: block devices that hang on USB (`sda`).
+    """
+
+    running: Mapping[str, Fact[str]] = field(default_factory=dict)
+    assigned: Mapping[str, Assignment] = field(default_factory=dict)
+    patterns: tuple[Assignment, ...] = ()
+    modules: Fact[frozenset[str]] = _UNREAD
+    builtin: frozenset[str] = frozenset()
+    directives: tuple[Directive, ...] = ()
+    lsm: Fact[tuple[str, ...]] = _UNREAD
+    apparmor: Fact[Mapping[str, int]] = _UNREAD
+    selinux: Fact[str] = _UNREAD
+    usb_disks: frozenset[str] = frozenset()
+
+    def configured(self, name: str) -> Assignment | None:
+        """What a file sets the sysctl to at boot: a line with the full name beats one with wildcards."""
+        if name in self.assigned:
+            return self.assigned[name]
+        matching = [each for each in self.patterns if fnmatch.fnmatchcase(name, each.name)]
+        return matching[-1] if matching and name not in self.exempt else None
+
+    @property
+    def exempt(self) -> frozenset[str]:
+        """Names that a line with `-` in front and no value takes out of the wildcards."""
+        return frozenset(each.name for each in self.patterns if each.value == "")
+
+    def directive(self, module: str, *verbs: str) -> Directive | None:
+        """The last line on the module with one of the verbs."""
+        wanted = module.replace("-", "_")
+        found = [each for each in self.directives if each.module == wanted and each.verb in verbs]
+        return found[-1] if found else None
+
+    def refused(self, module: str) -> Directive | None:
+        """The `install` line that keeps the module out, if there is one and it can (a built-in module loads anyway)."""
+        line = self.directive(module, "install")
+        return line if line is not None and line.refuses else None
