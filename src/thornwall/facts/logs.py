@@ -1,15 +1,139 @@
-"""Where logs go, and whether they last."""
+"""What the host records of itself: journald.conf with its drop-ins, rsyslog's targets, the modes of the logs."""
 
 from __future__ import annotations
 
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+
+from thornwall.facts.redact import TEXT
 from thornwall.model.capture import Capture
-from thornwall.model.fact import Fact, Unknown
-from thornwall.model.logs import Logs
-from thornwall.model.probe import Probe
+from thornwall.model.fact import ABSENT, Fact, Known, Unknown
+from thornwall.model.logs import JournalSetting, LogFile, Logs, Target
+from thornwall.model.probe import Probe, Read, Run
 
-PROBES: tuple[Probe, ...] = ()
+# From the one that counts most; of files with the same name only the first is read.
+_FOLDERS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd")
+_JOURNALD = ("/usr/lib/systemd/systemd-journald", "/lib/systemd/systemd-journald")
+_RSYSLOG = ("/etc/rsyslog.conf", "/etc/rsyslog.d/*.conf")
+_LOGS = (
+    *("/var/log", "/var/log/journal", "/var/log/audit", "/var/log/audit/audit.log", "/var/log/auth.log"),
+    *("/var/log/syslog", "/var/log/messages", "/var/log/secure", "/var/log/kern.log", "/var/log/daemon.log"),
+    *("/var/log/user.log", "/var/log/mail.log", "/var/log/cron.log", "/var/log/btmp", "/var/log/ufw.log", *_JOURNALD),
+)
+
+PROBES: tuple[Probe, ...] = (
+    *(Read(f"{folder}/journald.conf", TEXT) for folder in _FOLDERS),
+    *(Read(f"{folder}/journald.conf.d/*.conf", TEXT) for folder in _FOLDERS),
+    *(Read(pattern, TEXT) for pattern in _RSYSLOG),
+    Run(
+        "log-files",
+        f"stat -c '%f %U %G %n' -- {' '.join(f'.{path}' for path in _LOGS)} 2>/dev/null; exit 0",
+        shell=True,
+        live=False,
+    ),
+)
+
+_SECTION = re.compile(r"\s*\[([^\]]*)\]")
+_ASSIGNMENT = re.compile(r"\s*([A-Za-z]+)\s*=\s*(.*?)\s*\Z")
+_TYPES = {0o040000: "d", 0o100000: "f", 0o120000: "l"}
+# `*.* @@host`, `action(type="omfwd" target="host")`
+_REMOTE = re.compile(
+    r"""^[^#$].*?[ \t]@{1,2}(?:\([^)]*\))?[\w\[]|^[^#]*\btype\s*=\s*"(?:omfwd|omrelp)\"""", re.IGNORECASE
+)
 
 
-def parse(capture: Capture) -> Fact[Logs]:  # noqa: ARG001
-    """Not read yet."""
-    return Unknown("it was not read")
+def parse(capture: Capture) -> Fact[Logs]:
+    """Always Known; its parts are what can be missing."""
+    return Known(Logs(journal=_journal(capture), files=_files(capture), remote=_remote(capture)))
+
+
+def _journal(capture: Capture) -> Fact[Mapping[str, JournalSetting]]:
+    settings = {"storage": JournalSetting("Storage", "auto")}
+    found = False
+    for path in _paths(capture):
+        match capture.record(path):
+            case Known(record):
+                found = True
+                for setting in _assignments(path, record.text):
+                    settings[setting.name.lower()] = setting
+            case Unknown() as why:
+                return why
+            case _:
+                pass
+    for folder in _FOLDERS:
+        if blocked := capture.blocked(f"{folder}/journald.conf.d/*.conf"):
+            return blocked
+    if not found and not _there(capture):
+        return ABSENT
+    if settings["storage"].value.lower() not in {"volatile", "persistent", "auto", "none"}:
+        settings["storage"] = JournalSetting("Storage", "auto")  # as journald does with what it does not know
+    return Known(settings)
+
+
+def _paths(capture: Capture) -> Iterator[str]:
+    """The files in the order in which journald reads them: the main file, then drop-ins by name."""
+    for folder in _FOLDERS:
+        if f"{folder}/journald.conf" in capture.files:
+            yield f"{folder}/journald.conf"
+            break
+    chosen: dict[str, str] = {}
+    for folder in _FOLDERS:
+        for path, _ in capture.glob(f"{folder}/journald.conf.d/*.conf"):
+            chosen.setdefault(posixpath.basename(path), path)
+    for name in sorted(chosen):
+        if capture.files[chosen[name]].target != "/dev/null":  # how a drop-in of the distribution is masked
+            yield chosen[name]
+
+
+def _assignments(path: str, text: str) -> Iterator[JournalSetting]:
+    section = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.lstrip().startswith(("#", ";")):
+            continue
+        if match := _SECTION.match(line):
+            section = match[1]
+        elif section == "Journal" and (match := _ASSIGNMENT.match(line)) and match[2]:
+            yield JournalSetting(match[1], match[2], path, number)
+
+
+def _there(capture: Capture) -> bool:
+    match _files(capture):
+        case Known(files):
+            return any(path in files for path in _JOURNALD)
+        case _:
+            return False
+
+
+def _files(capture: Capture) -> Fact[Mapping[str, LogFile]]:
+    match capture.stdout("log-files"):
+        case Known(text):
+            files: dict[str, LogFile] = {}
+            for line in text.splitlines():
+                fields = line.split(" ", 3)
+                if len(fields) == 4 and fields[3].startswith("./") and _HEX.fullmatch(fields[0]):
+                    mode = int(fields[0], 16)
+                    path = fields[3][1:]
+                    files[path] = LogFile(path, _TYPES.get(mode & 0o170000, "?"), mode & 0o7777, *fields[1:3])
+            return Known(files) if files else Unknown("the modes of the logs were not told")
+        case other:
+            return other
+
+
+_HEX = re.compile(r"[0-9a-f]{1,8}")
+
+
+def _remote(capture: Capture) -> Fact[tuple[Target, ...]]:
+    targets: list[Target] = []
+    for pattern in _RSYSLOG:
+        for path, record in capture.glob(pattern):
+            match record:
+                case Known(file):
+                    for number, line in enumerate(file.text.split("\n"), 1):
+                        if _REMOTE.match(line.strip()):
+                            targets.append(Target(path, number, line.strip()))
+                case Unknown() as why:
+                    return why
+                case _:
+                    pass
+    return Known(tuple(targets))

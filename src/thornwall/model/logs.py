@@ -1,10 +1,55 @@
-"""Where logs go, and whether they last."""
+"""What the host records of itself, and whether the record survives."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from thornwall.model.fact import Fact, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSetting:
+    """A setting of journald.conf(5) as it holds: the last file by name that sets it. `file` is empty for a default."""
+
+    name: str
+    value: str
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A log, or a directory of logs, that is there. `mode` has the permission bits; `type` is `f`, `d` or `l`."""
+
+    path: str
+    type: str
+    mode: int
+    user: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A line that sends the log to another host."""
+
+    file: str
+    line: int
+    text: str
+
+
+NOT_READ = Unknown("it was not read")
 
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """Where logs go, and whether they last."""
+    """Journal and system log.
+
+    `journal`: by lower-case name (`storage`), every setting of `[Journal]` that is set, and Storage's default; Absent
+    where there is no journald. `files`: of the paths that are looked for those that are there; the directory
+    /var/log/journal is what makes `Storage=auto` persistent. `remote`: where rsyslog sends the log.
+    """
+
+    journal: Fact[Mapping[str, JournalSetting]] = NOT_READ
+    files: Fact[Mapping[str, LogFile]] = NOT_READ
+    remote: Fact[tuple[Target, ...]] = field(default=NOT_READ)
