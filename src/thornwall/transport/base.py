@@ -115,5 +115,6 @@ class Transport(Protocol):
         NUL. Its output is whatever it prints: chatter of a login shell has been taken away.
 
         Raises UnreachableError, HostAnswerError (garbage, a limit), AuthenticationError (login or sudo), HostKeyError.
-        Cancelling it, or any error, closes the connection, which kills the script.
+        Cancelling it, or any error, closes the connection. The script then gets TERM, and KILL two seconds later; as
+        its stderr is gone by then, one that has to clean up traps PIPE as well as TERM.
         """

@@ -91,10 +91,10 @@ class Exchange:
     def broken(self, why: str) -> None:
         """The channel broke before the command had ended."""
         received = self._bytes["stdout"]
-        detail = f": {why}" if why else ""
         self._fail(
             UnreachableError(
-                f"the connection to {self._who} broke after {received} bytes of the answer{detail}",
+                f"the connection to {self._who} broke after {received} bytes of the answer"
+                + (f": {why}" if why else ""),
                 hint="what had arrived was thrown away: try again",
             )
         )
@@ -136,7 +136,10 @@ class Exchange:
     def _send(self, data: bytes) -> None:
         if self._line is None:
             raise RuntimeError("the host answered before the channel was open")
-        self._line.write(data)
+        try:
+            self._line.write(data)
+        except OSError:
+            self.broken("it takes nothing more")
 
     def _take_stdout(self, data: bytes) -> None:
         if self._stage is _Stage.STREAM:

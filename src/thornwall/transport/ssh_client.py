@@ -42,6 +42,7 @@ class Client(asyncssh.SSHClient):
         self._conn: asyncssh.SSHClientConnection | None = None
         self._asked = 0
         self._rounds = 0
+        self._silent = False  # nobody answers the questions of keyboard-interactive
         self._keys_given = False
 
     # which host is it
@@ -52,13 +53,13 @@ class Client(asyncssh.SSHClient):
         return _keys(trust.keys + trust.elsewhere), _keys(trust.authorities), _keys(trust.revoked)
 
     def host_key_algorithms(self) -> list[str]:
-        """What to negotiate: the kinds of key that are known, so that a host is not asked for another."""
+        """What to negotiate: first the kinds of key that are known, so that a host is not taken for another."""
         keys, authorities, _ = self.trusted()
         known = [algorithm for key in keys for algorithm in key.sig_algorithms]
-        every = get_default_public_key_algs()
-        plain = known if self.trust.keys else known + [algorithm for algorithm in every if algorithm not in known]
+        # as ssh(1) prefers them: it is the ed25519 key whose fingerprint people know
+        every = sorted(get_default_public_key_algs(), key=lambda name: (b"ed25519" not in name, b"ecdsa" not in name))
         certified = get_default_certificate_algs() if authorities else []
-        return [algorithm.decode() for algorithm in dict.fromkeys([*certified, *plain])]
+        return [algorithm.decode() for algorithm in dict.fromkeys([*certified, *known, *every])]
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         """TCP is up."""
@@ -163,9 +164,8 @@ class Client(asyncssh.SSHClient):
     def kbdint_auth_requested(self) -> str | None:
         """Up to three rounds."""
         self._note("")
-        if self._asked >= _TRIES:
+        if self._asked >= _TRIES or self._silent:
             return None
-        self._asked += 1
         self._rounds = 0
         return ""
 
@@ -182,12 +182,16 @@ class Client(asyncssh.SSHClient):
         if len(prompts) > _MAX_PROMPTS or self._rounds > _MAX_PROMPTS:
             return None
         if not prompts:
+            self._rounds -= 1
             return []
         shown = [(printable(prompt), echo) for prompt, echo in prompts]
         title = f"{self.settings.who}: {printable(name)}".removesuffix(": ")
         answers = self._ask(lambda: self._asker.keyboard_interactive(title, printable(instructions), shown))
         if answers is None:
+            self._silent = True
             return None
+        if self._rounds == 1:
+            self._asked += 1
         self._note("keyboard-interactive")
         return [answer.reveal() for answer in answers]
 

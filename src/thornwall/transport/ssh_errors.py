@@ -48,7 +48,9 @@ def _ssh_error(error: asyncssh.Error, client: Client, place: str) -> ThornwallEr
         case asyncssh.PermissionDenied():
             return _denied(client)
         case asyncssh.KeyExchangeFailed():
-            return _no_agreement(reason, client, place)
+            return HostAnswerError(
+                f"no common cryptography with {place}: {reason}", hint="its SSH is very old, or very strict: update it"
+            )
         case asyncssh.ChannelOpenError() if client.stage == "in":
             return HostAnswerError(
                 f"{place} opens no session: {reason}", hint="is the account allowed to run commands?"
@@ -65,7 +67,9 @@ def _denied(client: Client) -> ThornwallError:
     offered = ", ".join(printable(method, 40) for method in client.offered) or "nothing that this program can use"
     tried = ", ".join(client.tried) or "nothing"
     wanted = [method for method in client.offered if method in {"password", "keyboard-interactive"}]
-    if wanted and not any(method in client.tried for method in wanted):
+    if client.ring.locked:
+        hint = f"the key {client.ring.locked[0]} is encrypted: load it into the agent with `ssh-add` first"
+    elif wanted and not any(method in client.tried for method in wanted):
         hint = "run it in a terminal to be asked, or give a key with --identity"
     elif "publickey" in client.offered and not any(method.startswith("publickey") for method in client.tried):
         hint = "it wants a key: name it with --identity, or load it with ssh-add"
@@ -73,14 +77,6 @@ def _denied(client: Client) -> ThornwallError:
         hint = "check the user's name, the password or the key; several wrong tries may lock you out for a while"
     return AuthenticationError(
         f"{client.settings.who} refused the login: it offers {offered}; tried: {tried}", hint=hint
-    )
-
-
-def _no_agreement(reason: str, client: Client, place: str) -> ThornwallError:
-    if "host key" in reason and client.trust.keys:
-        return client.changed("offers no key of the kind that is known")
-    return HostAnswerError(
-        f"no common cryptography with {place}: {reason}", hint="its SSH is very old, or very strict: update it"
     )
 
 

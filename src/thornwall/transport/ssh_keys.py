@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import asyncssh
@@ -15,12 +16,16 @@ AskPassphrase = Callable[[str], Secret | None]
 
 
 class KeyRing:
-    """What `settings` offers to a host. `ask` is asked for the passphrase of a file."""
+    """What `settings` offers to a host. `ask` is asked for the passphrase of a file.
+
+    `locked`: encrypted keys that could not be used, because nobody knew the passphrase or bcrypt is not installed.
+    """
 
     def __init__(self, settings: Settings, ask: AskPassphrase) -> None:
         self._settings = settings
         self._ask = ask
         self._agent: asyncssh.SSHAgentClient | None = None
+        self.locked: list[Path] = []
         self._certificates: list[asyncssh.SSHCertificate] = []
 
     async def pairs(self) -> list[asyncssh.SSHKeyPair]:
@@ -70,20 +75,27 @@ class KeyRing:
         return self._from_encrypted(path, certificates)
 
     def _from_encrypted(self, path: Path, certificates: list[asyncssh.SSHCertificate]) -> list[asyncssh.SSHKeyPair]:
+        if not find_spec("bcrypt") and b"OPENSSH PRIVATE KEY" in path.read_bytes():
+            self.locked.append(path)
+            return []
         try:
             if _public(path) is not None:
                 loop = asyncio.get_running_loop()
                 return list(asyncssh.load_keypairs([str(path)], self._passphrase, certificates, loop=loop))  # type: ignore[arg-type]
             secret = self._ask(str(path))
             if secret is None:
+                self.locked.append(path)
                 return []
             return list(asyncssh.load_keypairs([asyncssh.read_private_key(path, secret.reveal())], None, certificates))
         except (OSError, ValueError):
+            self.locked.append(path)
             return []
 
     async def _passphrase(self, path: str) -> str:
         # awaited on the event loop, while asyncssh decrypts in a thread of its own
         secret = self._ask(path)
+        if secret is None:
+            self.locked.append(Path(path))
         return secret.reveal() if secret else ""
 
 
