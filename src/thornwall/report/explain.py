@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from thornwall.model.finding import Consequence, Reach
@@ -125,36 +125,30 @@ def render_explanation(rule: Rule, console: Console) -> None:
 
     from thornwall.report.terminal import STYLES, Page  # noqa: PLC0415
 
-    page = Page(console, verbose=True)
     risk = risk_of(rule.likelihood, rule.impact)
-    console.print()
-    page.say(Text(rule.title, style="bold"))
-    page.say(Text(f"{rule.id}  ", style="dim").append(str(risk), STYLES[risk]).append(f"  {rule.subject}", "not bold"))
-    for heading, text, commands in _sections(rule):
-        if text:
-            page.title(heading)
-            for number, paragraph in enumerate(text.split("\n\n")):
-                if number:
-                    console.print()
-                page.say(paragraph, 2)
-        for command in commands:
-            page.command(command, 2)
-    _list(page.title, page.labelled, "At a glance", _facts(rule))
-    _list(page.title, page.labelled, "Options", _options(rule))
-    _list(page.title, page.labelled, "References", _references(rule, "CWE-{0}"))
-    console.print()
-
-
-def _list(
-    title: Callable[[str], None],
-    labelled: Callable[..., None],
-    heading: str,
-    entries: Iterator[tuple[str, str]],
-) -> None:
-    listed = list(entries)
-    if not listed:
-        return
-    title(heading)
-    width = max(len(name) for name, _ in listed)
-    for name, text in listed:
-        labelled(name, text, 2, width)
+    with Page(console) as page:
+        page.blank()
+        page.say(Text(rule.title, style="bold"))
+        words = Text().append(f"{rule.id}  ", style="dim").append(str(risk), STYLES[risk])
+        page.say(words.append(f"  {rule.subject}"))
+        for heading, text, commands in _sections(rule):
+            if text:
+                page.title(heading)
+                for number, paragraph in enumerate(text.split("\n\n")):
+                    if number:
+                        page.blank()
+                    page.say(paragraph, 2)
+            for command in commands:
+                page.command(command, 2)
+        lists = (
+            ("At a glance", list(_facts(rule))),
+            ("Options", list(_options(rule))),
+            ("References", list(_references(rule, "CWE-{0}"))),
+        )
+        for heading, entries in lists:
+            if entries:
+                page.title(heading)
+                width = max(len(name) for name, _ in entries)
+                for name, text in entries:
+                    page.labelled(name, text, 2, width)
+        page.blank()

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from thornwall.model.finding import Finding, Report, Status
 from thornwall.model.surface import Surface
-from thornwall.report.ranking import Group, Step, gaps, groups, steps
-from thornwall.report.surface import by_reach, lists, owner, socket, speaks, way_through
+from thornwall.report.ranking import Group, Step, cures, groups, steps
+from thornwall.report.surface import lists, owner, port, sockets, speaks, way_through
 from thornwall.report.text import count, first_sentence, line, spans
 from thornwall.report.words import attest, counts, heading, machine, move, of_status, reading, verdict
 
@@ -167,17 +167,17 @@ def _subjects(group: Group) -> str:
 
 
 def _gaps(report: Report) -> Iterator[str]:
-    found = gaps(report)
-    if not found:
-        return
-    yield "## Not known"
-    yield ""
-    for gap in found:
-        mend = f" To know: {prose(gap.mend).rstrip('.')}." if gap.mend else ""
-        names = dict.fromkeys(finding.rule for finding in gap.findings)
-        reason = escape(gap.reason).rstrip(".") or "no reason was given"
-        yield f"- {count(len(gap.findings), 'check')}: {reason}.{mend} ({', '.join(map(code, names))})"
-    yield ""
+    for number, cure in enumerate(cures(report)):
+        if not number:
+            yield "## Not known"
+            yield ""
+        how = f" To know: {prose(cure.mend).rstrip('.')}." if cure.mend else ""
+        yield f"{count(len(cure.findings), 'check')} could not be made.{how}"
+        yield ""
+        for gap in cure.gaps:
+            names = ", ".join(map(code, dict.fromkeys(finding.rule for finding in gap.findings)))
+            yield f"- up to {gap.worst.risk}: {escape(gap.reason) or 'no reason was given'} ({names})"
+        yield ""
 
 
 def _questions(report: Report) -> Iterator[str]:
@@ -217,11 +217,12 @@ def _surface(surface: Surface) -> Iterator[str]:
     yield f"## Listening: {count(len(surface.listeners), 'socket')}"
     yield ""
     if surface.listeners:
-        yield "| socket | speaks | who reaches it | program |"
-        yield "| --- | --- | --- | --- |"
-        for found in by_reach(surface.listeners):
+        yield "| port | on | speaks | who reaches it | program |"
+        yield "| --- | --- | --- | --- | --- |"
+        for found, addresses in sockets(surface.listeners):
             through = " → ".join(escape(words) for words in way_through(found))
-            yield f"| {code(socket(found))} | {escape(speaks(found))} | {through} | {escape(owner(found))} |"
+            cells = (code(port(found)), code(addresses), escape(speaks(found)), through, escape(owner(found)))
+            yield f"| {' | '.join(cells)} |"
         yield ""
     for title, entries in lists(surface):
         yield f"## {title}"

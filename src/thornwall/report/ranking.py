@@ -103,18 +103,42 @@ def groups(findings: Iterable[Finding]) -> tuple[Group, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Why something is not known, what would make it known, and all findings that wait for it."""
+    """Why something is not known, and the findings that wait for it."""
 
     reason: str
-    mend: str
     findings: tuple[Finding, ...]
 
+    @property
+    def worst(self) -> Finding:
+        """The one that could hide most."""
+        return max(self.findings, key=lambda finding: finding.risk_removed)
 
-def gaps(report: Report) -> tuple[Gap, ...]:
-    """The unknown findings by their reason; those that hide most come first."""
-    by_reason: dict[tuple[str, str], list[Finding]] = {}
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """What would make things known (empty: nothing does), and all gaps that it would close."""
+
+    mend: str
+    gaps: tuple[Gap, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of all its gaps."""
+        return tuple(finding for gap in self.gaps for finding in gap.findings)
+
+
+def cures(report: Report) -> tuple[Cure, ...]:
+    """The unknown findings by what would make them known, and by reason; those that could hide most come first."""
+    found: dict[str, dict[str, list[Finding]]] = {}
     for finding in report.findings:
         if finding.status is Status.UNKNOWN:
-            by_reason.setdefault((finding.detail, finding.mend), []).append(finding)
-    found = [Gap(reason, mend, tuple(findings)) for (reason, mend), findings in by_reason.items()]
-    return tuple(sorted(found, key=lambda gap: (-max(f.risk_removed for f in gap.findings), -len(gap.findings))))
+            found.setdefault(finding.mend, {}).setdefault(finding.detail, []).append(finding)
+    unranked = [
+        Cure(mend, tuple(sorted((Gap(reason, tuple(same)) for reason, same in reasons.items()), key=_hidden)))
+        for mend, reasons in found.items()
+    ]
+    return tuple(sorted(unranked, key=_hidden))
+
+
+def _hidden(gap: Gap | Cure) -> tuple[int, int]:
+    return -max(finding.risk_removed for finding in gap.findings), -len(gap.findings)

@@ -46,34 +46,26 @@ def as_json(rules: Iterable[Rule]) -> str:
 
 def render_rules(rules: Iterable[Rule], console: Console) -> None:
     """Print them by subject, worst first."""
-    from rich.padding import Padding  # noqa: PLC0415 - JSON needs no terminal
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415 - JSON needs no terminal
 
     from thornwall.report.terminal import STYLES, Page  # noqa: PLC0415
 
-    page = Page(console, verbose=False)
     ranked = sorted(rules, key=lambda rule: (rule.subject, -rule.likelihood * rule.impact, rule.id))
-    names = max((len(rule.id) for rule in ranked), default=0)
-    for subject, about in groupby(ranked, key=lambda rule: rule.subject):
-        page.title(subject)
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(width=7)
+    with Page(console) as page:
         # at 80 columns a long name may fold rather than squeeze what it means
-        grid.add_column(width=min(names, page.width // 3), overflow="fold")
-        grid.add_column(overflow="fold")
-        grid.add_column(width=4)
-        for rule in about:
-            risk = risk_of(rule.likelihood, rule.impact)
-            grid.add_row(
-                Text(str(risk), style=STYLES[risk]),
-                Text(rule.id, style="bold"),
-                Text(rule.title),
-                Text(_MARKS[rule.fixable], style="dim"),
-            )
-        console.print(Padding(grid, (0, 0, 0, 2)), width=page.width)
-    console.print()
-    page.say(
-        f"{count(len(ranked), 'rule')}. The risk is that of an unremarkable device at home. Last column: whether "
-        "mending it can be automated (yes), can after a question (asks), or not (no).",
-    )
+        names = min(max((len(rule.id) for rule in ranked), default=0), page.width // 3)
+        for subject, about in groupby(ranked, key=lambda rule: rule.subject):
+            page.title(subject)
+            for rule in about:
+                risk = risk_of(rule.likelihood, rule.impact)
+                cells = (
+                    (Text().append(str(risk), style=STYLES[risk]), 7),
+                    (Text(_MARKS[rule.fixable], style="dim"), 4),
+                    (Text(rule.id, style="bold"), names),
+                )
+                page.row(cells, rule.title, 2)
+        page.blank()
+        page.say(
+            f"{count(len(ranked), 'rule')}. The risk is that of an unremarkable device at home. Second column: whether "
+            "mending it can be automated (yes), can after a question (asks), or not (no).",
+        )

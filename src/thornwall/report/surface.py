@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,19 +17,33 @@ if TYPE_CHECKING:
 
 SCHEMA = "thornwall.surface/1"
 
-NEAREST_FIRST = (Reach.INTERNET, Reach.NETWORK, Reach.FIREWALLED, Reach.LOOPBACK, Reach.LOCAL, Reach.TOUCH)
-"""From where most people come first."""
+_NEAREST_FIRST = (  # from where most people come first
+    Reach.INTERNET,
+    Reach.NETWORK,
+    Reach.FIREWALLED,
+    Reach.LOOPBACK,
+    Reach.LOCAL,
+    Reach.TOUCH,
+)
 
 
-def by_reach(listeners: Iterable[Listener]) -> list[Listener]:
-    """Those that most people can talk to first, then by port."""
-    return sorted(listeners, key=lambda found: (NEAREST_FIRST.index(found.reach), found.port, found.protocol))
+def sockets(listeners: Iterable[Listener]) -> list[tuple[Listener, str]]:
+    """Each listener with its addresses; those that differ in nothing else (IPv4 and IPv6) are one.
+
+    Those that most people can talk to come first, then by port.
+    """
+    alike: dict[Listener, list[str]] = {}
+    for found in listeners:
+        alike.setdefault(replace(found, address=""), []).append(line(found.address, 100))
+    ranked = sorted(
+        alike.items(), key=lambda item: (_NEAREST_FIRST.index(item[0].reach), item[0].port, item[0].protocol)
+    )
+    return [(found, ", ".join(dict.fromkeys(addresses))) for found, addresses in ranked]
 
 
-def socket(listener: Listener) -> str:
-    """`0.0.0.0:22/tcp`, `[::]:80/tcp`."""
-    address = line(listener.address, 100)
-    return f"{f'[{address}]' if ':' in address else address}:{listener.port}/{line(listener.protocol, 10)}"
+def port(listener: Listener) -> str:
+    """`22/tcp`."""
+    return f"{listener.port}/{line(listener.protocol, 10)}"
 
 
 def owner(listener: Listener) -> str:
@@ -52,7 +67,8 @@ def speaks(listener: Listener) -> str:
 def way_through(listener: Listener) -> tuple[str, ...]:
     """From whom, through which layers: the last is the program itself."""
     layers = tuple(line(layer, 120) for layer in listener.layers)
-    return (REACHES[listener.reach], *(layers or ("nothing in between",)), line(listener.program, 80) or "the program")
+    goal = line(listener.program, 80) or line(listener.unit, 80) or "the program"
+    return (REACHES[listener.reach], *(layers or ("nothing in between",)), goal)
 
 
 def person(found: Person) -> str:
@@ -109,26 +125,26 @@ def show_surface(surface: Surface, host: HostName, target: str, console: Console
 
     from thornwall.report.terminal import Page  # noqa: PLC0415
 
-    page = Page(console, verbose=True)
     report = of_surface(surface, host, target)
-    console.print()
-    page.say(Text(heading(report), style="bold").append("  attack surface", style="not bold"))
-    if machine(report):
-        page.say(Text(machine(report), style="dim"))
-    page.title("Listening", count(len(surface.listeners), "socket"))
-    for found in by_reach(surface.listeners):
-        console.print()
-        page.say(Text(socket(found), style="bold").append(f"  {speaks(found)}", style="not bold"), 2)
-        page.labelled("", Text((" > " if page.ascii else " → ").join(way_through(found))), 0, 3)
-        page.labelled("", Text(owner(found), style="dim"), 0, 3)
-    if not surface.listeners:
-        page.say("nothing", 2)
-    for title, entries in lists(surface):
-        page.title(title, str(len(entries)))
-        width = min(max(len(name) for name, _ in entries), 30)
-        for name, words in entries:
-            page.labelled(name, words, 2, width)
-    console.print()
+    with Page(console) as page:
+        page.blank()
+        page.say(Text().append(heading(report), style="bold").append("  attack surface"))
+        if machine(report):
+            page.say(Text(machine(report), style="dim"))
+        page.title("Listening", count(len(surface.listeners), "socket"))
+        for found, addresses in sockets(surface.listeners):
+            page.blank()
+            page.say(Text().append(port(found), style="bold").append(f"  {speaks(found)}  on {addresses}"), 2)
+            page.say((" > " if page.ascii else " → ").join(way_through(found)), 4)
+            page.say(Text(owner(found), style="dim"), 4)
+        if not surface.listeners:
+            page.say("nothing", 2)
+        for title, entries in lists(surface):
+            page.title(title, str(len(entries)))
+            width = min(max(len(name) for name, _ in entries), 30)
+            for name, words in entries:
+                page.labelled(name, words, 2, width)
+        page.blank()
 
 
 def of_surface(surface: Surface, host: HostName, target: str) -> Report:

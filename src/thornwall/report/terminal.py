@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from io import StringIO
+from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from thornwall.model.finding import Evidence, Finding, Remedy, Report, Risk, Status
-from thornwall.report.ranking import Group, Step, gaps, groups, steps
-from thornwall.report.text import after_first_sentence, count, first_sentence, line
+from thornwall.report.ranking import Group, Step, cures, groups, steps
+from thornwall.report.text import after_first_sentence, brief, count, first_sentence, line
 from thornwall.report.words import (
     CLASSES,
     FIXABLE,
@@ -37,6 +37,7 @@ STYLES = {
 FIRST = 5  # steps of 'Do this first'
 SUBJECTS = 3  # subjects of one finding, unless verbose
 EVIDENCE = 2  # places of one subject, unless verbose
+REMEDY = 260  # characters of a remedy, unless verbose; whole sentences
 _PLAIN_WIDTH = 100
 _WIDEST = 120  # columns; longer lines are hard to read
 
@@ -55,70 +56,101 @@ def captured(show: Callable[[Console], None], width: int = _PLAIN_WIDTH) -> str:
 
 def render_terminal(report: Report, console: Console, *, verbose: bool = False, quiet: bool = False) -> None:
     """Print the report. `quiet`: only the one-look header; `verbose`: every finding, subject and place in full."""
-    page = Page(console, verbose=verbose)
-    page.header(report)
-    if quiet:
-        return
-    page.first(report)
-    for risk in RISKS:
-        page.risk(risk, [finding for finding in report.failed() if finding.risk is risk])
-    page.gaps(report)
-    page.manual(report)
-    page.waived(report)
-    page.passed(report)
-    page.notes(report)
+    with Page(console, verbose=verbose) as page:
+        page.header(report)
+        if quiet:
+            return
+        page.first(report)
+        for risk in RISKS:
+            page.risk(risk, [finding for finding in report.failed() if finding.risk is risk])
+        page.gaps(report)
+        page.manual(report)
+        page.waived(report)
+        page.passed(report)
+        page.notes(report)
 
 
 class Page:
-    """A console and how much to say on it."""
+    """Lines for a console, folded here and printed together at the end: rich's own tables take ten times as long."""
 
-    def __init__(self, console: Console, *, verbose: bool) -> None:
+    def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self.console = console
         self.verbose = verbose
         self.ascii = console.options.ascii_only
         self.width = min(console.width, _WIDEST)
+        self.lines: list[Text] = []
+        self.above: dict[str, int] = {}  # remedies that 'Do this first' has told, and under which number
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.console.print(Text("\n").join(self.lines), soft_wrap=True)
+
+    def blank(self) -> None:
+        """An empty line."""
+        self.lines.append(Text())
+
+    def fold(self, text: Text, width: int) -> list[Text]:
+        """In lines of at most `width` columns; a word that is longer is cut."""
+        if "\n" not in text.plain and cell_len(text.plain) <= width:
+            return [text]
+        folded = text.wrap(self.console, max(width, 8), overflow="fold")
+        for part in folded:
+            part.rstrip()
+        return list(folded)
 
     def say(self, text: Text | str, indent: int = 0) -> None:
         """A paragraph that folds at the console's width."""
-        text = Text(text) if isinstance(text, str) else text
-        text.overflow = "fold"
-        self.console.print(Padding(text, (0, 0, 0, indent)), width=self.width)
+        self.row([], text, indent)
 
     def labelled(self, label: str, text: Text | str, indent: int = 4, width: int = 9) -> None:
         """A word in a narrow column and a folding paragraph at its right."""
-        grid = Table.grid(padding=(0, 1))
-        grid.add_column(width=width, overflow="fold")
-        grid.add_column(overflow="fold")
-        grid.add_row(Text(label, style="dim"), Text(text) if isinstance(text, str) else text)
-        self.console.print(Padding(grid, (0, 0, 0, indent)), width=self.width)
+        self.row([(Text(label, style="dim"), width)], text, indent)
+
+    def row(self, cells: Sequence[tuple[Text, int]], text: Text | str, indent: int = 0) -> None:
+        """Columns of fixed widths, each folded, and a paragraph in what is left at their right."""
+        columns = [(self.fold(cell, width), width) for cell, width in cells]
+        left = indent + sum(width + 1 for _, width in columns)
+        text = Text(text) if isinstance(text, str) else text
+        columns.append((self.fold(text, self.width - left), 0))
+        for number in range(max(len(folded) for folded, _ in columns)):
+            line_ = Text(" " * indent)
+            owed = 0
+            for folded, width in columns:
+                part = folded[number] if number < len(folded) else Text()
+                if part.plain:
+                    line_.append(" " * owed).append_text(part)
+                    owed = 0
+                owed += width + 1 - part.cell_len
+            self.lines.append(line_)
 
     def command(self, command: str, indent: int = 4) -> None:
         """On a line that is never broken, so that it can be copied."""
-        text = Text(" " * indent).append("$ ", style="dim").append(line(command), style="bold")
-        self.console.print(text, soft_wrap=True)
+        self.lines.append(Text(" " * indent).append("$ ", style="dim").append(line(command), style="bold"))
 
     def title(self, text: str, note: str = "", style: str = "bold") -> None:
         """A section's heading with a rule that fills the line."""
-        words = Text(text, style=style)
+        self.blank()
+        words = Text().append(text, style=style)
         if note:
-            words.append(f"  {note}", style="not bold not reverse default on default")
+            words.append(f"  {note}")
         left = self.width - words.cell_len - 1
-        words.append(" " + ("-" if self.ascii else "─") * max(left, 0), style="dim not bold default on default")
-        self.console.print()
-        self.console.print(words, no_wrap=True, overflow="ellipsis", crop=True)
+        self.lines.append(words.append(" " + ("-" if self.ascii else "─") * max(left, 0), style="dim"))
 
     def header(self, report: Report) -> None:
         """Who it is, how it stands, in one look."""
-        name = Text(heading(report), style="bold")
+        name = Text().append(heading(report), style="bold")
         if report.target and line(report.target) != heading(report):
-            name.append(f"  {line(report.target, 120)}", style="not bold dim")
-        self.console.print()
+            name.append(f"  {line(report.target, 120)}", style="dim")
+        self.blank()
         self.say(name)
         for words in (machine(report), reading(report)):
             if words:
                 self.say(Text(words, style="dim"))
-        self.console.print()
-        self.say(self.bar(report.score).append(f"  {verdict(report)}", style="not bold default"))
+        self.blank()
+        self.say(self.bar(report.score).append(f"  {verdict(report)}"))
         risks, others = Text(), Text()
         for key, words, number in counts(report):
             if key in set(Risk):
@@ -147,6 +179,7 @@ class Page:
         if not ranked:
             return
         shown = ranked if self.verbose else ranked[:FIRST]
+        self.above = {step.lead.remedy.text: number for number, step in enumerate(shown, 1)}
         self.title("Do this first", "most risk removed for the least work")
         for number, step in enumerate(shown, 1):
             self.step(number, step)
@@ -157,13 +190,12 @@ class Page:
         """One remedy: what to do, what it costs, what it mends, what to type."""
         lead = step.lead
         what = first_sentence(lead.remedy.text) or line(lead.title)
-        self.console.print()
-        grid = Table.grid(padding=(0, 1))
-        grid.add_column(width=3, justify="right")
-        grid.add_column(overflow="fold")
+        self.blank()
         cost = ", ".join((step.effort.label, *(f"needs {need}" for need in step.needs)))
-        grid.add_row(Text(f"{number}."), Text(what, style="bold").append(f"  ({cost})", style="not bold"))
-        self.console.print(grid, width=self.width)
+        words = Text().append(what, style="bold").append(f"  ({cost})", style="dim")
+        self.row([(Text(f"{number:>2}."), 3)], words)
+        if rest := after_first_sentence(self.told(lead.remedy.text)):
+            self.say(rest, 4)
         for group in groups(step.findings):
             mends = Text("ends ").append(str(group.lead.risk), style=STYLES[group.lead.risk])
             self.say(mends.append(f" {line(group.lead.title)}{_subjects(group)}"), 4)
@@ -187,12 +219,12 @@ class Page:
     def group(self, group: Group) -> None:
         """One finding in full: what, where, why it ranks so, and the way out."""
         lead = group.lead
-        self.console.print()
-        self.say(Text(line(lead.title), style="bold").append(f"  {lead.rule}", style="not bold dim"), 2)
+        self.blank()
+        self.say(Text().append(line(lead.title), style="bold").append(f"  {line(lead.rule)}", style="dim"), 2)
         shown = group.findings if self.verbose else group.findings[:SUBJECTS]
         for finding in shown:
             if finding.subject != "host" and finding.subject not in finding.detail:
-                self.say(Text(line(finding.subject), style="bold").append(f"  {line(finding.detail)}", "not bold"), 4)
+                self.say(Text().append(line(finding.subject), style="bold").append(f"  {line(finding.detail)}"), 4)
             else:
                 self.say(line(finding.detail), 4)
             self.evidence(finding.evidence)
@@ -223,13 +255,16 @@ class Page:
         return text
 
     def remedy(self, remedy: Remedy) -> None:
-        """What to do, with what it costs; in full when verbose."""
-        text = Text(first_sentence(remedy.text))
+        """What to do, with what it costs, or where that was said."""
+        if remedy.text in self.above:
+            self.labelled("remedy", f"step {self.above[remedy.text]} above")
+            return
         cost = ", ".join((remedy.effort.label, *(f"needs {need}" for need in remedy.needs)))
-        text.append(f" ({cost})", style="dim")
-        if self.verbose and (rest := after_first_sentence(remedy.text)):
-            text.append(f" {rest}")
-        self.labelled("remedy", text)
+        self.labelled("remedy", Text(self.told(remedy.text)).append(f" ({cost})", style="dim"))
+
+    def told(self, text: str) -> str:
+        """Whole when verbose, else as many sentences as are quickly read."""
+        return line(text) if self.verbose else brief(text, REMEDY)
 
     def details(self, finding: Finding, commands: Iterable[str]) -> None:
         """What only a careful reader asks for."""
@@ -243,19 +278,21 @@ class Page:
             self.labelled("see", line(f"{REFERENCES[name]}: {', '.join(map(str, values))}"))
 
     def gaps(self, report: Report) -> None:
-        """What is not known, by reason, and what would make it known."""
-        found = gaps(report)
-        if not found:
-            return
-        self.title("Not known", "not counted as passed")
-        for gap in found:
-            self.say(f"{count(len(gap.findings), 'check')}: {line(gap.reason) or 'no reason was given'}", 2)
-            if gap.mend:
-                self.labelled("to know", line(gap.mend))
-            names = list(dict.fromkeys(line(finding.rule) for finding in gap.findings))
-            shown = names if self.verbose else names[:6]
-            more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-            self.labelled("hides", Text(", ".join(shown) + more, style="dim"))
+        """What is not known, and what would make it known."""
+        for number, cure in enumerate(cures(report)):
+            if not number:
+                self.title("Not known", "not counted as passed")
+            how = f"To know: {line(cure.mend)}" if cure.mend else "Nothing that thornwall knows would make it known."
+            self.say(f"{count(len(cure.findings), 'check')} could not be made. {how}", 2)
+            for gap in cure.gaps:
+                names = list(dict.fromkeys(line(finding.rule) for finding in gap.findings))
+                shown = names if self.verbose else names[:4]
+                more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+                risk = gap.worst.risk
+                words = Text(line(gap.reason) or "no reason was given").append(
+                    f"  {', '.join(shown)}{more}", style="dim"
+                )
+                self.row([(Text("up to"), 5), (Text().append(str(risk), style=STYLES[risk]), 7)], words, 4)
 
     def manual(self, report: Report) -> None:
         """The questions that no program can answer, each with the command that answers it."""
@@ -295,7 +332,7 @@ class Page:
             for note in report.notes:
                 self.say(line(note), 2)
         failed = report.failed()
-        self.console.print()
+        self.blank()
         if failed:
             hint = f"thornwall explain {line(failed[0].rule)}"
             self.say(Text(f"{hint} says more of a finding; --format html writes a page of all.", style="dim"))

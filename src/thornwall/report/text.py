@@ -51,6 +51,17 @@ def after_first_sentence(text: str) -> str:
     return " ".join(_SENTENCE.split(line(text), maxsplit=1)[1:])
 
 
+def brief(text: str, limit: int) -> str:
+    """As many whole sentences as fit into `limit` characters; at least the first."""
+    sentences = _SENTENCE.split(line(text))
+    kept = sentences[0]
+    for sentence in sentences[1:]:
+        if len(kept) + 1 + len(sentence) > limit:
+            break
+        kept = f"{kept} {sentence}"
+    return kept
+
+
 def spans(text: str) -> list[tuple[bool, str]]:
     """Cut at `backticks`: (is code, text) in order; a lone backtick is text."""
     parts = _CODE.split(text)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -17,11 +18,12 @@ from tests.unit.report.hostile import STEERING, TEXTS
 from tests.unit.report.sample import EMPTY, PLANTED, SURFACE, hostile
 from thornwall.model.finding import Attacker, Consequence, Effort, FaultClass, Fixable, Kind, Need, Reach, References
 from thornwall.model.rule import Context, Option, Preset, Verdict, passed, rule
+from thornwall.model.surface import Listener
 from thornwall.report import FORMATS, format_of, render
 from thornwall.report.explain import as_markdown, render_explanation
 from thornwall.report.rules import as_json, render_rules
 from thornwall.report.surface import FORMATS as SURFACE_FORMATS
-from thornwall.report.surface import render_surface
+from thornwall.report.surface import render_surface, sockets
 from thornwall.report.words import RISK_RECKONED, SCORE_RECKONED
 from thornwall.rules.risk import CAPS, HALF_LIFE
 
@@ -104,6 +106,15 @@ def test_the_reckoning_is_told_as_it_is_done() -> None:
 
 def test_surface_on_the_terminal(snapshot: SnapshotAssertion) -> None:
     assert render_surface(SURFACE, PLANTED.host, PLANTED.target, "terminal") == snapshot
+
+
+def test_the_same_program_on_two_addresses_is_shown_once() -> None:
+    four, six = (Listener("tcp", address, 22, "sshd", reach=Reach.NETWORK) for address in ("0.0.0.0", "::"))  # noqa: S104
+    other = replace(six, port=2222)
+    assert sockets([four, other, six]) == [
+        (replace(four, address=""), "0.0.0.0, ::"),
+        (replace(other, address=""), "::"),
+    ]
 
 
 def test_surface_as_json() -> None:

@@ -6,7 +6,7 @@ import random
 
 from tests.unit.report.sample import PLANTED, WRITABLE, finding
 from thornwall.model.finding import Effort, Finding, HostName, Need, Remedy, Report, Status
-from thornwall.report.ranking import gaps, groups, steps
+from thornwall.report.ranking import cures, groups, steps
 
 
 def report(*findings: Finding) -> Report:
@@ -66,8 +66,12 @@ def test_findings_alike_are_read_as_one() -> None:
     assert WRITABLE in [group.findings for group in grouped]
 
 
-def test_gaps_are_grouped_by_reason_and_the_one_that_hides_most_is_first() -> None:
-    assert [(gap.reason, len(gap.findings)) for gap in gaps(PLANTED)] == [
-        ("sshd -T needs root", 1),
-        ("/etc/sudoers could not be read", 2),
-    ]
+def test_what_is_not_known_is_told_by_what_would_make_it_known_and_what_hides_most_is_first() -> None:
+    more = finding("clock", "t", 1, 1, status=Status.UNKNOWN, detail="no clock", mend="wait")
+    first, second = cures(report(more, *PLANTED.findings))
+    assert (first.mend, [(gap.reason, len(gap.findings)) for gap in first.gaps]) == (
+        "run with sudo, or as root",
+        [("sshd -T needs root", 1), ("/etc/sudoers could not be read", 2)],
+    )
+    assert first.gaps[0].worst.rule == "pam-second-factor"
+    assert (second.mend, second.findings) == ("wait", (more,))

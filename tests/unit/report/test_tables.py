@@ -146,7 +146,7 @@ def test_a_table_row_stays_a_row() -> None:
     assert report.surface is not None
     written = render_surface(report.surface, report.host, report.target, "markdown")
     (row,) = [line for line in written.splitlines() if line.startswith("| `")]
-    assert row.count("|") == 5
+    assert row.count("|") == 6
 
 
 def test_nothing_to_say() -> None:

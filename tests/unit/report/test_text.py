@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from tests.unit.report.hostile import STEERING, TEXTS
-from thornwall.report.text import LIMIT, after_first_sentence, clean, count, first_sentence, line, spans
+from thornwall.report.text import LIMIT, after_first_sentence, brief, clean, count, first_sentence, line, spans
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,16 @@ def test_sentences() -> None:
     assert first_sentence(text) == "Set `PermitRootLogin no` in /etc/ssh/x.d."
     assert after_first_sentence(text) == "Then reload. It takes effect at once."
     assert after_first_sentence("One alone.") == ""
+
+
+def test_brief_keeps_whole_sentences() -> None:
+    text = "One is here. Two is here. Three is here."
+    assert [brief(text, limit) for limit in (1, 25, 26, 99)] == [
+        "One is here.",
+        "One is here. Two is here.",
+        "One is here. Two is here.",
+        text,
+    ]
 
 
 def test_code_is_found_between_backticks() -> None:

@@ -12,12 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
-from thornwall.model.finding import Report, Status
+from thornwall.model.finding import Report, Risk, Status
 from thornwall.report.page.cards import card, step
 from thornwall.report.page.elements import Child, Html, paragraphs, prose, tag
 from thornwall.report.page.listing import surface_section
 from thornwall.report.page.picture import matrix, ring
-from thornwall.report.ranking import Group, gaps, groups, steps
+from thornwall.report.ranking import Group, cures, groups, steps
 from thornwall.report.text import count, line
 from thornwall.report.words import (
     RISK_RECKONED,
@@ -111,7 +111,7 @@ def _who(report: Report, kicker: str) -> Html:
 
 
 def _header(report: Report) -> Html:
-    tally = [_count(name, words, number) for name, words, number in counts(report)]
+    tally = [_count(*counted) for counted in counts(report) if counted[2] or counted[0] in set(Risk)]
     profile = [tag("div", tag("dt", line(name)), tag("dd", line(words))) for name, words in report.profile.items()]
     return tag(
         "header",
@@ -197,31 +197,23 @@ def _findings(found: Cards) -> Html | None:
 
 
 def _unknown(report: Report) -> Html | None:
-    found = gaps(report)
+    found = cures(report)
     if not found:
         return None
     entries = []
-    for gap in found:
-        names = dict.fromkeys(f"{line(finding.title)} ({line(finding.rule)})" for finding in gap.findings)
-        hidden = tag("summary", f"{count(len(gap.findings), 'check')} could not be made")
-        entries.append(
-            tag(
-                "div",
-                tag("p", tag("strong", prose(line(gap.reason)) or "No reason was given.")),
-                tag("p", "To know: ", prose(line(gap.mend))) if gap.mend else None,
-                tag("details", hidden, tag("ul", [tag("li", name) for name in names]), class_="fold"),
-                class_="box",
-            ),
-        )
-    return tag(
-        "section",
-        tag("h2", "Not known"),
-        tag(
-            "p", "What could not be read never counts as passed. Those that could hide most come first.", class_="lead"
-        ),
-        entries,
-        id="unknown",
-    )
+    for cure in found:
+        how: list[Child] = [" To know: ", prose(line(cure.mend))] if cure.mend else []
+        rows = []
+        for gap in cure.gaps:
+            names = dict.fromkeys(line(finding.rule) for finding in gap.findings)
+            risk = gap.worst.risk
+            worst = tag("span", "up to ", str(risk), class_=f"badge {risk}")
+            reason = [prose(line(gap.reason)) or "No reason was given.", " ", tag("span", ", ".join(names))]
+            rows.append(tag("li", worst, tag("div", reason)))
+        made = f"{count(len(cure.findings), 'check')} could not be made."
+        entries.append(tag("div", tag("p", tag("strong", made), how), tag("ul", rows, class_="gaps"), class_="box"))
+    lead = "What could not be read never counts as passed. Those that could hide most come first."
+    return tag("section", tag("h2", "Not known"), tag("p", lead, class_="lead"), entries, id="unknown")
 
 
 def _questions(report: Report) -> Html | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from thornwall.model.finding import Reach
 from thornwall.model.surface import Listener, Person, PhysicalWay, Surface, WayIn
 from thornwall.report.page.elements import Child, Html, tag
-from thornwall.report.surface import by_reach, connection, owner, speaks, way_through
+from thornwall.report.surface import connection, owner, sockets, speaks, way_through
 from thornwall.report.text import count
 
 _HEAT = {Reach.INTERNET: "extreme", Reach.NETWORK: "high", Reach.FIREWALLED: "low", Reach.LOOPBACK: "low"}
@@ -40,11 +40,11 @@ def _listeners(listeners: tuple[Listener, ...]) -> Html:
     return tag(
         "div",
         tag("h3", "Listening", tag("span", count(len(listeners), "socket"), class_="aside")),
-        tag("ul", [_listener(found) for found in by_reach(listeners)], class_="listeners"),
+        tag("ul", [_listener(found, addresses) for found, addresses in sockets(listeners)], class_="listeners"),
     )
 
 
-def _listener(found: Listener) -> Html:
+def _listener(found: Listener, addresses: str) -> Html:
     source, *layers, program = way_through(found)
     chain: list[Child] = [tag("span", source, class_=f"node source {_HEAT.get(found.reach, 'low')}")]
     bare = not found.layers
@@ -55,7 +55,7 @@ def _listener(found: Listener) -> Html:
         tag(
             "div",
             tag("span", f"{found.port}", tag("small", f"/{found.protocol}"), class_="port"),
-            tag("span", found.address, class_="address"),
+            tag("span", addresses, class_="address"),
             class_="socket",
         ),
         tag(
