@@ -35,6 +35,10 @@ PLANTED: dict[str, str] = {
 }
 
 
+PATIENT = ("--password-seconds", "60")
+"""So that a busy machine does not decide how many passwords are tried."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
@@ -42,12 +46,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def planted_audit(shared_planted: Host, folder: Path) -> Done:
-    return audit(shared_planted, folder)
+    return audit(shared_planted, folder, *PATIENT)
 
 
 @pytest.fixture(scope="module")
 def directory_audit(shared_planted: Host, folder: Path) -> Done:
-    return audit(shared_planted, folder, target=f"dir:{shared_planted.root}")
+    return audit(shared_planted, folder, *PATIENT, target=f"dir:{shared_planted.root}")
 
 
 @pytest.mark.parametrize("rule", PLANTED)
@@ -72,13 +76,13 @@ def test_none_of_them_on_the_hardened_twin(hardened_audit: Done, rule: str) -> N
 @pytest.fixture(scope="module")
 def hardened_audit(shared_hardened: Host, folder: Path) -> Done:
     """The second factor wants a person: the twin is read by its own root instead, through a directory and live."""
-    return audit(shared_hardened, folder, target=f"dir:{shared_hardened.root}")
+    return audit(shared_hardened, folder, *PATIENT, target=f"dir:{shared_hardened.root}")
 
 
 def test_a_capture_says_what_the_live_host_says(shared_planted: Host, planted_audit: Done, folder: Path) -> None:
     kept = folder / "planted.tar.gz"
     done = thornwall(
-        ["capture", f"{shared_planted.user}@{shared_planted.address}", "-o", str(kept)],
+        ["capture", f"{shared_planted.user}@{shared_planted.address}", "-o", str(kept), *PATIENT],
         home(shared_planted, folder),
         folder,
     )
