@@ -68,14 +68,13 @@ class _Pipes(asyncio.SubprocessProtocol):
 async def _end(process: asyncio.SubprocessTransport, pipes: _Pipes) -> None:
     """Leave nothing behind: closing stdin makes the script's own watcher stop it, even if it is root and we are not."""
     pipes.exchange.abandon()
-    if pipes.gone.is_set():
-        return
-    if stdin := process.get_pipe_transport(0):
-        stdin.close()
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_GRACE):
-            await pipes.gone.wait()
-            return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.get_pid(), signal.SIGKILL)
+    if not pipes.gone.is_set():
+        if stdin := process.get_pipe_transport(0):
+            stdin.close()
+        try:
+            async with asyncio.timeout(_GRACE):
+                await pipes.gone.wait()
+        except (TimeoutError, asyncio.CancelledError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.get_pid(), signal.SIGKILL)
     process.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,10 +46,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[real.Sshd]:
+def server() -> Iterator[real.Sshd]:
     """One server for the tests that only use it."""
     if why := real.usable():
         pytest.skip(why)
-    running = real.Sshd(tmp_path_factory.mktemp("sshd")).start()
-    yield running
-    running.stop()
+    # not in pytest's folder: that is for root alone, and the accounts live in this one
+    with tempfile.TemporaryDirectory(prefix="thornwall-sshd-") as folder:
+        running = real.Sshd(Path(folder)).start()
+        yield running
+        running.stop()

@@ -71,9 +71,6 @@ class Sshd:
     def start(self) -> Sshd:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
-        for parent in self.folder.parents:
-            if parent.is_relative_to("/tmp") and parent != Path("/tmp"):
-                parent.chmod(parent.stat().st_mode | 0o011)
         for key in (self.client_key, self.host_key):
             if not key.exists():
                 keygen(key)
