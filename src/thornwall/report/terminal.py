@@ -157,8 +157,9 @@ class Page:
                 risks.append(f"{number} {words}", style=STYLES[Risk(key)] if number else "dim").append("   ")
             elif number:
                 others.append(f"{number} {words}").append("   ")
-        self.say(risks)
-        self.say(others)
+        for tally in (risks, others):
+            tally.rstrip()
+            self.say(tally)
 
     def bar(self, score: int) -> Text:
         """`Score 23/100 ████░░░░`."""

@@ -4,6 +4,7 @@
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const cards = all("details.card");
   const cells = all(".matrix a[data-cell]");
+  const findings = document.getElementById("findings");
   const chosen = document.querySelector(".chosen");
   const tools = document.querySelector(".tools");
 
@@ -18,6 +19,7 @@
   const showAll = () => {
     cards.forEach((card) => card.classList.remove("off"));
     cells.forEach((cell) => cell.classList.remove("on"));
+    findings.classList.remove("filtered");
     chosen.replaceChildren();
   };
 
@@ -31,7 +33,8 @@
     }
     cells.forEach((other) => other.classList.toggle("on", other === cell));
     chosen.replaceChildren(cell.getAttribute("aria-label"), button("Show all findings", showAll));
-    document.getElementById("findings").scrollIntoView();
+    findings.classList.add("filtered");
+    findings.scrollIntoView();
     if (first) first.querySelector("summary").focus({ preventScroll: true });
   };
 
