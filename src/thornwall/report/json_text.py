@@ -72,6 +72,7 @@ def finding_json(finding: Finding) -> dict[str, Json]:
         "fix": str(finding.fixable),
         "mend": told(finding.mend),
         "waiver": plain(finding.waiver),
+        "why": told(finding.why),
     }
 
 
