@@ -11,35 +11,48 @@ from thornwall.model.profile import Controls, Data, Online, Place, Profile, Show
 
 E = TypeVar("E", bound=StrEnum)
 
-MEANING: Mapping[StrEnum, str] = {
-    Data.NONE: "nothing that anybody would want",
-    Data.PASSWORDS: "passwords or keys that open other things",
-    Data.PERSONAL: "personal files, names, habits",
-    Data.VIDEO: "pictures, video or sound",
-    Data.FINANCIAL: "financial data",
-    Data.MEDICAL: "medical data",
-    Controls.NOTHING: "nothing",
-    Controls.DISPLAY: "a screen or sign",
-    Controls.CAMERA: "a camera or microphone",
-    Controls.LOCK: "a door, a gate, an alarm",
-    Controls.APPLIANCE: "heating, lights, machines",
-    Controls.NETWORK: "the network itself: router, access point, DNS",
-    Shows.NOTHING: "nothing",
-    Shows.PRIVATE: "something for its owner alone",
-    Shows.OTHERS: "something that other people see",
-    Talks.NOTHING: "nothing",
-    Talks.HOME: "other devices of the local network",
-    Talks.INTERNET: "services on the Internet",
-    Talks.TRAFFIC: "other people's traffic passes through it",
-    Online.NO: "it is on no network",
-    Online.NEEDLESS: "it is on one, but need not be",
-    Online.LOCAL: "on the local network only",
-    Online.INTERNET: "it must reach the Internet",
-    Online.EXPOSED: "it is reached from the Internet",
-    Place.LOCKED: "locked away",
-    Place.HOME: "at home",
-    Place.SHARED: "where known people pass by: an office, a workshop",
-    Place.PUBLIC: "where the public can touch it: a fair, a school, a shop",
+# by kind first: the members of two kinds may be the same word
+MEANING: Mapping[type[StrEnum], Mapping[str, str]] = {
+    Data: {
+        Data.NONE: "nothing that anybody would want",
+        Data.PASSWORDS: "passwords or keys that open other things",
+        Data.PERSONAL: "personal files, names, habits",
+        Data.VIDEO: "pictures, video or sound",
+        Data.FINANCIAL: "financial data",
+        Data.MEDICAL: "medical data",
+    },
+    Controls: {
+        Controls.NOTHING: "nothing",
+        Controls.DISPLAY: "a screen or sign",
+        Controls.CAMERA: "a camera or microphone",
+        Controls.LOCK: "a door, a gate, an alarm",
+        Controls.APPLIANCE: "heating, lights, machines",
+        Controls.NETWORK: "the network itself: router, access point, DNS",
+    },
+    Shows: {
+        Shows.NOTHING: "nothing",
+        Shows.PRIVATE: "something for its owner alone",
+        Shows.OTHERS: "something that other people see",
+    },
+    Talks: {
+        Talks.NOTHING: "nothing",
+        Talks.HOME: "other devices of the local network",
+        Talks.INTERNET: "services on the Internet",
+        Talks.TRAFFIC: "other people's traffic passes through it",
+    },
+    Online: {
+        Online.NO: "it is on no network",
+        Online.NEEDLESS: "it is on one, but need not be",
+        Online.LOCAL: "on the local network only",
+        Online.INTERNET: "it must reach the Internet",
+        Online.EXPOSED: "it is reached from the Internet",
+    },
+    Place: {
+        Place.LOCKED: "locked away",
+        Place.HOME: "at home",
+        Place.SHARED: "where known people pass by: an office, a workshop",
+        Place.PUBLIC: "where the public can touch it: a fair, a school, a shop",
+    },
 }
 
 
@@ -66,7 +79,7 @@ def _several(question: str, kind: type[E], guess: tuple[E, ...], reason: str | N
     err.print(f"[bold]{question}[/bold]")
     for number, member in enumerate(members, 1):
         mark = "*" if member in guess else " "
-        err.print(f" {mark}{number}  {MEANING[member]}", markup=False)
+        err.print(f" {mark}{number}  {MEANING[kind][member]}", markup=False)
     if reason:
         err.print(f"    guessed: {printable(reason)}", markup=False, style="dim")
     while True:
