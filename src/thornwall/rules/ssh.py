@@ -18,7 +18,7 @@ from thornwall.model.finding import (
 )
 from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, passed, rule
 from thornwall.model.ssh import Setting, SshServer
-from thornwall.rules import ssh_config, ssh_crypto, ssh_sessions
+from thornwall.rules import ssh_config, ssh_crypto, ssh_host_keys, ssh_sessions
 from thornwall.rules.ssh_ask import evidence, general, judge, server, sound, subject, write
 
 KEYS = "Configure SSH key-based authentication"
@@ -367,5 +367,6 @@ RULES: tuple[Rule, ...] = (
     ssh_keyboard_interactive_password,
     *ssh_config.RULES,
     *ssh_crypto.RULES,
+    *ssh_host_keys.RULES,
     *ssh_sessions.RULES,
 )

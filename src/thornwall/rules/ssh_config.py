@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from thornwall.model.finding import Attacker, Consequence, Effort, FaultClass, Fixable, Kind, Reach, References
 from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, passed, rule, unknown
 from thornwall.model.ssh import Setting, SshServer
-from thornwall.rules.ssh_ask import evidence, general, judge, server, sound, write
+from thornwall.rules.ssh_ask import MAIN, evidence, general, judge, server, sound, write
 
 _KEYS = ("Configure SSH key-based authentication",)
 _ACCESS = ("Logical Access to Interfaces",)
@@ -86,11 +86,17 @@ def _losers(found: SshServer) -> Iterator[Setting]:
     lost: dict[str, Setting] = {}
     for line in found.lines:
         holds, order = found.settings.get(line.name), _STRICTER.get(line.name, ())
-        if holds is None or not holds.file or line.value not in order or holds.value not in order:
+        if holds is None or not holds.file or line.value not in order or holds.value not in order or _shipped(line):
             continue
         if order.index(line.value) > order.index(holds.value):
             lost[line.name] = line
     yield from lost.values()
+
+
+def _shipped(line: Setting) -> bool:
+    """What the distribution ships is there to be overruled: Debian's main file, Fedora's drop-in."""
+    debian = line.file == MAIN and (line.name, line.value) == ("kbdinteractiveauthentication", "no")
+    return debian or line.file.endswith(("/50-redhat.conf", "/40-redhat-crypto-policies.conf"))
 
 
 @rule(
