@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 
 from thornwall.facts.accounts_redact import KEYS
 from thornwall.model.accounts import Account, AuthorizedKey, KeyFile
-from thornwall.model.capture import Capture, FileRecord
+from thornwall.model.capture import SUDO, Capture, FileRecord
 from thornwall.model.fact import Known, Unknown
 from thornwall.model.probe import Probe, Read
 
 NAMES = ("authorized_keys", "authorized_keys2")
-PROBES: tuple[Probe, ...] = tuple(Read(f"{home}/.ssh/{name}", KEYS) for home in ("/root", "/home/*") for name in NAMES)
+HOMES = ("/root", "/home/*", "/var/*", "/var/lib/*", "/srv/*", "/opt/*")
+PROBES: tuple[Probe, ...] = tuple(Read(f"{home}/.ssh/{name}", KEYS) for home in HOMES for name in NAMES)
 
 _KEY = re.compile(
     r"(?:(?P<options>(?:[^\"\s]|\"(?:[^\"\\]|\\.)*\")+)[ \t]+)??"
@@ -45,7 +46,7 @@ def key_files(capture: Capture, accounts: Mapping[str, Account]) -> tuple[tuple[
         if not account.has_shell:
             continue
         match capture.record(f"{account.home.rstrip('/')}/.ssh/{NAMES[0]}"):
-            case Unknown() as unknown:
+            case Unknown() as unknown if account.uid == 0 or account.uid >= 1000 or unknown.mend == SUDO:
                 unread.setdefault(account.name, unknown)
             case _:
                 pass

@@ -99,7 +99,7 @@ KEYS = Redaction(
             w_l = w_i
             sub(/^[^=]*=/, "", w_l)
             if (w_i ~ /=/ && (tolower(w_i) !~ /^(from|expiry-time|permitopen|permitlisten|tunnel)=/ ||
-                              w_l !~ /^"[A-Za-z0-9.:,*?!\[\]\/_-]*"$/))
+                              w_l !~ "^\"[]A-Za-z0-9.:,*?!/[_-]*\"$"))
                 sub(/=.*/, "=\"<redacted>\"", w_i)
             w_o = w_o (w_o == "" ? "" : ",") w_i
         }

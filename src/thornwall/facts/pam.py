@@ -24,7 +24,7 @@ PAM = Redaction(
         w_o = w_o substr(s, 1, RSTART + RLENGTH - 1)
         s = substr(s, RSTART + RLENGTH)
         if (w_h ~ /^badwords/) return w_o "<redacted>"
-        sub(/^[^ \t\]]+/, "<redacted>", s)
+        sub(/^[^] \t]+/, "<redacted>", s)
     }
     return w_o s
 """,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from thornwall.facts import sudoers
 from thornwall.facts.accounts import local_accounts
@@ -50,6 +51,7 @@ PROBES: tuple[Probe, ...] = (
 )
 
 MAX_GRANTS = 50_000
+MAX_ITEMS = 1_000  # of one alias, resolved
 
 _OWN = re.compile(r"^User (\S+) may run the following commands", re.MULTILINE)
 _OWN_GRANT = re.compile(r"^ {4,}\(([^)]*)\) (?:[A-Z_]+: )*NOPASSWD: (?:[A-Z_]+: )*(.+)$", re.MULTILINE)
@@ -126,16 +128,19 @@ def _grants(statements: Statements, accounts: Accounts, host: str) -> dict[str, 
                 statements.unread["/etc/sudoers"] = Unknown("sudoers grants more than is judged")
                 return {}
             maybe = not sure or on_host is Answer.MAYBE
-            found[name].extend(_grant(command, who, spec.place, as_root, maybe=maybe) for command, as_root in commands)
+            found[name].extend(
+                _grant(command, users, (who, spec.place), as_root=as_root, maybe=maybe)
+                for command, users, as_root in commands
+            )
     return {name: tuple(grants) for name, grants in found.items()}
 
 
-def _grant(command: Command, who: str, place: Place, as_root: bool, *, maybe: bool) -> Grant:
+def _grant(command: Command, users: tuple[str, ...], place: tuple[str, Place], *, as_root: bool, maybe: bool) -> Grant:
     return Grant(
         command=command.command,
-        place=place,
-        who=who,
-        users=("root",) if command.users is None else tuple("!" * negated + text for negated, text in command.users),
+        place=place[1],
+        who=place[0],
+        users=users,
         as_root=as_root,
         nopasswd=command.nopasswd,
         negated=command.negated,
@@ -186,29 +191,39 @@ def _is_user(text: str, name: str, accounts: Accounts) -> bool | None:
     return text.startswith("%") and text[1:] in accounts.groups_of.get(name, frozenset())
 
 
-def _commands(statements: Statements, spec: Spec, accounts: Accounts) -> Iterator[tuple[Command, bool]]:
-    """(command, whether as root), Cmnd_Aliases resolved."""
+def _commands(
+    statements: Statements, spec: Spec, accounts: Accounts
+) -> Iterator[tuple[Command, tuple[str, ...], bool]]:
+    """(command, whom it may be run as, whether as root), aliases resolved."""
     for command in spec.commands:
-        as_root = command.users is None or (
-            sudoers.ask(command.users, statements.aliases["Runas"], lambda text: _is_user(text, "root", accounts))
-            in {Answer.ALLOW, Answer.MAYBE}
-            if "root" in accounts.by_name
-            else True
-        )
-        for count, (negated, text) in enumerate(_expand(command, statements)):
-            if count > 1000:
-                statements.unread[spec.place.file] = Unknown("aliases of commands that name each other")
+        users: tuple[str, ...] = ("root",)
+        as_root = True
+        if command.users is not None:
+            items = islice(_expand(command.users, statements.aliases["Runas"]), MAX_ITEMS)
+            users = tuple("!" * negated + text for negated, text in items)
+            answer = sudoers.ask(command.users, statements.aliases["Runas"], lambda text: _is_root(text, accounts))
+            as_root = answer in {Answer.ALLOW, Answer.MAYBE}
+        for count, (negated, text) in enumerate(
+            _expand(((command.negated, command.command),), statements.aliases["Cmd"])
+        ):
+            if count > MAX_ITEMS:
+                statements.unread[spec.place.file] = Unknown("its aliases name each other too often")
                 return
-            yield Command(text, negated, command.users, command.nopasswd), as_root
+            yield Command(text, negated, command.users, command.nopasswd), users, as_root
 
 
-def _expand(command: Command, statements: Statements, depth: int = 0) -> Iterator[Item]:
-    members = statements.aliases["Cmd"].get(command.command) if depth < 8 else None
-    if members is None:
-        yield command.negated, command.command
-        return
-    for negated, text in members:
-        yield from _expand(Command(text, negated != command.negated), statements, depth + 1)
+def _is_root(text: str, accounts: Accounts) -> bool | None:
+    return text in {"ALL", "root", "#0"} or ("root" in accounts.by_name and _is_user(text, "root", accounts))
+
+
+def _expand(items: tuple[Item, ...], aliases: Mapping[str, tuple[Item, ...]], depth: int = 0) -> Iterator[Item]:
+    for negated, text in items:
+        members = aliases.get(text) if depth < 8 else None
+        if members is None:
+            yield negated, text
+        else:
+            for inner, member in _expand(members, aliases, depth + 1):
+                yield inner != negated, member
 
 
 def _doas(capture: Capture) -> Fact[tuple[DoasRule, ...]]:

@@ -42,10 +42,10 @@ class Default:
 class Grant:
     """One command specification as it holds for one account on this host, in the order of the files.
 
-    `command`: `ALL`, a path with arguments, `sudoedit …`, `list`, aliases resolved; `negated`: `!command`. `users`:
-    whom it may be run as, as written (`root` where nothing is); `as_root`: whether root is among them. `nopasswd`: True
-    or False by a tag, None where no tag says and the Defaults decide. `who`: the part of the user list that matched.
-    `maybe`: it depends on a netgroup or an address, which the files do not decide.
+    `command`: `ALL`, a path with arguments, `sudoedit …`, `list`, aliases resolved; `negated`: `!command`. `users`: whom
+    it may be run as, aliases resolved (`root` where nothing is said); `as_root`: whether root is among them. `nopasswd`:
+    True or False by a tag, None where no tag says and the Defaults decide. `who`: the user list as written. `maybe`: it
+    depends on a netgroup or an address, which the files do not decide.
     """
 
     command: str
