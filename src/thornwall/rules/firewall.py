@@ -86,6 +86,10 @@ def no_firewall(ctx: Context) -> Iterator[Verdict]:
         detail = "Nothing sets up a filter at boot: no ufw, nftables, firewalld or script that is enabled."
         yield fail(detail, *off)
         return
+    if not isinstance(found.at_boot, Known) and any(keeper.name in {"ufw", "firewalld"} for keeper in found.enabled):
+        # their rules are for root's eyes, their switch is not: switched on, they filter
+        yield passed("A firewall is switched on; which rules it has was not read.", *basis(found))
+        return
     ruleset = ctx.known(found.at_boot, absent="no filter is set up")
     if any(ruleset.filters(family) for family in ("ip", "ip6")):
         yield passed("A filter is set up at boot.", *basis(found))
@@ -225,11 +229,12 @@ def firewall_not_persistent(ctx: Context) -> Iterator[Verdict]:
         Rules that Docker or fail2ban add by themselves must not be saved with the others: look through the file.
     """
     found = firewall(ctx)
+    if found.enabled:
+        yield passed("The rules are set up at boot.", *basis(found))
+        return
     ruleset = ctx.known(found.running, absent="there is no filter")
     if ruleset.closed_by_default("ip") is Passage.OPEN:
         yield not_applicable("nothing is refused by default now")
-    elif found.enabled:
-        yield passed("The rules are set up at boot.", *basis(found))
     else:
         yield fail("Packets are filtered now, but nothing sets the rules up at boot.", *_bases(ruleset))
 
@@ -257,10 +262,10 @@ def firewall_not_running(ctx: Context) -> Iterator[Verdict]:
         None beyond what the owner asked for: see that its rules admit SSH.
     """
     found = firewall(ctx)
-    running = ctx.known(found.running, absent="there is no filter")
     if not found.enabled:
         yield not_applicable("no filter is set up at boot")
         return
+    running = ctx.known(found.running, absent="there is no filter")
     planned = ctx.known(found.at_boot, absent="no filter is set up at boot")
     if planned.closed_by_default("ip") in {Passage.OPEN, Passage.UNCLEAR}:
         yield not_applicable("what is set up at boot refuses nothing by default")

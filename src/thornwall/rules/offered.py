@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from thornwall.model.fact import Fact, Known, Unknown
 from thornwall.model.finding import Evidence, Reach, Status
 from thornwall.model.network import Network, Socket
-from thornwall.model.rule import Context, Verdict, fail, passed, unknown
+from thornwall.model.rule import Context, UnansweredError, Verdict, fail, passed, unknown
 from thornwall.model.services import Services, Unit
 from thornwall.rules.exposure import nearest
 
@@ -123,3 +123,27 @@ def _planned(ctx: Context, offer: Offer) -> Reach | None:
     """From where its usual ports will be reached, by the filter that is set up at boot."""
     ports = [name.partition("/") for name in offer.ports]
     return nearest(ctx.host, [Socket(protocol, "*", int(port)) for protocol, _, port in ports])
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a service can be reached beyond loopback (or will be, once the host starts), and how that is seen."""
+
+    open: bool
+    reach: Reach | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+def standing(ctx: Context, offer: Offer) -> Standing:
+    """By its sockets where they are known, else by what starts at boot."""
+    services = ctx.known(ctx.host.services, absent="there are no services")
+    match ctx.host.network:
+        case Known(network):
+            beyond = [each for each in sockets(network, services, offer) if not each.loopback]
+            evidence = tuple(Evidence(SS, each.line) for each in beyond[:2])
+            return Standing(bool(beyond), nearest(ctx.host, beyond), evidence)
+        case unread:
+            evidence = started(services, offer)
+            if not evidence and _runs(ctx) and isinstance(unread, Unknown):
+                raise UnansweredError(unknown(unread.reason, mend=unread.mend))
+            return Standing(bool(evidence), _planned(ctx, offer), evidence)
