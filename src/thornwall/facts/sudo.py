@@ -61,10 +61,12 @@ _WORD = re.compile(r'"[^"]*"|[^\s"]+')
 
 def parse(capture: Capture) -> Fact[Sudo]:
     """Absent where neither sudo nor doas is set up."""
-    policy, doas, own = _policy(capture), _doas(capture), _own(capture)
+    # a package that was removed leaves its configuration behind
+    policy = ABSENT if installed_program(capture, "sudo") == Known(value=False) else _policy(capture)
+    doas = ABSENT if installed_program(capture, "doas") == Known(value=False) else _doas(capture)
     if policy is ABSENT and doas is ABSENT:
         return ABSENT
-    return Known(Sudo(policy, doas, own, installed_program(capture, "sudo")))
+    return Known(Sudo(policy, doas, _own(capture)))
 
 
 def _policy(capture: Capture) -> Fact[Policy]:

@@ -42,10 +42,10 @@ class Default:
 class Grant:
     """One command specification as it holds for one account on this host, in the order of the files.
 
-    `command`: `ALL`, a path with arguments, `sudoedit …`, `list`, aliases resolved; `negated`: `!command`. `users`: whom
-    it may be run as, aliases resolved (`root` where nothing is said); `as_root`: whether root is among them. `nopasswd`:
-    True or False by a tag, None where no tag says and the Defaults decide. `who`: the user list as written. `maybe`: it
-    depends on a netgroup or an address, which the files do not decide.
+    `command`: `ALL`, a path with arguments, `sudoedit …`, `list`, aliases resolved; `negated`: `!command`. `users`: as
+    whom, aliases resolved (`root` where nothing is said); `as_root`: whether root is among them. `nopasswd`: True or
+    False by a tag, None where no tag says and the Defaults decide. `who`: the user list as written. `maybe`: it depends
+    on a netgroup or an address, which the files do not decide.
     """
 
     command: str
@@ -125,7 +125,7 @@ class SudoersFile:
 
 @dataclass(frozen=True, slots=True)
 class Sudo:
-    """sudo and doas. `policy` is Absent where there is no sudoers file, Unknown for who may not read it.
+    """sudo and doas. `policy` is Absent where sudo is not installed, Unknown for who may not read it.
 
     `own`: what sudo told the reading account itself, Absent where it was not asked or said nothing.
     """
@@ -133,7 +133,6 @@ class Sudo:
     policy: Fact[Policy]
     doas: Fact[tuple[DoasRule, ...]] = ABSENT
     own: Fact[OwnListing] = ABSENT
-    installed: Fact[bool] = ABSENT
 
     def becomes_root(self, account: str) -> bool:
         """Whether sudo lets the account run everything as root, as far as the files could be read."""

@@ -50,7 +50,7 @@ def _unread(accounts: Accounts) -> Iterator[Verdict]:
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.CONFIGURATION,
     likelihood=2,
-    impact=3,
+    impact=2,
     attacker=Attacker.FAR,
     reach=Reach.LOCAL,
     consequence=Consequence.TAKEOVER,
@@ -106,7 +106,7 @@ def home_permissions(ctx: Context) -> Iterator[Verdict]:
                 f"{home} {fault}.",
                 Evidence(home, entry.described),
                 subject=home,
-                moves=(Move("impact", 1, "others may write to it"),) if entry.mode & 0o022 else (),
+                moves=(Move("impact", 2, "others may write to it"),) if entry.mode & 0o022 else (),
                 commands=(f"sudo chmod {'go-w' if forbidden == 0o022 else '0750'} {quoted}",),
             )
     if not answered:

@@ -18,21 +18,13 @@ from thornwall.model.finding import (
     References,
 )
 from thornwall.model.pam import SECOND_FACTORS, Pam, PamLine
-from thornwall.model.rule import Context, Preset, Verdict, fail, passed, rule, unknown
+from thornwall.model.rule import Context, Preset, Verdict, fail, rule, unknown
 from thornwall.model.ssh import Setting, SshServer
+from thornwall.rules.ssh_ask import evidence, server, sound
 
 
 def _at(line: PamLine) -> Evidence:
     return Evidence(line.file, line.text, line.line)
-
-
-def _of(setting: Setting) -> Evidence:
-    text = f"{setting.name} {setting.value}".rstrip()
-    if setting.command:
-        return Evidence(setting.command, text)
-    if setting.file:
-        return Evidence(setting.file, text, setting.line)
-    return Evidence("/etc/ssh/sshd_config", f"{text} (not set)" if not setting.value else f"{text} (default)")
 
 
 @rule(
@@ -82,27 +74,27 @@ def no_second_factor(ctx: Context) -> Iterator[Verdict]:
         a secret of their own are locked out, and so are backups and Ansible: leave them a `Match` block. Keep a session
         open until a new login has worked.
     """
-    server = ctx.known(ctx.host.ssh, absent="no SSH server is installed")
+    found = server(ctx)
     match ctx.host.accounts:
         case Known(accounts):
             pass
         case _:
             accounts = Accounts(())
-    for matched, setting in server.matching("authenticationmethods"):
-        if not _all_double(setting.value, ctx.host.pam):
+    for matched, setting in found.matching("authenticationmethods"):
+        if _all_double(setting.value, ctx.host.pam) is False:
             yield fail(
                 f"Logins that the block 'Match {matched.criteria}' is about need a single factor.",
-                _of(setting),
+                evidence(setting),
                 subject=f"Match {matched.criteria}",
             )
-    methods = ctx.known(server.ask("authenticationmethods"), absent="sshd has no such setting")
+    methods = ctx.known(found.ask("authenticationmethods"), absent="sshd has no such setting")
     if methods.value not in {"", "any"}:
-        yield from _listed_methods(methods, ctx)
+        yield from _listed_methods(methods, found, ctx)
         return
-    yield from _any_method(methods, server, accounts, ctx)
+    yield from _any_method(methods, found, accounts, ctx)
 
 
-def _listed_methods(methods: Setting, ctx: Context) -> Iterator[Verdict]:
+def _listed_methods(methods: Setting, found: SshServer, ctx: Context) -> Iterator[Verdict]:
     pam = ctx.host.pam
     match _all_double(methods.value, pam):
         case None:
@@ -110,9 +102,9 @@ def _listed_methods(methods: Setting, ctx: Context) -> Iterator[Verdict]:
             yield unknown(reason, mend=pam.mend if isinstance(pam, Unknown) else "")
         case True:
             codes = [_at(line) for line in _codes(pam.value)] if isinstance(pam, Known) else []
-            yield passed(f"sshd asks for two factors: {methods.value}.", _of(methods), *codes)
+            yield sound(found, f"sshd asks for two factors: {methods.value}.", evidence(methods), *codes)
         case _:
-            yield fail(f"sshd asks for a single factor: {methods.value}.", _of(methods))
+            yield fail(f"sshd asks for a single factor: {methods.value}.", evidence(methods))
 
 
 def _all_double(value: str, pam: Fact[Pam]) -> bool | None:
@@ -146,10 +138,10 @@ def _passwords(pam: Pam) -> bool:
     return any(line.name in {"pam_unix", "pam_sss", "pam_ldap"} for line in pam.stack("sshd", "auth"))
 
 
-def _any_method(methods: Setting, server: SshServer, accounts: Accounts, ctx: Context) -> Iterator[Verdict]:
+def _any_method(methods: Setting, found: SshServer, accounts: Accounts, ctx: Context) -> Iterator[Verdict]:
     """No list of methods: one that succeeds is enough, so each that is on must ask for two things itself."""
     settings = {
-        name: server.ask(name)
+        name: found.ask(name)
         for name in ("passwordauthentication", "kbdinteractiveauthentication", "pubkeyauthentication")
     }
     for fact in settings.values():
@@ -158,19 +150,21 @@ def _any_method(methods: Setting, server: SshServer, accounts: Accounts, ctx: Co
             return
     on = {name: fact.value for name, fact in settings.items() if isinstance(fact, Known) and fact.value.value != "no"}
     if "passwordauthentication" in on:
-        yield fail("sshd lets in whoever has the password.", _of(on["passwordauthentication"]), _of(methods))
+        yield fail("sshd lets in whoever has the password.", evidence(on["passwordauthentication"]), evidence(methods))
     elif "pubkeyauthentication" in on and not _all_verified(accounts):
-        yield fail("sshd lets in whoever has a copy of the key.", _of(on["pubkeyauthentication"]), _of(methods))
+        yield fail(
+            "sshd lets in whoever has a copy of the key.", evidence(on["pubkeyauthentication"]), evidence(methods)
+        )
     elif "kbdinteractiveauthentication" in on:
         match ctx.host.pam:
             case Known(pam) if _codes(pam) and _passwords(pam):
-                yield passed("sshd asks for the password and for a code.", *map(_at, _codes(pam)))
+                yield sound(found, "sshd asks for the password and for a code.", *map(_at, _codes(pam)))
             case Unknown(reason, mend):
                 yield unknown(reason, mend=mend)
             case _:
-                yield fail("sshd lets in whoever has the password.", _of(on["kbdinteractiveauthentication"]))
+                yield fail("sshd lets in whoever has the password.", evidence(on["kbdinteractiveauthentication"]))
     else:
-        yield passed("Every key is a FIDO key that asks for a PIN.", _of(methods))
+        yield sound(found, "Every key is a FIDO key that asks for a PIN.", evidence(methods))
 
 
 def _all_verified(accounts: Accounts) -> bool:

@@ -108,7 +108,8 @@ def sudo_timestamp_timeout(ctx: Context) -> Iterator[Verdict]:
         failed = True
         yield verdict
     if not failed:
-        yield passed(f"sudo asks again after {most} minutes or less.", *([_at(general.place)] if general else []))
+        when = f"after {most} minutes or less" if most else "every time"
+        yield passed(f"sudo asks again {when}.", *([_at(general.place)] if general else []))
 
 
 def _long(default: Default | None, most: int) -> str:
