@@ -87,7 +87,7 @@ def normal(name: str, value: str) -> str:
     if name in _TIMES:
         return seconds(value)
     if name in _CASED:
-        return value.upper()
+        return "QUIET" if low == "silent" else value.upper()
     if low in {"yes", "true"}:
         return "yes"
     if low in {"no", "false"}:
