@@ -32,9 +32,9 @@ WORMS: tuple[str, ...] = (
 )
 
 # Both programs: cheap hashes and the two likeliest of every account first, then one candidate after another on all
-# accounts (perl: on up to four cores); an account whose next try would not fit the CPU time is left as `partial`. A
-# match says no number of tries, which would tell the password. The output of a line is `account, outcome, tried,
-# total, kind` between tabs.
+# accounts, one at a time, since a try of yescrypt takes 16 MiB; an account whose next try would not fit the CPU time is
+# left as `partial`. A match says no number of tries, which would tell the password. The output of a line is `account,
+# outcome, tried, total, kind` between tabs.
 _PERL = r"""
 $b = shift; $b = 60 if $b > 60; @c = qw(@likely@); $m = @c; push @c, qw(@worms@);
 $cheap = qr/^(\$1\$|[^\$])/; # md5crypt, descrypt: others cost a thousand times more
@@ -46,35 +46,20 @@ while (<F>) {
 close F;
 sub cpu { my ($u, $s) = times; $u + $s }
 sub try {
-  my ($a, $c) = @_; my ($n, $h, $tried, $cost, $end) = @$a;
-  return if $end;
+  my ($a, $c) = @_; my ($n, $h, $i, $cost, $end) = @$a;
+  return if $end || $i > $c;
   if (cpu() + $cost > $b) { $a->[4] = "partial"; return }
-  my $p = $c[$c] eq "\@name\@" ? $n : $c[$c];
+  my $p = $c[$i] eq "\@name\@" ? $n : $c[$i];
   my $t = cpu(); my $r = crypt($p, $h); $t = cpu() - $t;
   if (!defined $r || $r =~ /^[*]/ || length $r < 13) { $a->[4] = "unsupported"; return }
   $a->[3] = $t if $t > $cost; $a->[2]++;
   return if $r ne $h;
   $a->[4] = "match";
-  $a->[5] = $p eq $n ? "name" : $c[$c] eq "P\@ssw0rd!" ? "document" : "default";
+  $a->[5] = $p eq $n ? "name" : $c[$i] eq "P\@ssw0rd!" ? "document" : "default";
 }
 for $c (0, 1) { try($_, $c) for @a }
 for $a (grep { $_->[1] =~ /$cheap/ } @a) { try($a, $_) for 2 .. $#c }
-@s = grep { !$_->[4] && $_->[1] !~ /$cheap/ } @a;
-open F, "<", "/proc/cpuinfo"; $w = grep { /^processor/ } <F>; $w = $w < 1 ? 1 : $w > 4 ? 4 : $w;
-$left = $b - cpu();
-for $k (@s ? 0 .. $w - 1 : ()) { # the slow ones on every core, each with its part of the time
-  pipe my $in, my $out; push @in, $in; defined($pid = fork) or exit 1;
-  if ($pid) { close $out; next }
-  $b = $left / $w; $_->[2] = 0 for @s;
-  for $c (grep { $_ % $w == $k } 2 .. $m - 1) { try($_, $c) for @s }
-  print $out join("\t", $_, @{$s[$_]}[2, 4, 5]), "\n" for 0 .. $#s; close $out; exit 0;
-}
-for $in (@in) {
-  while (<$in>) {
-    chomp; ($i, $tried, $end, $kind) = split /\t/; $a = $s[$i]; $a->[2] += $tried;
-    ($a->[4], $a->[5]) = ($end, $kind) if $end && $a->[4] ne "match";
-  }
-}
+for $c (2 .. $m - 1) { try($_, $c) for @a }
 for (@a) {
   my $of = $_->[1] =~ /$cheap/ ? @c : $m; $_->[2] = $of if $_->[4] eq "match" || $_->[2] > $of;
   $_->[4] ||= $_->[2] == $of ? "none" : "partial";
