@@ -20,6 +20,8 @@ from thornwall.transport.wire import Wire
 _PIECE = 64 * KIB
 _NOISE = 64 * KIB  # of a chatty login shell, before the script is ready to run
 _TRIES = 3  # as sudo itself allows
+# sudo asks again by itself; when it is then left alone, PAM counts that as another failure
+_WRONG = "check it before you try again: after a few failures the account may be locked for a while (pam_faillock)"
 
 
 class Line(Protocol):
@@ -225,7 +227,7 @@ class Exchange:
             )
         return AuthenticationError(
             f"sudo on {self._who} refused the password",
-            hint="several wrong passwords may lock the account for a while: check it first",
+            hint=_WRONG,
         )
 
     def _too_much(self, stream: str) -> ThornwallError:
@@ -273,5 +275,5 @@ class Exchange:
                 hint=f"exempt the account there: `Defaults:{printable(self._who.partition('@')[0])} !requiretty`",
             )
         if self._tries:
-            return AuthenticationError(f"sudo on {self._who} refused{because}")
+            return AuthenticationError(f"sudo on {self._who} refused{because}", hint=_WRONG)
         return AuthenticationError(f"sudo on {self._who} refused before it asked for a password{because}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import socket
+from typing import Any, cast
 
 import asyncssh
 
@@ -20,6 +21,7 @@ from thornwall.transport.target import SshTarget
 CONNECT_SECONDS = 10.0
 _GOODBYE = 2.0  # seconds for an orderly end; then the connection is dropped
 _MAX_JUMPS = 8
+_EYEBALLS = 0.25  # seconds before the next address is tried as well (RFC 8305)
 # What this program insists on, whatever the configuration says: nothing of ours is lent to the host.
 _INSIST: dict[str, Any] = {
     "agent_forwarding": False,
@@ -68,7 +70,7 @@ class Login:
         try:
             async with patience.start():
                 await conn.create_session(lambda: Session(exchange), exchange.wire.command)
-        except (asyncssh.Error, OSError, UnicodeError, ValueError) as error:
+        except (asyncssh.Error, OSError, ValueError) as error:
             raise explain(error, client, patience.seconds) from error
 
     def address(self, conn: asyncssh.SSHClientConnection) -> str:
@@ -84,8 +86,12 @@ class Login:
             try:
                 async with asyncio.timeout(_GOODBYE):
                     await conn.wait_closed()
-            except (TimeoutError, asyncio.CancelledError):
+            except TimeoutError:
                 conn.abort()
+            except asyncio.CancelledError:
+                for _, each in self._hops:
+                    each.abort()
+                raise
 
     def _limit(self, settings: Settings) -> float:
         return self._access.connect_seconds or settings.connect_seconds or CONNECT_SECONDS
@@ -106,11 +112,13 @@ class Login:
     ) -> asyncssh.SSHClientConnection:
         patience = Patience(self._limit(settings))
         client = Client(settings, self._asker, accept_new=self._access.accept_new, extend=patience.extend)
-        keywords: dict[str, Any] = {}
+        keywords: dict[str, Any] = {"sock": None}
         if settings.options.config.get("HostKeyAlgorithms") is None:
             keywords["server_host_key_algs"] = client.host_key_algorithms()
         try:
             async with patience.start():
+                if tunnel is None:
+                    keywords["sock"] = await _dial(settings.options)
                 conn = await asyncssh.connect(
                     settings.alias,
                     settings.port,
@@ -122,11 +130,42 @@ class Login:
                     client_factory=lambda: client,
                     **keywords,
                 )
-        except (asyncssh.Error, OSError, UnicodeError, ValueError) as error:
+        except BaseException as error:
             client.ring.close()
-            raise explain(error, client, patience.seconds) from error
-        except BaseException:
-            client.ring.close()
+            if keywords["sock"]:
+                keywords["sock"].close()
+            if isinstance(error, asyncssh.Error | OSError | ValueError):
+                raise explain(error, client, patience.seconds) from error
             raise
         self._hops.append((client, conn))
         return conn
+
+
+class _Knock(asyncio.Protocol):
+    """Reads nothing: the greeting is for whoever takes the socket over."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.ReadTransport", transport).pause_reading()
+
+
+async def _dial(options: asyncssh.SSHClientConnectionOptions) -> socket.socket | None:
+    """A connected socket, so that an IPv6 address that nobody answers does not use up the time of the IPv4 one.
+
+    None where the way is not simply TCP to that name: asyncssh goes it.
+    """
+    if options.proxy_command or options.canonicalize_hostname:
+        return None
+    knock, _ = await asyncio.get_running_loop().create_connection(
+        _Knock,
+        options.host,
+        options.port,
+        family=options.family,
+        local_addr=options.local_addr,
+        happy_eyeballs_delay=_EYEBALLS,
+    )
+    try:
+        sock: socket.socket = knock.get_extra_info("socket").dup()
+        sock.setblocking(False)
+        return sock
+    finally:
+        knock.abort()

@@ -154,6 +154,12 @@ def keygen(path: Path, kind: str = "ed25519", passphrase: str = "") -> None:
     )
 
 
+def certify(authority: Path, key: Path, principal: str, *kind: str) -> None:
+    """Sign a key for a principal: KEY-cert.pub. `kind`: '-h' for a host."""
+    command = ["ssh-keygen", "-q", "-s", str(authority), "-I", "test", "-n", principal, *kind, f"{key}.pub"]
+    subprocess.run(command, check=True, timeout=30)
+
+
 def fingerprint(path: Path) -> str:
     """`SHA256:…` of a key, as ssh-keygen has it."""
     listed = subprocess.run(["ssh-keygen", "-lf", str(path)], capture_output=True, text=True, check=True)

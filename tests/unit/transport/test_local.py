@@ -7,6 +7,7 @@ import os
 import pickle
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -52,7 +53,9 @@ async def test_it_is_stopped_with_all_that_it_started() -> None:
     task = asyncio.create_task(
         LocalTransport().run("sleep 627 & echo $!; wait", feed=lambda data: pid.set_result(int(data)), limits=LIMITS)
     )
-    sleeper = Path(f"/proc/{await pid}/cmdline")
+    either: list[asyncio.Future[Any]] = [pid, task]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    sleeper = Path(f"/proc/{pid.result()}/cmdline")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

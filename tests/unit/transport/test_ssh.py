@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import socket
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.transport.conftest import Person
-from tests.unit.transport.sshd import PASSWORD, Sshd, fingerprint, keygen
+from tests.unit.transport.sshd import PASSWORD, Sshd, certify, fingerprint, keygen
 from thornwall.errors import AuthenticationError, HostAnswerError, HostKeyError, UnreachableError
 from thornwall.model.secret import Secret
 from thornwall.transport.base import Become, Limits, Ran
@@ -288,7 +292,9 @@ async def test_stopping_kills_the_script(server: Sshd, user: str) -> None:
     task = asyncio.create_task(
         reach(server, user).run("sleep 617 & echo $!; wait", feed=lambda data: pid.set_result(int(data)), limits=LIMITS)
     )
-    sleeper = await pid
+    either: list[asyncio.Future[Any]] = [pid, task]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    sleeper = pid.result()
     assert lives(sleeper)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -334,3 +340,52 @@ async def test_a_long_script_and_a_long_line(server: Sshd) -> None:
 async def test_killed_by_a_signal(server: Sshd) -> None:
     ran, _ = await ask(reach(server, "free"), "kill -9 $(sh -c 'echo $PPID')")
     assert ran.status == 137
+
+
+async def test_an_address_that_nobody_answers_does_not_use_up_the_time(
+    server: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a home network whose IPv6 leads nowhere."""
+    loop = asyncio.get_running_loop()
+    with socket.socket() as full, socket.socket() as one, socket.socket() as two:
+        full.bind(("127.0.0.2", server.port))
+        full.listen(0)
+        for waiting in (one, two):  # the queue is full: whoever comes next hears nothing
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.2", server.port))
+
+        async def both(*_: object, **__: object) -> list[object]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n}", server.port)) for n in (2, 1)]
+
+        monkeypatch.setattr(loop, "getaddrinfo", both)
+        ran, out = await ask(
+            SshTransport(
+                SshTarget("lamp", "free", server.port),
+                access=Access(identity=server.client_key, accept_new=True, connect_seconds=3),
+            )
+        )
+    assert (out, ran.address) == ("root\n", "127.0.0.1")
+
+
+async def test_certificates_of_the_host_and_of_the_user(home: Path, tmp_path: Path) -> None:
+    """One authority vouches for both; neither knows the other's key."""
+    keygen(tmp_path / "authority")
+    keygen(home / ".ssh" / "id_ed25519")
+    with tempfile.TemporaryDirectory(prefix="thornwall-sshd-") as folder:
+        other = Sshd(Path(folder))
+        keygen(other.host_key)
+        certify(tmp_path / "authority", home / ".ssh" / "id_ed25519", "fish")
+        certify(tmp_path / "authority", other.host_key, "127.0.0.1", "-h")
+        shutil.copy(tmp_path / "authority.pub", other.folder)
+        other.options = f"TrustedUserCAKeys {folder}/authority.pub\nHostCertificate {other.host_key}-cert.pub"
+        other.start()
+        try:
+            transport = SshTransport(SshTarget("127.0.0.1", "fish", other.port))
+            with pytest.raises(HostKeyError, match="not known"):  # a certificate by an authority that is none of ours
+                await ask(transport)
+            authority = (tmp_path / "authority.pub").read_text()
+            (home / ".ssh" / "known_hosts").write_text(f"@cert-authority [127.0.0.1]:* {authority}")
+            _, out = await ask(transport)
+            assert out == "root\n"
+        finally:
+            other.stop()
