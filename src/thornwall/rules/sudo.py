@@ -23,7 +23,7 @@ from thornwall.model.finding import (
 )
 from thornwall.model.rule import Context, Preset, Verdict, fail, passed, rule, unknown
 from thornwall.model.sudo import DoasRule, Grant, Place, Policy, Sudo
-from thornwall.rules import sudo_files, sudo_settings
+from thornwall.rules import sudo_files, sudo_sessions, sudo_settings
 
 ESCAPES = frozenset(
     {
@@ -285,4 +285,4 @@ def _last(rules: tuple[DoasRule, ...], name: str, accounts: Accounts) -> DoasRul
     return None
 
 
-RULES = (sudo_nopasswd, *sudo_files.RULES, *sudo_settings.RULES)
+RULES = (sudo_nopasswd, *sudo_files.RULES, *sudo_settings.RULES, *sudo_sessions.RULES)
