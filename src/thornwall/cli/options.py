@@ -70,5 +70,5 @@ Output: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write there; its suffix decides the format. Several at once."),
 ]
-Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Only the result; no progress.")]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Only the score and the counts; no progress.")]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Everything, at full length.")]
