@@ -199,7 +199,7 @@ def password_hash_in_passwd(ctx: Context) -> Iterator[Verdict]:
     fixable=Fixable.NEEDS_ANSWER,
     preset=Preset.RECOMMENDED,
     references=References(
-        cis_debian12=("5.4.2.7", "5.4.2.8"),
+        cis_debian12=("5.4.2.7",),
         ssg=("no_shelllogin_for_systemaccounts",),
         etsi=("5.6-7",),
         nist=("Logical Access to Interfaces",),

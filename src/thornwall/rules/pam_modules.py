@@ -98,8 +98,6 @@ def _nullok(line: PamLine) -> bool:
     fixable=Fixable.BY_HAND,
     preset=Preset.RECOMMENDED,
     references=References(
-        cis_debian12=("5.3.1.2",),
-        ssg=("package_pam_modules_installed",),
         nist=("Logical Access to Interfaces",),
     ),
     commands=("sudo pam-auth-update",),

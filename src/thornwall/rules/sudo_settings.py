@@ -143,7 +143,6 @@ def _long(default: Default | None, most: int) -> str:
     preset=Preset.RECOMMENDED,
     references=References(
         document=("Remove nopasswd feature",),
-        cis_debian12=("5.2.6",),
         nist=("Logical Access to Interfaces",),
     ),
     commands=("sudo rm /etc/sudoers.d/010_global-tty",),
