@@ -27,7 +27,7 @@ from thornwall.model.rule import (
     rule,
 )
 from thornwall.rules import logs_keeping
-from thornwall.rules.logs_ask import AWARE, BLIND, LOGGING, files_of, logs, shown, syslog
+from thornwall.rules.logs_ask import AWARE, BLIND, LOGGING, files_of, logs, services, shown, syslog
 
 _DROP_IN = "/etc/systemd/journald.conf.d/99-persistent.conf"
 
@@ -149,9 +149,9 @@ def logging_disabled(ctx: Context) -> Iterator[Verdict]:
         yield fail("There is neither a journal nor a system log daemon.", Evidence("systemctl status systemd-journald"))
         return
     storage = ctx.known(found.journal, absent="")["storage"]
-    services = ctx.known(ctx.host.services, absent="")
-    if services.masked("systemd-journald"):
-        unit = services.unit("systemd-journald")
+    started = services(ctx)
+    if started.masked("systemd-journald"):
+        unit = started.unit("systemd-journald")
         yield fail("systemd-journald is masked.", Evidence(unit.where if unit else "systemctl status systemd-journald"))
     elif storage.value.lower() == "none":
         yield fail("The journal drops everything.", shown(storage))

@@ -14,7 +14,7 @@ from thornwall.model.rule import (
     UnansweredError,
     unknown,
 )
-from thornwall.model.services import Unit
+from thornwall.model.services import Services, Unit
 
 LOGGING = ("Enable Logging", "Practical Steps to Secure IoT Devices")
 AWARE = ("Cybersecurity State Awareness",)
@@ -34,16 +34,18 @@ def shown(setting: JournalSetting) -> Evidence:
     return Evidence("/etc/systemd/journald.conf", f"{setting.name} is not set: the default is {setting.value}")
 
 
+def services(ctx: Context) -> Services:
+    """What starts at boot; ends the rule where no unit at all was seen."""
+    found = ctx.known(ctx.host.services, absent="nothing starts services here")
+    if not found.units:
+        raise UnansweredError(unknown("no unit of systemd was seen: what starts at boot is not known"))
+    return found
+
+
 def syslog(ctx: Context) -> Unit | None:
     """The system log daemon that starts at boot, if any."""
-    match ctx.host.services:
-        case Known(services):
-            found = services.starting(*_SYSLOGS)
-            return next((unit for unit in found if unit.name.endswith(".service")), None)
-        case Unknown(reason, mend):
-            raise UnansweredError(unknown(reason, mend=mend))
-        case _:
-            return None
+    found = services(ctx).starting(*_SYSLOGS)
+    return next((unit for unit in found if unit.name.endswith(".service")), None)
 
 
 def files_of(found: Logs) -> Mapping[str, LogFile]:

@@ -28,7 +28,7 @@ from thornwall.model.rule import (
     passed,
     rule,
 )
-from thornwall.rules.logs_ask import AWARE, BLIND, LOGGING, logs, syslog
+from thornwall.rules.logs_ask import AWARE, BLIND, LOGGING, logs, services, syslog
 
 _CLOCKS = ("systemd-timesyncd", "chrony", "chronyd", "ntp", "ntpd", "ntpsec", "openntpd")
 
@@ -70,8 +70,8 @@ def no_remote_log(ctx: Context) -> Iterator[Verdict]:
         The log goes over the network: use TLS, and protect the host that collects.
     """
     found = logs(ctx)
-    services = ctx.known(ctx.host.services, absent="nothing starts services here")
-    upload = services.starting("systemd-journal-upload")
+    started = services(ctx)
+    upload = started.starting("systemd-journal-upload")
     daemon = syslog(ctx)
     targets = ctx.known(found.remote, absent="") if daemon is not None else ()
     if upload:
@@ -119,8 +119,8 @@ def no_auditd(ctx: Context) -> Iterator[Verdict]:
     Risk of the remedy:
         Many rules make a small board slow and write much to its card.
     """
-    services = ctx.known(ctx.host.services, absent="nothing starts services here")
-    unit = services.unit("auditd")
+    started = services(ctx)
+    unit = started.unit("auditd")
     if unit is not None and unit.enabled:
         yield passed("auditd starts at boot.", Evidence(unit.where))
     else:
@@ -164,10 +164,10 @@ def no_time_sync(ctx: Context) -> Iterator[Verdict]:
         The clock may jump once when it is first set.
     """
     who = ctx.known(ctx.host.host, absent="the host is not known")
-    services = ctx.known(ctx.host.services, absent="nothing starts services here")
-    setting = services.starting(*ctx.words("services"))
-    if setting:
-        yield passed(f"{setting[0].name} sets the clock.", Evidence(setting[0].where))
+    started = services(ctx)
+    found = started.starting(*ctx.words("services"))
+    if found:
+        yield passed(f"{found[0].name} sets the clock.", Evidence(found[0].where))
     elif who.container:
         yield not_applicable("a container has the clock of its host")
     else:
@@ -201,7 +201,7 @@ def log_review(ctx: Context) -> Iterator[Verdict]:
     Remedy:
         Look once a week: `journalctl -p warning -b` and `journalctl -u ssh | grep Failed`; or install logwatch.
     Risk of the remedy:
-        None.
+        None: reading changes nothing.
     """
     match ctx.host.updates:
         case Known(updates) if isinstance(updates.packages, Known):
