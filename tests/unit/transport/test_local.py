@@ -86,12 +86,12 @@ async def test_one_that_ignores_us_is_killed() -> None:
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]])
-@pytest.mark.parametrize("cut", [0, 1, 100, 400, 600, 700, -1])
+@pytest.mark.parametrize("cut", [0, 1, 100, 400, -150, -50, -1])
 async def test_a_truncated_upload_runs_nothing(shell: list[str], cut: int, tmp_path: Path) -> None:
     """Whatever part of what is sent arrives, and whatever shell reads it."""
     mark = tmp_path / "ran"
-    wire = Wire(Become("never"), f"touch {mark}\n: {'x' * 100}\n".encode())
-    for sent, ran in ((wire.load[:cut] if cut >= 0 else wire.load[:-1], False), (wire.load, True)):
+    wire = Wire(Become("never"), f"trap '' TERM\ntouch {mark}\n: {'x' * 100}\n".encode())
+    for sent, ran in ((wire.load[:cut], False), (wire.load, True)):
         process = await asyncio.create_subprocess_exec(
             *shell, "-c", wire.argv[2], stdin=-1, stdout=-1, stderr=-1, start_new_session=True
         )
