@@ -43,7 +43,13 @@ SYSCTLS = (
 )
 MODULES = ("usb-storage", "uas", "dccp", "sctp", "rds", "tipc", "cramfs", "freevxfs", "hfs", "hfsplus", "jffs2", "udf")
 SYSCTL_DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
-MODPROBE_DIRECTORIES = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d")
+MODPROBE_DIRECTORIES = (
+    "/etc/modprobe.d",
+    "/run/modprobe.d",
+    "/usr/local/lib/modprobe.d",
+    "/usr/lib/modprobe.d",
+    "/lib/modprobe.d",
+)
 
 _NAMES = "|".join(MODULES)
 BUILTIN = Redaction(
@@ -59,7 +65,6 @@ PROBES: tuple[Probe, ...] = (
     *(Read(f"/proc/sys/{name.replace('.', '/')}", PLAIN) for name in SYSCTLS),
     *(Read(f"{folder}/*.conf", PLAIN) for folder in (*SYSCTL_DIRECTORIES, *MODPROBE_DIRECTORIES)),
     Read("/etc/sysctl.conf", PLAIN),
-    Read("/lib/modprobe.d/*.conf", PLAIN),
     Read("/lib/modules/*/modules.builtin", BUILTIN),
     Read("/proc/modules", PLAIN),
     Read("/sys/kernel/security/lsm", PLAIN),
@@ -86,6 +91,7 @@ def parse(capture: Capture) -> Fact[Kernel]:
             modules=_modules(capture),
             builtin=frozenset(_builtin(capture)),
             directives=tuple(_directives(capture)),
+            modprobe_unread=_unread(capture),
             lsm=_lsm(capture),
             apparmor=_apparmor(capture),
             selinux=_selinux(capture),
@@ -148,7 +154,7 @@ def _dotted(name: str) -> str:
 
 
 def _directives(capture: Capture) -> Iterator[Directive]:
-    for record in _in_order(capture, (*MODPROBE_DIRECTORIES, "/lib/modprobe.d")):
+    for record in _in_order(capture, MODPROBE_DIRECTORIES):
         begun, joined = 0, ""
         for number, raw in enumerate(record.text.splitlines(), 1):
             begun = begun or number
@@ -160,6 +166,15 @@ def _directives(capture: Capture) -> Iterator[Directive]:
                 rest = words[2].strip() if len(words) > 2 else ""
                 yield Directive(words[0], words[1].replace("-", "_"), rest, record.path, begun)
             begun, joined = 0, ""
+
+
+def _unread(capture: Capture) -> Unknown | None:
+    for folder in MODPROBE_DIRECTORIES:
+        pattern = f"{folder}/*.conf"
+        for fact in (capture.blocked(pattern), *(fact for _, fact in capture.glob(pattern))):
+            if isinstance(fact, Unknown):
+                return fact
+    return None
 
 
 def _modules(capture: Capture) -> Fact[frozenset[str]]:
@@ -190,8 +205,12 @@ def _lsm(capture: Capture) -> Fact[tuple[str, ...]]:
     match capture.read("/sys/kernel/security/lsm"):
         case Known(text):
             return Known(tuple(text.strip().split(",")))
-        case other:
-            return other
+        case Unknown() as unknown:
+            return unknown
+        case _:  # no securityfs: then by the traces of each
+            apparmor = capture.files.get("/sys/module/apparmor/parameters/enabled")
+            found = ("apparmor",) if apparmor is not None and apparmor.text.strip() == "Y" else ()
+            return Known((*found, "selinux") if "/sys/fs/selinux/enforce" in capture.files else found)
 
 
 def _apparmor(capture: Capture) -> Fact[dict[str, int]]:

@@ -50,8 +50,9 @@ class Kernel:
     `running`: sysctl name (with dots) -> value now, Absent where this kernel has no such setting; empty for a
     directory. `assigned`: what systemd-sysctl sets at boot, each name's last word; `patterns`: names with wildcards, in
     order. `modules`: those that are loaded; `builtin`: of those we ask about, those that are part of the kernel.
-    `lsm`: the active security modules; `apparmor`: profiles by mode (`enforce`, `complain`…); `selinux`: `enforcing`,
-    `permissive` or `disabled`, Absent where it is not there. `usb_disks`: block devices that hang on USB (`sda`).
+    `modprobe_unread`: why some file of modprobe.d could not be read. `lsm`: the active security modules; `apparmor`:
+    profiles by mode (`enforce`, `complain`…); `selinux`: `enforcing`, `permissive` or `disabled`, Absent where it is
+    not there. `usb_disks`: block devices that hang on USB (`sda`).
     """
 
     running: Mapping[str, Fact[str]] = field(default_factory=dict)
@@ -60,6 +61,7 @@ class Kernel:
     modules: Fact[frozenset[str]] = _UNREAD
     builtin: frozenset[str] = frozenset()
     directives: tuple[Directive, ...] = ()
+    modprobe_unread: Unknown | None = None
     lsm: Fact[tuple[str, ...]] = _UNREAD
     apparmor: Fact[Mapping[str, int]] = _UNREAD
     selinux: Fact[str] = _UNREAD

@@ -21,7 +21,7 @@ from thornwall.model.finding import (
 )
 from thornwall.model.rule import Context, Verdict, fail, not_applicable, passed, rule
 from thornwall.rules import filesystem_modes, filesystem_mounts, filesystem_setid
-from thornwall.rules.walked import MANY, bounds, foreign, open_files, rest, verdicts, walked
+from thornwall.rules.walked import MANY, TEMPORARY, bounds, foreign, grouped, open_files, rest, verdicts, walked
 
 
 @rule(
@@ -204,8 +204,8 @@ def unowned_file(ctx: Context) -> Iterator[Verdict]:
     """The number of a file's owner or group belongs to no account of this system.
 
     What:
-        Files and folders on the local disks whose owner or group has no name here. What lies below such a folder is
-        counted with it.
+        Files and folders on the local disks whose owner or group has no name here, except in temporary folders. What
+        lies below such a folder is counted with it.
 
     Why:
         They stay behind when an account is removed, or come with a copy from elsewhere. The next account that is made
@@ -222,18 +222,19 @@ def unowned_file(ctx: Context) -> Iterator[Verdict]:
     strangers = foreign(seen)
     tops: dict[str, list[Entry]] = {}
     for entry in sorted(seen.unowned, key=lambda each: each.path):
-        if entry.path.startswith(strangers):
+        if entry.path.startswith((*strangers, *TEMPORARY)):
             continue
         top = next((above for above in _above(entry.path) if above in tops), entry.path)
         tops.setdefault(top, []).append(entry)
-    for top, inside in tops.items():
-        more = f" and {len(inside) - 1} files below it belong" if len(inside) > 1 else " belongs"
-        numbers = f"{inside[0].user}:{inside[0].group}"
+    for path, heads in grouped(inside[0] for inside in tops.values()):
+        number = sum(len(tops[head.path]) for head in heads)
+        what = f"{number} files in {path} belong" if len(heads) > 1 else f"{path} belongs"
+        more = f", with {number - 1} below it" if len(heads) == 1 and number > 1 else ""
         yield fail(
-            f"{top}{more} to {numbers}, which is no account here.",
-            *(Evidence(entry.path, entry.described) for entry in inside[:MANY]),
-            subject=top,
-            commands=(f"sudo chown -R ACCOUNT:GROUP {shlex.quote(top)}",),
+            f"{what} to {heads[0].user}:{heads[0].group}, which is no account here{more}.",
+            *(Evidence(head.path, head.described) for head in heads[:MANY]),
+            subject=path,
+            commands=(f"sudo chown -R ACCOUNT:GROUP {shlex.quote(path)}",),
         )
     unseen = list(rest(seen))
     yield from unseen

@@ -55,7 +55,7 @@ _ROOTS_OWN = re.compile(  # what root runs, or obeys
     r"/etc/(passwd|group|g?shadow|sudoers|sudo\.conf|crontab|anacrontab|rc\.local|profile|environment|bash\.bashrc|fstab"
     r"|ld\.so\.(preload|conf)|doas\.conf|inetd\.conf|nsswitch\.conf|hosts\.allow|securetty|login\.defs|inittab)"
     r"|/etc/(sudoers\.d|pam\.d|security|profile\.d|ld\.so\.conf\.d|init\.d|systemd/system|systemd/user|ssh|apt|udev|sysctl\.d"
-    r"|modprobe\.d|modules-load\.d|tmpfiles\.d|NetworkManager/dispatcher\.d|network/if-[\w-]+\.d|dhcp|polkit-1/rules\.d"
+    r"|modprobe\.d|modules-load\.d|tmpfiles\.d|NetworkManager/dispatcher\.d|network/if-[\w-]+\.d|dhcp"
     r"|cron\.(d|hourly|daily|weekly|monthly)|logrotate\.d|initramfs-tools|kernel|default|skel|update-motd\.d)(/.*)?"
     r"|/usr/(local/)?lib/systemd/system(/.*)?|/usr/local/s?bin(/.*)?"
 )

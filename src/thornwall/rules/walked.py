@@ -14,7 +14,7 @@ from thornwall.model.rule import Context, Verdict, fail, unknown
 
 MANY = 5  # more than so many in one folder are one finding
 _NONE = "there is no file system"
-_TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")  # noqa: S108
+TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")  # noqa: S108
 
 
 def walked(ctx: Context) -> FileSystem:
@@ -71,7 +71,7 @@ def open_files(seen: FileSystem) -> Iterator[Entry]:
     """Files and folders that everybody may really write to."""
     strangers = foreign(seen)
     for entry in seen.world_writable:
-        if not entry.path.startswith((*strangers, *_TEMPORARY)) and not shut(seen, entry.path):
+        if not entry.path.startswith((*strangers, *TEMPORARY)) and not shut(seen, entry.path):
             yield entry
 
 

@@ -1,0 +1,224 @@
+"""Modules that the kernel may load when something asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from thornwall.model.fact import Known
+from thornwall.model.finding import (
+    Attacker,
+    Consequence,
+    Effort,
+    Evidence,
+    FaultClass,
+    Fixable,
+    Kind,
+    Need,
+    Reach,
+    References,
+)
+from thornwall.model.kernel import Kernel
+from thornwall.model.rule import Context, Preset, Verdict, fail, passed, rule, unknown
+from thornwall.rules.sysctl import contained, kernel
+
+_SYSTEM_MOUNTS = ("/", "/boot", "/boot/firmware", "/usr", "/var", "/home")
+
+
+def _usb_root(ctx: Context, facts: Kernel) -> str:
+    """The mount that hangs on a USB disk and that the device needs to run, or empty."""
+    seen = ctx.host.filesystem
+    disks = tuple(f"/dev/{disk}" for disk in facts.usb_disks)
+    mounts = seen.value.mounts if isinstance(seen, Known) else ()
+    return next((each.path for each in mounts if each.path in _SYSTEM_MOUNTS and each.device.startswith(disks)), "")
+
+
+@rule(
+    "usb-storage-allowed",
+    "USB sticks and disks work for whoever plugs one in",
+    subject="kernel",
+    kind=Kind.PHYSICAL,
+    fault_class=FaultClass.PHYSICAL,
+    likelihood=2,
+    impact=3,
+    attacker=Attacker.NEAR,
+    reach=Reach.TOUCH,
+    consequence=Consequence.TAKEOVER,
+    effort=Effort.MINUTE,
+    fixable=Fixable.NEEDS_ANSWER,
+    preset=Preset.DOCUMENTS,
+    needs=(Need.REBOOT,),
+    references=References(
+        document=("Identify the attack surface",),
+        cis_debian12=("1.1.1.9",),
+        ssg=("kernel_module_usb-storage_disabled",),
+        etsi=("5.6-3",),
+        nist=("Logical Access to Interfaces",),
+        owasp_iot=("I10",),
+        cwe=(1299,),
+    ),
+    commands=(
+        r"printf 'install usb-storage /bin/false\ninstall uas /bin/false\n' | sudo tee /etc/modprobe.d/usb-storage.conf",
+    ),
+)
+def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
+    """The kernel loads its driver for USB sticks and disks for everybody who plugs one in.
+
+    What:
+        Whether modprobe refuses `usb-storage`: an `install usb-storage /bin/false` in /etc/modprobe.d, or a
+        `blacklist` of both `usb-storage` and `uas` (which loads the other as its dependency); or whether USBGuard
+        decides what may be plugged in.
+
+    Why:
+        'Would a USB stick be able to run programs on the system?' A stick can carry a file system made to break the
+        driver that reads it, carry files away, or start what a desktop opens by itself.
+
+    Remedy:
+        `install usb-storage /bin/false` and `install uas /bin/false` in /etc/modprobe.d/usb-storage.conf, then reboot.
+        Kernels of Raspberry Pi have the driver built in, so that modprobe has no say: use USBGuard there
+        (`sudo apt-get install usbguard`), and allow first what is plugged in (`sudo usbguard generate-policy`).
+
+    Risk of the remedy:
+        Sticks and disks no longer work, among them those of a backup. Never do it where the system itself starts from
+        a USB disk. USBGuard without a rule for them locks out keyboards, and on Pi 1 to 3 the Ethernet port, which
+        hangs on USB.
+    """
+    facts = kernel(ctx)
+    services = ctx.host.services
+    if isinstance(services, Known) and (services.value.enabled("usbguard") or services.value.active("usbguard")):
+        unit = services.value.unit("usbguard")
+        yield passed(
+            "USBGuard decides what may be plugged in.", Evidence(unit.where if unit else "usbguard", "enabled")
+        )
+        return
+    refused = facts.refused("usb-storage")
+    listed = [facts.directive(name, "blacklist") for name in ("usb-storage", "uas")]
+    lines = [refused] if refused else [each for each in listed if each is not None]
+    said = [Evidence(each.path, each.text, each.line) for each in lines]
+    root = _usb_root(ctx, facts)
+    if "usb_storage" in facts.builtin:
+        built = Evidence("/lib/modules/*/modules.builtin", "usb-storage: modprobe has no say")
+        yield fail("The driver for USB storage is built into the kernel.", built, *said, commands=_USBGUARD)
+    elif refused is not None or (len(lines) == 2 and (facts.refused("uas") or all(listed))):
+        loaded = isinstance(facts.modules, Known) and "usb_storage" in facts.modules.value and not contained(ctx)
+        if loaded:
+            running = Evidence("/proc/modules", "usb_storage")
+            yield fail("The driver for USB storage is refused from the next boot on, but loaded now.", *said, running)
+        else:
+            yield passed("modprobe refuses the driver for USB storage.", *said)
+    elif facts.modprobe_unread is not None:
+        yield unknown(facts.modprobe_unread.reason, mend=facts.modprobe_unread.mend)
+    elif root:
+        yield fail(
+            f"USB storage is allowed. {root} lies on a USB disk: use USBGuard, and do not refuse the driver.",
+            Evidence("/proc/mounts", root),
+            commands=_USBGUARD,
+        )
+    else:
+        half = " A blacklist of usb-storage alone does not help: uas loads it." if said else ""
+        yield fail(
+            f"Nothing keeps USB sticks and disks out.{half}",
+            *(said or [Evidence("modprobe --showconfig", "no 'install usb-storage /bin/false'")]),
+        )
+
+
+_USBGUARD = ("sudo apt-get install usbguard", "sudo usbguard generate-policy | sudo tee /etc/usbguard/rules.conf")
+
+
+def _loadable(ctx: Context, modules: tuple[str, ...], what: str) -> Iterator[Verdict]:
+    facts = kernel(ctx)
+    may = [name for name in modules if facts.refused(name) is None and facts.directive(name, "blacklist") is None]
+    if may and facts.modprobe_unread is not None:
+        yield unknown(facts.modprobe_unread.reason, mend=facts.modprobe_unread.mend)
+    elif may:
+        command = "".join(rf"install {name} /bin/false\n" for name in may)
+        yield fail(
+            f"Any account can have {what} loaded: {', '.join(may)}.",
+            Evidence("modprobe --showconfig", f"no line for {', '.join(may)}"),
+            commands=(f"printf '{command}' | sudo tee /etc/modprobe.d/rare-{modules[0]}.conf",),
+        )
+    else:
+        lines = [line for name in modules if (line := facts.directive(name, "install", "blacklist"))]
+        yield passed(f"modprobe refuses {what}.", *(Evidence(line.path, line.text, line.line) for line in lines))
+
+
+@rule(
+    "rare-network-protocols",
+    "Any account can have the kernel load network protocols that nobody uses",
+    subject="kernel",
+    kind=Kind.MISCONFIGURATION,
+    fault_class=FaultClass.CONFIGURATION,
+    likelihood=1,
+    impact=3,
+    attacker=Attacker.VIRUS,
+    reach=Reach.LOCAL,
+    consequence=Consequence.TAKEOVER,
+    effort=Effort.MINUTE,
+    fixable=Fixable.AUTOMATIC,
+    preset=Preset.STRICT,
+    references=References(
+        document=("Practical Steps to Secure IoT Devices",),
+        cis_debian12=("3.2.1", "3.2.2", "3.2.3", "3.2.4"),
+        etsi=("5.6-5", "5.6-6"),
+        cwe=(1125,),
+    ),
+)
+def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
+    """DCCP, SCTP, RDS or TIPC is loaded as soon as a program opens such a socket.
+
+    What:
+        Whether lines in modprobe.d refuse the modules dccp, sctp, rds and tipc.
+
+    Why:
+        They are seldom used and seldom looked at, and their flaws have made root of ordinary accounts more than once.
+
+    Remedy:
+        `install dccp /bin/false`, and so on for each, in a file in /etc/modprobe.d.
+
+    Risk of the remedy:
+        None for ordinary devices; telephony and cluster software use SCTP or TIPC.
+    """
+    yield from _loadable(ctx, ("dccp", "sctp", "rds", "tipc"), "a rare network protocol")
+
+
+@rule(
+    "rare-filesystems",
+    "A disk made for it can have the kernel load file systems that nobody uses",
+    subject="kernel",
+    kind=Kind.MISCONFIGURATION,
+    fault_class=FaultClass.CONFIGURATION,
+    likelihood=1,
+    impact=3,
+    attacker=Attacker.NEAR,
+    reach=Reach.TOUCH,
+    consequence=Consequence.TAKEOVER,
+    effort=Effort.MINUTE,
+    fixable=Fixable.AUTOMATIC,
+    preset=Preset.STRICT,
+    references=References(
+        document=("Identify the attack surface",),
+        cis_debian12=("1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4", "1.1.1.5", "1.1.1.8"),
+        ssg=("kernel_module_cramfs_disabled", "kernel_module_udf_disabled"),
+        etsi=("5.6-6",),
+        cwe=(1125,),
+    ),
+)
+def rare_filesystems(ctx: Context) -> Iterator[Verdict]:
+    """cramfs, freevxfs, hfs, hfsplus, jffs2 or udf is loaded as soon as something is mounted as one.
+
+    What:
+        Whether lines in modprobe.d refuse these modules. (Never vfat: the boot partition is one. squashfs and overlay
+        are left out too: snaps and containers need them.)
+
+    Why:
+        Their drivers trust what is on the disk; a stick made for it crashes the kernel or takes it over.
+
+    Remedy:
+        `install cramfs /bin/false`, and so on for each, in a file in /etc/modprobe.d.
+
+    Risk of the remedy:
+        Disks of Macs (hfs, hfsplus) and DVDs (udf) can no longer be read.
+    """
+    yield from _loadable(ctx, ("cramfs", "freevxfs", "hfs", "hfsplus", "jffs2", "udf"), "a rare file system")
+
+
+RULES = (usb_storage_allowed, rare_network_protocols, rare_filesystems)
