@@ -82,6 +82,8 @@ def rule(expressions: list[object], key: tuple[str, str, str], sets: Sets, draft
             yield from _verdict_map(draft, value, key, sets)
             return
         _expression(draft, str(name), value, key, sets)
+        if name == "xt" and expression is expressions[-1]:
+            draft.verdict = "jump"  # a target of iptables that nft does not know: it may do anything
     yield draft.build()
 
 
@@ -103,7 +105,9 @@ def _expression(draft: Draft, name: str, value: object, key: tuple[str, str, str
 
 def _verdict_map(draft: Draft, value: Json, key: tuple[str, str, str], sets: Sets) -> Iterator[FilterRule]:
     data = value.get("data")
-    pairs = sets.get((key[0], key[1], data[1:]), []) if isinstance(data, str) else _elements(data)
+    pairs = sets.get((key[0], key[1], data[1:])) if isinstance(data, str) else None
+    if isinstance(data, dict):
+        pairs = data["set"] if isinstance(data.get("set"), list) else None
     for pair in pairs or ():
         if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[1], dict):
             continue
