@@ -57,7 +57,7 @@ def _usb_root(ctx: Context, facts: Kernel) -> str:
         cwe=(1299,),
     ),
     commands=(
-        r"printf 'install usb-storage /bin/false\ninstall uas /bin/false\n' | sudo tee /etc/modprobe.d/usb-storage.conf",
+        r"printf 'install %s /bin/false\n' usb-storage uas | sudo tee /etc/modprobe.d/usb-storage.conf",
     ),
 )
 def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
