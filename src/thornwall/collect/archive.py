@@ -143,12 +143,12 @@ def _members(plain: bytes, name: str) -> Iterator[tuple[str, tuple[tarfile.TarIn
             for count, info in enumerate(tar):
                 if count >= MAX_MEMBERS:
                     raise CaptureError(f"{name} has more than {MAX_MEMBERS} members; no capture does.", hint=_RERUN)
-                yield info.name, (info, _content(tar, info, name))
+                yield info.name, (info, _content(plain, info, name))
     except (tarfile.TarError, EOFError, UnicodeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
         raise CaptureError(f"{name} is damaged: its tar cannot be read.", hint=_RERUN) from error
 
 
-def _content(tar: tarfile.TarFile, info: tarfile.TarInfo, name: str) -> bytes:
+def _content(plain: bytes, info: tarfile.TarInfo, name: str) -> bytes:
     parts = info.name.split("/")
     if not _NAME.fullmatch(info.name) or ".." in parts or "." in parts or "" in parts:
         raise CaptureError(f"{name} has a member with a name that no capture has: {info.name[:80]!a}.", hint=_RERUN)
@@ -158,8 +158,7 @@ def _content(tar: tarfile.TarFile, info: tarfile.TarInfo, name: str) -> bytes:
         raise CaptureError(f"{name} has a member that is no plain file: {info.name[:80]!a}.", hint=_RERUN)
     if info.size > MAX_MEMBER:
         raise CaptureError(f"{name} has a member of {info.size} bytes: {info.name[:80]!a}.", hint=_RERUN)
-    file = tar.extractfile(info)  # a file object over the bytes in memory; nothing is written
-    data = file.read() if file else b""
+    data = plain[info.offset_data : info.offset_data + info.size]
     if len(data) != info.size:
         raise CaptureError(f"{name} is cut short in {info.name[:80]!a}.", hint=_RERUN)
     return data

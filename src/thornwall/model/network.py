@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ANY = {"0.0.0.0", "::", "*"}  # noqa: S104 - compared with, not bound to
 _INSIDE = ("docker", "br-", "virbr", "lxc", "lxd", "incus", "podman", "cni", "veth", "ve-", "vb-")
@@ -134,6 +135,7 @@ def is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1" or address.lower().startswith("::ffff:127.")
 
 
+@lru_cache(maxsize=4096)
 def is_public(address: str) -> bool:
     """Whether it is a global unicast address, by the IANA registries; False for what is no address."""
     try:
