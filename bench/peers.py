@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ _SECONDS = 900
 
 @dataclass(slots=True)
 class Peer:
-    """A program that does a like thing. `seconds`: one entry a run; `cpu`: CPU seconds of the whole host meanwhile."""
+    """A program that does a like thing. `seconds`: one entry a run; `cpu`: its CPU seconds."""
 
     name: str
     version: str
@@ -43,15 +44,21 @@ class Peer:
     def audit(self, host: Host) -> None:
         """Run it once in `host`. BenchError when it fails, or has nothing to say."""
         say(self.title)
-        cpu = cpu_seconds(host)
+        before = _children_cpu()
         began = time.perf_counter()
         result = host.run(self.command, timeout=_SECONDS)
         self.seconds.append(time.perf_counter() - began)
-        self.cpu.append(cpu_seconds(host) - cpu)
+        self.cpu.append(_children_cpu() - before)
         if result.returncode not in self.statuses:
             raise BenchError(f"{self.name} ended with {result.returncode}: {result.stderr[-500:].strip()}")
         if len(result.stdout) < 10_000:
             raise BenchError(f"{self.name} said next to nothing: {result.stdout[-500:].strip()}")
+
+
+def _children_cpu() -> float:
+    """CPU time of what this process has waited for; the host's control group does not have what it runs in there."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def cpu_seconds(host: Host) -> float:

@@ -21,7 +21,10 @@ _LINE = re.compile(r"(\d+) +(.*)")
 _FORKED = re.compile(r"(?:<\.\.\. )?(?:v?fork|clone3?)\b.*\) += (\d+)(?: /\* (\d+) in strace's PID NS \*/)?$")
 # The login shell is given this first command line of ours; sshd and what PAM runs at a login come before it.
 _OURS = "exec /bin/sh -c "
-_STEP = re.compile(r'openat\(.*/thornwall\.[0-9a-f]+/c/([A-Za-z0-9-]+)\.out", O_WRONLY')
+# The file that the script opens for what it starts next: of a command, or of the contents that it gathers at the end.
+_STEP = re.compile(r'openat\(.*/thornwall\.[0-9a-f]+/(?:c/([A-Za-z0-9-]+)\.out|meta|links|kernel|(times))", O_WRONLY')
+_ITSELF = "the script itself"
+_FILES = "files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +74,26 @@ def _attach(pid: int, log: Path) -> subprocess.Popen[bytes]:
 
 def _count(lines: list[str]) -> Processes:
     parents: dict[str, str] = {}
-    top = ""
-    labels: dict[str, str] = {}
+    at: dict[str, str] = {}  # the step that a process is at now
+    started: dict[str, str] = {}  # the step that it was started for
+    top = main = ""
     for line in lines:
         pid, call = _split(line)
         if forked := _FORKED.match(call):
-            parents[forked[2] or forked[1]] = pid
+            child = forked[2] or forked[1]
+            parents[child] = pid
+            started[child] = at.setdefault(child, at.get(pid, _ITSELF))
         elif not top and call.startswith("execve(") and _OURS in call:
             top = pid
         elif opened := _STEP.search(call):
-            labels.setdefault(pid, opened[1])
+            main = main or pid  # the first to open one is the script's own shell
+            at[pid] = opened[1] or (_ITSELF if opened[2] else _FILES)
+            if pid != main:
+                started[pid] = at[pid]
     if not top:
         raise BenchError("the login shell of an audit was not seen to start")
-    ours = {pid: list(_upwards(pid, parents, top)) for pid in (top, *parents)}
-    ours = {pid: way for pid, way in ours.items() if way and way[-1] == top}
-    steps = Counter(next((labels[pid] for pid in way if pid in labels), "the script itself") for way in ours.values())
-    return Processes(len(ours), dict(steps.most_common()))
+    ours = [pid for pid in (top, *parents) if top in _upwards(pid, parents)]
+    return Processes(len(ours), dict(Counter(started.get(pid, _ITSELF) for pid in ours).most_common()))
 
 
 def _split(line: str) -> tuple[str, str]:
@@ -94,9 +101,9 @@ def _split(line: str) -> tuple[str, str]:
     return (found[1], found[2]) if found else ("", "")
 
 
-def _upwards(pid: str, parents: dict[str, str], top: str) -> Iterator[str]:
-    """A process, its parent and so on, up to `top`."""
+def _upwards(pid: str, parents: dict[str, str]) -> Iterator[str]:
+    """A process, its parent and so on."""
     yield pid
-    while pid != top and pid in parents:
+    while pid in parents:
         pid = parents[pid]
         yield pid
