@@ -45,8 +45,7 @@ def parse(capture: Capture) -> Fact[AptConfig]:
 def _counts(path: str) -> bool:
     """apt reads names of plain characters that have no extension, or `.conf`."""
     name = posixpath.basename(path)
-    stem = name.removesuffix(".conf")
-    return bool(_FILE_NAME.fullmatch(name)) and "." not in stem
+    return bool(_FILE_NAME.fullmatch(name)) and ("." not in name or name.endswith(".conf"))
 
 
 @dataclass(slots=True)

@@ -70,7 +70,7 @@ def _first(capture: Capture, *paths: str) -> Fact[Mark]:
 def _kernel_build(capture: Capture) -> str:
     match capture.read("/proc/version"):
         case Known(text):
-            found = _BUILD.search(text)
+            found = _BUILD.search(text.rpartition("#")[2])  # before it stands the version of the compiler
             return found[1] if found else ""
         case _:
             return ""

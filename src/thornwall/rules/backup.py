@@ -50,6 +50,7 @@ _TAR = re.compile(r"(?:^|[\s;&|(/])tar\s+([^;&|]*)")
 _CREATES = re.compile(r"--create\Z|-?[a-zA-Z]*c[a-zA-Z]*\Z")
 _HELD = ("/home", "/etc", "/root", "/srv", "/opt", "/boot", "/var/lib", "/var/www", "home", "etc")
 _RSYNC = re.compile(r"(?:^|[\s;&|(/])rsync\s+([^;&|]*)")
+_REDIRECTION = re.compile(r"\d?>>?\s*\S*")
 _ELSEWHERE = re.compile(r"rsync://|[\w.@\[\]-]+:|/(?:mnt|media|run/media|backups?|nas|srv/backups?)\b|\"?\$")
 
 _UNITS = (
@@ -88,11 +89,12 @@ def _packs(arguments: str) -> bool:
 
 def _elsewhere(arguments: str) -> bool:
     """Whether rsync copies to another host or disk: where its last word points."""
+    arguments = _REDIRECTION.sub(" ", arguments)
     try:
         words = shlex.split(arguments, posix=False)
     except ValueError:
         words = arguments.split()
-    paths = [word for word in words if not word.startswith("-") and word not in {">", "2>&1", ">>"}]
+    paths = [word for word in words if not word.startswith("-")]
     return len(paths) > 1 and bool(_ELSEWHERE.match(paths[-1].lstrip("\"'")))
 
 

@@ -138,11 +138,11 @@ def third_party_sources(ctx: Context) -> Iterator[Verdict]:
         Packages of a removed archive stay as they are, without updates.
     """
     found = updates(ctx)
-    if not isinstance(found.lists, Known):
-        if isinstance(found.lists, Unknown):
-            yield unknown(found.lists.reason, mend=found.lists.mend)
-        else:
-            yield _rest(found, "") if not found.sources else unknown("apt has no lists", mend=FETCH)
+    if isinstance(found.lists, Unknown):
+        yield unknown(found.lists.reason, mend=found.lists.mend)
+        return
+    if not isinstance(found.lists, Known) or not found.lists.value.suites:
+        yield _rest(found, "") if not found.sources else unknown("apt has no lists of packages", mend=FETCH)
         return
     foreign = [suite for suite in found.lists.value.suites if suite.origin not in _OWN]
     for suite in foreign:
@@ -196,11 +196,10 @@ def orphaned_packages(ctx: Context) -> Iterator[Verdict]:
         yield unknown(found.lists.reason, mend=found.lists.mend)
         return
     if not isinstance(found.lists, Known) or not found.lists.value.suites:
-        yield (
-            unknown("apt has no lists of packages", mend=FETCH)
-            if isinstance(found.packages, Known)
-            else not_applicable("the host does not use apt")
-        )
+        if isinstance(found.packages, Known):
+            yield unknown("apt has no lists of packages", mend=FETCH)
+        else:
+            yield not_applicable("the host does not use apt")
         return
     lists = found.lists.value
     if lists.unread:
