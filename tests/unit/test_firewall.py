@@ -99,8 +99,8 @@ def test_a_published_table_of_another_family_decides_nothing() -> None:
 
 
 NFT = """{ } ; , table inet chain input type filter hook priority 0 policy drop accept tcp dport 22 vmap : $x define =
-@s set elements ct state new jump include "/etc/nftables.conf" limit fib daddr - != add rule map . & #""".split()
-WORDS = st.sampled_from([*NFT, "\n", "\\\n"])
+@s set elements ct state new jump include "/etc/nftables.conf" limit fib daddr - != add rule map . & #"""
+WORDS = st.sampled_from([*NFT.split(), "\n", "\\\n"])
 
 
 @given(st.lists(WORDS, max_size=60).map(" ".join))
@@ -114,10 +114,10 @@ def file(path: str, content: bytes) -> FileRecord:
 
 
 KEYS = """nftables rule chain set expr match left right op payload vmap data key elem family table name hook accept drop
-jump target ct meta range xt""".split()
+jump target ct meta range xt"""
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-1, 70000) | st.sampled_from(["@s", "accept", "input", ""]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS.split()), inner, max_size=4),
     max_leaves=20,
 )
 

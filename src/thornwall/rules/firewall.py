@@ -21,6 +21,7 @@ from thornwall.model.firewall import Keeper, Passage, Ruleset
 from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, not_applicable, passed, rule, unknown
 from thornwall.rules import firewall_ports
 from thornwall.rules.firewall_ask import BLOCK, STEPS, UFW, ask, basis, firewall, strangers
+from thornwall.rules.offered import runs
 
 ACCESS = ("Logical Access to Interfaces",)
 filters = partial(
@@ -344,7 +345,7 @@ def docker_bypasses_firewall(ctx: Context) -> Iterator[Verdict]:
         yield not_applicable("nothing is refused by default")
         return
     services = ctx.known(ctx.host.services, absent="there are no services")
-    if not services.live and not services.starting("docker"):
+    if not runs(ctx) and not services.starting("docker"):
         yield not_applicable("Docker is not started at boot")
         return
     network = ctx.known(ctx.host.network, absent="nothing listens")

@@ -22,7 +22,7 @@ from thornwall.model.profile import Online
 from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, not_applicable, passed, rule, unknown
 from thornwall.model.services import Services
 from thornwall.rules.exposure import exposure
-from thornwall.rules.offered import SS
+from thornwall.rules.offered import SS, runs
 
 SURFACE = "Identify the attack surface"
 ACCESS = ("Logical Access to Interfaces",)
@@ -118,7 +118,7 @@ def open_resolver(ctx: Context) -> Iterator[Verdict]:
         Devices outside that network can no longer use it.
     """
     services = ctx.known(ctx.host.services, absent="there are no services")
-    if not services.live and not services.starting("dnsmasq", "pihole-FTL", "unbound", "named", "bind9"):
+    if not runs(ctx) and not services.starting("dnsmasq", "pihole-FTL", "unbound", "named", "bind9"):
         yield passed("No name server starts at boot.")
         return
     network = ctx.known(ctx.host.network, absent="nothing listens")
@@ -321,7 +321,7 @@ def database_open_to_network(ctx: Context) -> Iterator[Verdict]:
     network = ctx.host.network
     if not isinstance(network, Known):
         started = [unit for name in _DATABASE_UNITS for unit in services.starting(name)]
-        if not started:
+        if not started and not runs(ctx):
             yield passed("No database starts at boot.")
         else:
             yield unknown("where a database listens is seen on the running host", mend="audit the running host")

@@ -66,7 +66,7 @@ def judge(
             verdict = _live(ctx, services, offer, sockets(network, services, offer), fault)
         case unread:
             verdict = _at_boot(ctx, services, offer, bound, fault)
-            if verdict.status is Status.PASS and _runs(ctx):
+            if verdict.status is Status.PASS and runs(ctx):
                 # nothing starts it, but something else may listen there
                 verdict = unknown(unread.reason if isinstance(unread, Unknown) else "", subject=offer.name)
     yield replace(verdict, commands=commands) if verdict.status is Status.FAIL else verdict
@@ -86,7 +86,8 @@ def unit_evidence(unit: Unit) -> Evidence:
     return Evidence(unit.where, f"starts {unit.name}" if unit.links else unit.state)
 
 
-def _runs(ctx: Context) -> bool:
+def runs(ctx: Context) -> bool:
+    """Whether a running host was asked, rather than a directory."""
     return isinstance(ctx.host.host, Known) and ctx.host.host.value.live
 
 
@@ -144,6 +145,6 @@ def standing(ctx: Context, offer: Offer) -> Standing:
             return Standing(bool(beyond), nearest(ctx.host, beyond), evidence)
         case unread:
             evidence = started(services, offer)
-            if not evidence and _runs(ctx) and isinstance(unread, Unknown):
+            if not evidence and runs(ctx) and isinstance(unread, Unknown):
                 raise UnansweredError(unknown(unread.reason, mend=unread.mend))
             return Standing(bool(evidence), _planned(ctx, offer), evidence)

@@ -20,7 +20,7 @@ from thornwall.model.finding import (
 from thornwall.model.network import is_loopback
 from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, manual, not_applicable, passed, rule, unknown
 from thornwall.model.servers import Config, Servers, Site
-from thornwall.rules.offered import Offer, standing
+from thornwall.rules.offered import Offer, runs, standing
 
 ENCRYPTION = "Encryption"
 configured = partial(rule, subject="servers", kind=Kind.MISCONFIGURATION, reach=Reach.NETWORK)
@@ -117,6 +117,8 @@ def http_without_tls(ctx: Context) -> Iterator[Verdict]:
     for subject, verdict in _applications(ctx):
         told.setdefault(subject, verdict)
     yield from told.values()
+    if not told and not looked and runs(ctx):
+        ctx.known(ctx.host.network, absent="nothing listens")
     if not told:
         yield passed("Web pages go out over TLS alone." if looked else "No web server answers beyond loopback.")
 
@@ -155,18 +157,8 @@ def _configs(ctx: Context) -> Iterator[tuple[str, Config]]:
     """The web servers that can be reached, with their settings."""
     found = servers(ctx)
     for software, offer in WEB.items():
-        match found.config(software):
-            case Known(config) if standing(ctx, offer).open:
-                yield software, config
-            case Unknown(reason, mend) if standing(ctx, offer).open:
-                raise_unknown(ctx, reason, mend, software)
-            case _:
-                continue
-
-
-def raise_unknown(ctx: Context, reason: str, mend: str, subject: str) -> None:
-    """End the rule with an answer that it is not known."""
-    ctx.known(Unknown(reason, mend), absent="", subject=subject)
+        if standing(ctx, offer).open and software in found.configs:
+            yield software, ctx.known(found.config(software), absent="it has no configuration", subject=software)
 
 
 @configured(

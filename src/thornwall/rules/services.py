@@ -124,12 +124,9 @@ def unit_runs_writable_file(ctx: Context) -> Iterator[Verdict]:
         yield not_applicable("no unit of the owner's runs a program as root")
         return
     schedule = ctx.known(ctx.host.schedule, absent="the programs of units were not looked at")
-    failed = False
-    for unit in own:
-        for verdict in _writable(unit, schedule):
-            failed = failed or str(verdict.status) == "fail"
-            yield verdict
-    if not failed:
+    told = [verdict for unit in own for verdict in _writable(unit, schedule)]
+    yield from told
+    if not told:
         yield passed("What the owner's units run as root, only root may change.")
 
 

@@ -1,0 +1,6 @@
+<redacted>
+uiPort: process.env.PORT || 1880,
+//adminAuth:
+/*
+adminAuth:
+*/
