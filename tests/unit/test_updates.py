@@ -100,6 +100,22 @@ def test_configuration_means_what_it_means_to_apt(
     assert {name: [each.value for each in values] for name, values in ours.lists.items()} == lists
 
 
+@pytest.mark.parametrize("awk", [name for name in ("mawk", "gawk", "busybox") if shutil.which(name)])
+def test_clear_passes_the_filter_and_proxies_keep_their_passwords(awk: str) -> None:
+    program = f"function cleanse(s,  r_state, l, w, t) {{ {apt_conf.APT.awk} }}\n{{ print cleanse($0) }}"
+    lines = ["#clear Unattended-Upgrade::Origins-Pattern;", 'Acquire::http::Proxy "http://me:hunter2@proxy:3128";']
+    said = subprocess.run(
+        [awk, *(["awk"] if awk == "busybox" else []), program],
+        input="\n".join(lines),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout.splitlines()[0] == lines[0]
+    assert "hunter2" not in said.stdout
+    assert len(said.stdout.splitlines()) == len(lines)
+
+
 @given(st.dictionaries(st.sampled_from([f"{PARTS}/10a", "/etc/apt/apt.conf"]), st.text().map(str.encode)))
 def test_no_configuration_raises(files: dict[str, bytes]) -> None:
     apt_conf.parse(capture(files))

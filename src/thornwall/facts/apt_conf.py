@@ -10,10 +10,13 @@ from dataclasses import dataclass, field, replace
 from thornwall.facts.redact import TEXT
 from thornwall.model.capture import Capture
 from thornwall.model.fact import ABSENT, Fact, Known, Unknown
-from thornwall.model.probe import Probe, Read
+from thornwall.model.probe import Probe, Read, Redaction
 from thornwall.model.updates import AptConfig, AptValue
 
-PROBES: tuple[Probe, ...] = (Read("/etc/apt/apt.conf.d/*", TEXT), Read("/etc/apt/apt.conf", TEXT))
+# `#clear` looks like a comment, which TEXT keeps back, and is none.
+APT = Redaction("apt-conf", r"""if (s ~ /^[ \t]*#clear[ \t]+[A-Za-z0-9:"; -]*$/) return s""" + "\n" + TEXT.awk)
+
+PROBES: tuple[Probe, ...] = (Read("/etc/apt/apt.conf.d/*", APT), Read("/etc/apt/apt.conf", APT))
 
 _TOKEN = re.compile(
     r'//[^\n]*|/\*.*?(?:\*/|\Z)|#(?P<clear>clear)\b|#[^\n]*|"(?P<quoted>[^"\n]*)"?|(?P<sign>[{};])|(?P<word>[^\s{};"]+)',
