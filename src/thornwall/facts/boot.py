@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from thornwall.facts.boot_config import config_lines
 from thornwall.facts.redact import TEXT
 from thornwall.model.boot import Autologin, Boot, ConfigTxt, Seed, SeedSecret
-from thornwall.model.capture import Capture
+from thornwall.model.capture import SUDO, Capture
 from thornwall.model.fact import ABSENT, Absent, Fact, Known, Unknown
 from thornwall.model.probe import Probe, Read, Redaction
 
@@ -33,6 +33,7 @@ SEED = Redaction(
     if (l ~ /(passwd|password|plain_text_passwd|hashed_passwd)[ \t]*[=:][ \t]*[^ \t]/) return "password"
     return ""
 """,
+    strict=True,
 )
 """Of first-boot files only which lines hold a password, a Wi-Fi key or a NOPASSWD."""
 
@@ -66,6 +67,7 @@ def parse(capture: Capture) -> Fact[Boot]:
             seeds=tuple(_seeds(capture)),
             seeds_unread=next((u for folder in FOLDERS if (u := capture.blocked(f"{folder}/x"))), None),
             desktop=tuple(_desktop(capture)),
+            desktop_unread=_desktop_unread(capture),
         )
     )
 
@@ -139,9 +141,18 @@ def _seeds(capture: Capture) -> Iterator[Seed]:
             yield Seed(record.path, found)
 
 
+_MANAGERS = ("/etc/lightdm/", "/etc/gdm", "/etc/sddm", "/etc/greetd/")
+
+
+def _desktop_unread(capture: Capture) -> Unknown | None:
+    closed = (path for path, record in capture.files.items() if path.startswith(_MANAGERS) and record.state == "denied")
+    path = next(closed, "")
+    return Unknown(f"{path} may not be read by this user", SUDO) if path else None
+
+
 def _desktop(capture: Capture) -> Iterator[Autologin]:
     for path in sorted(capture.files):
-        if path.startswith(("/etc/lightdm/", "/etc/gdm", "/etc/sddm", "/etc/greetd/")):
+        if path.startswith(_MANAGERS):
             manager = path.split("/")[2].removesuffix(".conf").rstrip("3")
             yield from _autologins(manager, path, capture.files[path].text)
 

@@ -84,7 +84,8 @@ class Boot:
     """How the board starts.
 
     `config`: Absent where there is no Raspberry Pi firmware. `cmdline`: the kernel's parameters, in their file, Absent
-    where there is none such; `running`: those of the kernel that runs. `desktop`: autologins of display managers.
+    where there is none such; `running`: those of the kernel that runs. `desktop`: autologins of display managers;
+    `seeds_unread`, `desktop_unread`: why some of these files could not be read.
     """
 
     config: Fact[ConfigTxt] = _UNREAD
@@ -94,6 +95,7 @@ class Boot:
     seeds: tuple[Seed, ...] = ()
     seeds_unread: Unknown | None = None
     desktop: tuple[Autologin, ...] = ()
+    desktop_unread: Unknown | None = None
 
     def parameters(self, name: str) -> tuple[str, ...]:
         """The values of a kernel parameter in cmdline.txt, in order; empty where it is not there or was not read."""

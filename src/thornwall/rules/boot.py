@@ -35,6 +35,11 @@ def booted(ctx: Context) -> Boot:
     return ctx.known(ctx.host.boot, absent=_NONE)
 
 
+def _pi(ctx: Context) -> bool:
+    host = ctx.host.host
+    return isinstance(host, Known) and host.value.raspberry_pi
+
+
 def _uart(config: ConfigTxt | None, model: str) -> bool | None:
     """Whether the firmware switches the serial pins on; None where that cannot be told."""
     line = config.setting("enable_uart") if config else None
@@ -225,7 +230,9 @@ def ssh_boot_flag(ctx: Context) -> Iterator[Verdict]:
     """
     services = ctx.known(ctx.host.services, absent="the host has no systemd")
     unit = services.unit("sshswitch.service")
-    if unit is None:
+    if unit is None and not services.listed and _pi(ctx):
+        yield unknown("The list of units could not be read.")
+    elif unit is None:
         yield not_applicable("There is no sshswitch.service.")
     elif unit.enabled:
         flags = [seed for seed in booted(ctx).seeds if seed.path.endswith(("/ssh", "/ssh.txt"))]

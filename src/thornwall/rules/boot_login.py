@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from thornwall.model.boot import Boot
-from thornwall.model.fact import Known
+from thornwall.model.fact import Known, Unknown
 from thornwall.model.finding import (
     Attacker,
     Consequence,
@@ -19,7 +19,7 @@ from thornwall.model.finding import (
     Reach,
     References,
 )
-from thornwall.model.rule import Context, Verdict, fail, not_applicable, passed, rule
+from thornwall.model.rule import Context, Verdict, fail, not_applicable, passed, rule, unknown
 
 _AUTOLOGIN = re.compile(r"(?:--autologin|-a)[ =]+[\"']?([^\s\"']+)")
 _SHELLS = ("/bin/sh", "/bin/bash", "/usr/bin/bash", "/bin/dash", "/bin/busybox")
@@ -82,7 +82,9 @@ def autologin_console(ctx: Context) -> Iterator[Verdict]:
                     Evidence(command.path, f"ExecStart={command.value}", command.line),
                     subject=unit.name,
                 )
-    if not failed:
+    if not failed and not services.listed:
+        yield unknown("The list of units could not be read.")
+    elif not failed:
         yield passed("Every console asks for a password.")
 
 
@@ -137,7 +139,9 @@ def autologin_desktop(ctx: Context) -> Iterator[Verdict]:
             Evidence(login.path, login.text, login.line),
             subject=login.where,
         )
-    if not boot.desktop:
+    if boot.desktop_unread is not None:
+        yield unknown(boot.desktop_unread.reason, subject="the rest", mend=boot.desktop_unread.mend)
+    elif not boot.desktop:
         yield passed("No display manager logs anybody in by itself.")
 
 
@@ -199,7 +203,10 @@ def root_shell_at_boot(ctx: Context) -> Iterator[Verdict]:
         yield fail(
             "debug-shell.service gives a root shell on tty9.", Evidence(unit.where, unit.state), subject=unit.name
         )
-    if not failed and not any(isinstance(fact, Known) for fact, _, _ in lines):
+    unread = next((fact for fact, _, _ in lines if isinstance(fact, Unknown) and fact is not boot.running), None)
+    if unread is not None:
+        yield unknown(unread.reason, subject="cmdline.txt", mend=unread.mend)
+    elif not failed and not any(isinstance(fact, Known) for fact, _, _ in lines):
         yield not_applicable("The kernel's command line is not in this folder, and debug-shell.service is off.")
     elif not failed:
         yield passed("Nothing gives a root shell at boot.")

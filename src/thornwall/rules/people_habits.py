@@ -119,7 +119,7 @@ def manufacturer_not_checked(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
         their set-up advice.
 
     Risk of the remedy:
-        None.
+        Nothing stops working because of it.
     """
     yield manual("Were the makers' security advice and end of support looked up for the board and its accessories?")
 
@@ -156,7 +156,7 @@ def household_may_be_tricked(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
         that you know.
 
     Risk of the remedy:
-        None.
+        Nothing stops working because of it.
     """
     yield manual("Do the people around the device know what not to tell strangers, and how to check who is asking?")
 
