@@ -14,7 +14,7 @@ from thornwall.model.probe import Probe, Read, Redaction
 from thornwall.model.updates import AptConfig, AptValue
 
 # `#clear` looks like a comment, which TEXT keeps back, and is none.
-APT = Redaction("apt-conf", r"""if (s ~ /^[ \t]*#clear[ \t]+[A-Za-z0-9:"; -]*$/) return s""" + "\n" + TEXT.awk)
+APT = Redaction("apt_conf", r"""if (s ~ /^[ \t]*#clear[ \t]+[A-Za-z0-9:"; -]*$/) return s""" + "\n" + TEXT.awk)
 
 PROBES: tuple[Probe, ...] = (Read("/etc/apt/apt.conf.d/*", APT), Read("/etc/apt/apt.conf", APT))
 
