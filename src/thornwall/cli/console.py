@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -66,12 +67,14 @@ class Person:
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
-        """The spinner holds still while the person types."""
+        """The spinner holds still while the person types, and Ctrl-C ends it, whatever the event loop made of it."""
         if self._status:
             self._status.stop()
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             yield
         finally:
+            signal.signal(signal.SIGINT, before)
             if self._status:
                 self._status.start()
 

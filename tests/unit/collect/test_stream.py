@@ -58,6 +58,18 @@ def test_a_file_cannot_pass_for_a_frame() -> None:
     assert capture.files["/etc/a"].content == content
 
 
+def test_what_was_not_read_to_its_end_is_no_short_file() -> None:
+    meta = b"81a4 0 0 root root 3 1 ./etc/a\n81a4 0 0 root root 3 1 ./etc/b\n81a4 0 0 root root 0 1 ./etc/c\n"
+    files = b"\x01abc F ./etc/a\n\x01abc F ./etc/b\nx\n\x01abc X ./etc/b\n\x01abc F ./etc/c\n\x01abc E .\n"
+    names = b"R plain 100 ./etc/a\nR plain 100 ./etc/b\nR plain 100 ./etc/c\n"
+    capture = parse(stream(list=names, meta=meta, files=files))
+    assert {path: record.state for path, record in capture.files.items()} == {
+        "/etc/a": "broken",
+        "/etc/b": "broken",
+        "/etc/c": "read",
+    }
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
