@@ -73,9 +73,8 @@ def ssh_password_login(ctx: Context) -> Iterator[Verdict]:
         Whoever has no key on the device can no longer log in over SSH. Keep the open session until a new login with the
         key has worked.
     """
-    found = server(ctx)
     yield from _typed_login(
-        found,
+        ctx,
         "passwordauthentication",
         "password",
         "An account's password is enough to log in over SSH",
@@ -83,11 +82,25 @@ def ssh_password_login(ctx: Context) -> Iterator[Verdict]:
     )
 
 
-def _typed_login(found: SshServer, name: str, method: str, say: str, right: str) -> Iterator[Verdict]:
+def _no_passwords(ctx: Context) -> tuple[Move, ...]:
+    """Where no account has a password there is none to guess, until somebody sets one."""
+    match ctx.host.accounts:
+        case Known(accounts) if isinstance(accounts.shadow, Known):
+            names = [account.name for account in accounts.accounts if account.has_shell]
+            answers = [accounts.password(name) for name in names]
+            if any(isinstance(answer, Known) and answer.value.accepted for answer in answers):
+                return ()
+            return (Move("likelihood", -1, "no account has a password that would be accepted"),)
+        case _:
+            return ()
+
+
+def _typed_login(ctx: Context, name: str, method: str, say: str, right: str) -> Iterator[Verdict]:
     """Judge a method of login that asks for nothing but what can be typed."""
+    found, moves = server(ctx), _no_passwords(ctx)
     setting, methods = general(found, name), general(found, "authenticationmethods")
     if setting.value == "yes" and suffices(methods.value, method):
-        yield fail(f"{say}.", evidence(setting))
+        yield fail(f"{say}.", evidence(setting), moves=moves)
         return
     failed = False
     for match in found.matches:
@@ -97,7 +110,8 @@ def _typed_login(found: SshServer, name: str, method: str, say: str, right: str)
         if inner.value == "yes" and suffices(match.settings.get("authenticationmethods", methods).value, method):
             failed = True
             seen = match.settings.get(name) or match.settings["authenticationmethods"]
-            yield fail(f"{say}, for logins that match '{match.criteria}'.", evidence(seen), subject=subject(match))
+            detail = f"{say}, for logins that match '{match.criteria}'."
+            yield fail(detail, evidence(seen), subject=subject(match), moves=moves)
     if not failed:
         yield sound(found, right, evidence(setting if setting.value != "yes" else methods))
 
@@ -149,7 +163,7 @@ def ssh_keyboard_interactive_password(ctx: Context) -> Iterator[Verdict]:
         yield passed("It opens no further way: passwords are accepted anyway.", evidence(password))
         return
     yield from _typed_login(
-        found,
+        ctx,
         "kbdinteractiveauthentication",
         "keyboard-interactive",
         "PAM asks for the password and lets in whoever knows it",

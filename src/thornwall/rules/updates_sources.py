@@ -17,7 +17,7 @@ from thornwall.model.finding import (
     References,
 )
 from thornwall.model.rule import Context, Rule, Verdict, fail, not_applicable, passed, rule, unknown
-from thornwall.model.updates import AptSource, Updates
+from thornwall.model.updates import AptSource, PackageLists, Updates
 from thornwall.rules.updates_ask import FETCH, NIST, UPGRADE, updates
 
 
@@ -97,6 +97,7 @@ def unsigned_apt_source(ctx: Context) -> Iterator[Verdict]:
         yield _rest(found, "Every source is checked by its signature.")
 
 
+_HOSTS = ("debian.org", "raspberrypi.com", "raspberrypi.org", "raspbian.org", "ubuntu.com")
 _OWN = frozenset({"Debian", "Raspbian", "Raspberry Pi Foundation", "Ubuntu", "Debian Backports"})
 
 
@@ -151,8 +152,25 @@ def third_party_sources(ctx: Context) -> Iterator[Verdict]:
             Evidence(suite.file, f"Origin: {suite.origin or '(none)'}"),
             subject=suite.name,
         )
-    if not foreign:
+    unseen = list(_unseen(found, found.lists.value))
+    for source in unseen:
+        yield fail("Who makes it is not known: apt has no list of it.", _shown(source), subject=source.uri)
+    if not foreign and not unseen:
         yield _rest(found, "All archives are the distribution's.")
+
+
+def _unseen(found: Updates, lists: PackageLists) -> Iterator[AptSource]:
+    """Sources of other hosts than the distribution's that apt has not fetched a list of, each address once."""
+    fetched = [suite.file.rpartition("/")[2] for suite in lists.suites]
+    said = set()
+    for source in found.sources:
+        place = source.uri.partition("://")[2].rstrip("/")
+        name = place.replace("/", "_")
+        official = place.partition("/")[0].endswith(_HOSTS)
+        if place and not source.local and not official and not any(file.startswith(name) for file in fetched):
+            if source.uri not in said:
+                yield source
+            said.add(source.uri)
 
 
 @rule(
