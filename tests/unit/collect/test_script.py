@@ -19,7 +19,7 @@ from thornwall.model.capture import Capture
 from thornwall.model.fact import ABSENT, Known, Unknown
 from thornwall.model.probe import Probe, Read, Run
 
-NONCE = "n0nce"
+NONCE = f"n0nce{os.getpid()}"  # tests that run beside each other share the folder on tmpfs
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "ash"]}
 
 pytestmark = pytest.mark.skipif(not Path("/proc/mounts").exists(), reason="needs Linux")
@@ -47,7 +47,7 @@ def read(shell: list[str], probes: tuple[Probe, ...], root: Path, *, live: bool 
 
 def scratch_folders() -> set[str]:
     places = ("/run", "/dev/shm", "/tmp", f"/run/user/{os.getuid()}")
-    return {str(path) for place in places for path in Path(place).glob("thornwall.*")}
+    return {str(path) for place in places for path in Path(place).glob(f"thornwall.{NONCE}")}
 
 
 def test_files_arrive_as_they_are(shell: list[str], tmp_path: Path) -> None:
