@@ -9,7 +9,7 @@ from thornwall.facts.filesystem_walk import WALK
 from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.model.capture import Capture, CommandResult
 from thornwall.model.fact import Fact, Known, Unknown
-from thornwall.model.filesystem import FileSystem, Mount, decode, normal
+from thornwall.model.filesystem import Entry, FileSystem, Mount, decode, normal
 from thornwall.model.probe import Probe, Read, Run
 
 PROBES: tuple[Probe, ...] = (
@@ -47,28 +47,40 @@ def _filesystem(result: CommandResult, mounted: tuple[Mount, ...]) -> FileSystem
     for part in parts:
         if part.startswith("l "):
             start = part.find(" ./")
-            rows[part[start + 2 : part.find("\t", start)] if start > 0 else "/"] = part
+            end = part.find("\t", start) if part[2:3] == "l" else part.rfind("\t")  # a name may hold a tab
+            rows[part[start + 2 : end] if start > 0 else "/"] = part
         else:
             said.setdefault(part[:1], []).append(part)
     users, groups = _names(said.get("u", [])), _names(said.get("g", []))
-    stand_out = {
-        tag: tuple(dict.fromkeys(e for row in said.get(tag, []) if (e := decode(row, users, groups)))) for tag in "swn"
-    }
-    for tag in "swn":
-        rows.update((normal(row.split(" ", 7)[-1].partition("\t")[0]), row) for row in said.get(tag, []))
+    entries = [(row, e) for tag in "swnb" for row in said.get(tag, []) if (e := decode(row, users, groups)) is not None]
+    rows.update((entry.path, row) for row, entry in entries)
+    stand_out: dict[str, dict[Entry, None]] = {tag: {} for tag in "swn"}
+    for row, entry in entries:
+        for tag in _tags(entry, users, groups) if row[0] == "b" else row[0]:
+            stand_out[tag][entry] = None
     notes = [note[2:] for note in said.get("!", [])]
     return FileSystem(
         rows=rows,
         users=users,
         groups=groups,
-        setid=stand_out["s"],
-        world_writable=stand_out["w"],
-        unowned=stand_out["n"],
+        setid=tuple(stand_out["s"]),
+        world_writable=tuple(stand_out["w"]),
+        unowned=tuple(stand_out["n"]),
         mounts=mounted,
         limits=tuple(_limits(notes, result)),
         whole="end" in notes,
         blocked=tuple(normal(path) for path in _DENIED.findall(result.stderr.decode("utf-8", "replace"))),
     )
+
+
+def _tags(entry: Entry, users: dict[int, str], groups: dict[int, str]) -> Iterator[str]:
+    """Why a file stands out: set-ID, world-writable, nobody's."""
+    if entry.type == "f" and entry.mode & 0o6000:
+        yield "s"
+    if entry.mode & 0o002 and (entry.type == "f" or (entry.type == "d" and not entry.sticky)):
+        yield "w"
+    if entry.uid not in users or entry.gid not in groups:
+        yield "n"
 
 
 def names(capture: Capture) -> tuple[dict[int, str], dict[int, str]]:

@@ -76,11 +76,11 @@ any ././usr ././etc ././proc ././sys ././dev ././run ././snap ././var/lib/docker
             \( ! \( -perm -0002 \( -type f -o -type d ! -perm -1000 \) \) -o -fprintf "$S/walk.w" "\\0w $record\\c" \) \
             \( $stray \) -fprintf "$S/walk.n" "\\0n $record\\c"
     fi
+    # busybox keeps what only the last -exec … + of several collected: one for all, told apart by whoever reads it
     # shellcheck disable=SC2086
     exec $idle find ./usr ./etc ./. $disks -xdev -type d \( $tests \) -prune -o ! -name "*$nl*" \
-        \( ! \( -type f \( -perm -4000 -o -perm -2000 \) \) -o -exec stat -c "s $stat" {} + \) \
-        \( ! \( -perm -0002 \( -type f -o -type d ! -perm -1000 \) \) -o -exec stat -c "w $stat" {} + \) \
-        \( $stray \) -exec stat -c "n $stat" {} + >"$S/walk.s"
+        \( -type f \( -perm -4000 -o -perm -2000 -o -perm -0002 \) -o -type d -perm -0002 ! -perm -1000 -o $stray \) \
+        -exec stat -c "b $stat" {} + >"$S/walk.s"
 )
 [ $? != 124 ] || printf '! late%b' "$end"
 cat "$S/walk.s" "$S/walk.w" "$S/walk.n" 2>/dev/null
@@ -109,6 +109,6 @@ else
     set -- ! -name "*$nl*" -exec stat -c "l $stat" {} +
 fi
 # shellcheck disable=SC2086
-find $tops $lists -xdev \( -path '*/.ssh/*' -o $top \) -prune "$@" -o \( $tests \) -prune -o "$@"
+find $tops $lists -xdev \( \( -path '*/.ssh/*' -o $top \) -prune -o ! \( \( $tests \) -prune \) \) "$@"
 printf '%b! end%b' "$end" "$end"
 """
