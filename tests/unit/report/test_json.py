@@ -35,6 +35,11 @@ def test_the_schema_is_one() -> None:
 
 
 @pytest.mark.parametrize("report", [PLANTED, EMPTY, hostile(HOSTILE_TEXT)], ids=["planted", "empty", "hostile"])
+def test_indented_as_json_does_it(report: Report) -> None:
+    assert render(report, "json") == json.dumps(read(report), indent=2) + "\n"
+
+
+@pytest.mark.parametrize("report", [PLANTED, EMPTY, hostile(HOSTILE_TEXT)], ids=["planted", "empty", "hostile"])
 def test_as_the_schema_says(report: Report) -> None:
     VALIDATOR.validate(read(report))
 
