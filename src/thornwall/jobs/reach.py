@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -37,7 +37,7 @@ class Reaching:
 class Answer:
     """What was read. `address`: the IP address that answered, empty where none did; `refusal`: why not as root."""
 
-    capture: Capture
+    capture: Capture = field(repr=False)  # asyncio asks a finished task for its repr: all the evidence, as text
     address: str = ""
     refusal: str = ""
 
