@@ -110,7 +110,7 @@ def _crontab(record: FileRecord, path: str, owner: str, paths: dict[str, tuple[s
         if owner:
             user, command = owner, rest
         else:
-            user, _, command = rest.partition(" ") if " " in rest else rest.partition("\t")
+            user, command = (*rest.split(None, 1), "")[:2]
         if when and command.strip():
             yield Job(Runner.CRON, path, number, user.strip(), command.strip(), when, enabled=read)
 
