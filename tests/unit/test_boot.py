@@ -108,15 +108,15 @@ SEEDS = {
     ),
     "firstrun.sh": (
         (
-            "#!/bin/bash\nFIRSTUSER=`getent passwd 1000 | cut -d: -f1`\n/usr/lib/userconf-pi/userconf 'pi' '$5$s3cret'\n"
-            "echo \"$FIRSTUSER:\"'$5$s3cret' | chpasswd -e\nimager_custom set_wlan 's3cret' 's3cret' 'DE'\n\tpsk=s3cret\n"
-            "systemctl enable ssh\n"
+            "#!/bin/bash\nFIRSTUSER=`getent passwd 1000`\n/usr/lib/userconf-pi/userconf 'pi' '$5$s3cret'\n"
+            "echo \"$FIRSTUSER:\"'$5$s3cret' | chpasswd -e\nimager_custom set_wlan 's3cret' 's3cret' 'DE'\n"
+            "\tpsk=s3cret\nsystemctl enable ssh\n"
         ),
         ["", "", "password", "password", "wifi key", "wifi key", ""],
     ),
     "custom.toml": (
-        '[user]\nname="s3cret"\npassword = "$6$s3cret"\npassword_encrypted = true\n[ssh]\npassword_authentication = no\n',
-        ["", "", "password", "", "", ""],
+        '[user]\nname="s3cret"\npassword = "$6$s3cret"\npassword_encrypted = true\n[ssh]\n',
+        ["", "", "password", "", ""],
     ),
     "wpa_supplicant.conf": ('network={\nssid="s3cret"\npsk="s3cret"\n#psk="s3cret"\n}\n', ["", "", "wifi key", "", ""]),
     "ssh": ("s3cret\n", [""]),
