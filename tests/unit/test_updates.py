@@ -53,6 +53,43 @@ def test_the_updates_are_those_that_apt_lists() -> None:
     assert len(listed) > 30
 
 
+@pytest.mark.parametrize(
+    ("preferences", "count", "among"),  # what `apt list --upgradable` says of the real host with these preferences
+    [
+        ("Package: *\nPin: release l=Debian-Security\nPin-Priority: 90\n", 1, "tzdata"),
+        (
+            (
+                "Explanation: mine\nPackage: curl\nPin: release o=Debian\nPin-Priority: -1\n\n"
+                "Package: apt apt-*\nPin: version *\nPin-Priority: -10\n"
+            ),
+            31,
+            "tzdata",
+        ),
+        (
+            (
+                "Package: *\nPin: release n=trixie-security, o=Debian\nPin-Priority: 50\n\n"
+                "Package: curl\nPin: release n=trixie-security\nPin-Priority: 700\n"
+            ),
+            2,
+            "curl",
+        ),
+        ('Package: *\nPin: origin "deb.debian.org"\nPin-Priority: 20\n', 0, ""),
+        ("Package: *\nPin: release a=testing\nPin-Priority: -1\n", 34, "curl"),
+    ],
+)
+def test_pins_count_as_they_do_for_apt(preferences: str, count: int, among: str) -> None:
+    real = load(REAL)
+    path = "/etc/apt/preferences"
+    pinned = Capture(real.manifest, {**real.files, path: FileRecord(path, "read", preferences.encode())}, real.commands)
+    match updates.parse(pinned):
+        case Known(value):
+            names = {each.package.name for each in value.pending(security=False)}
+        case other:
+            pytest.fail(f"{other}")
+    assert len(names) == count
+    assert not among or among in names
+
+
 NAMES = st.sampled_from(["Test", "Test::One", "Test::List", "test::ONE", "Test::List::", "Other::Two"])
 VALUES = st.sampled_from(["1", "a b", "origin=Debian,codename=${distro_codename}", "", "//no"])
 STATEMENTS = st.one_of(
@@ -119,6 +156,11 @@ def test_clear_passes_the_filter_and_proxies_keep_their_passwords(awk: str) -> N
 @given(st.dictionaries(st.sampled_from([f"{PARTS}/10a", "/etc/apt/apt.conf"]), st.text().map(str.encode)))
 def test_no_configuration_raises(files: dict[str, bytes]) -> None:
     apt_conf.parse(capture(files))
+
+
+@given(st.text(alphabet="Package: *\nPin-Prority:release ao=n,1").map(str.encode))
+def test_no_preference_raises(preferences: bytes) -> None:
+    updates.parse(capture({"/etc/apt/preferences": preferences}, {"packages": b"", "package-lists": b""}))
 
 
 SOURCE_FILES = ["/etc/apt/sources.list", "/etc/apt/sources.list.d/a.list", "/etc/apt/sources.list.d/b.sources"]

@@ -7,6 +7,8 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 
+from thornwall.facts import apt_pins
+from thornwall.facts.apt_pins import Pin, pinned, priority
 from thornwall.facts.debversion import newer
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Fact, Known, Unknown
@@ -143,12 +145,12 @@ def lists(capture: Capture, installed: Mapping[str, Package]) -> Fact[PackageLis
     """What the lists offer instead of what is installed."""
     match capture.stdout(OFFERED.name):
         case Known(text):
-            return Known(_lists(text, installed))
+            return Known(_lists(text, installed, apt_pins.parse(capture)))
         case other:
             return other
 
 
-def _lists(text: str, installed: Mapping[str, Package]) -> PackageLists:
+def _lists(text: str, installed: Mapping[str, Package], pins: tuple[Pin, ...]) -> PackageLists:
     releases: dict[str, dict[str, str]] = {}
     files: dict[str, Suite] = {}
     offers: list[list[str]] = []
@@ -164,19 +166,19 @@ def _lists(text: str, installed: Mapping[str, Package]) -> PackageLists:
             name, _, value = pair.partition(": ")
             releases.setdefault(file, {}).setdefault(name, value.strip())
         elif kind == "L":
-            files[rest] = _suite(rest, releases.get(_release_of(rest, releases), {}))
+            files[rest] = pinned(_suite(rest, releases.get(_release_of(rest, releases), {})), pins)
         elif kind == "T":
             stamp = rest.partition(" ")[0]
             refreshed = max(refreshed, int(stamp) if stamp.isascii() and stamp.isdecimal() and len(stamp) < 12 else -1)
         elif kind == "Z":
             unread.append(_path(rest))
     candidates = tuple(_candidates(offers, files, installed))
-    suites = tuple(_suite(file, fields) for file, fields in releases.items())
+    suites = tuple(pinned(_suite(file, fields), pins) for file, fields in releases.items())
     return PackageLists(
         suites=suites,
         refreshed=max([refreshed, *(suite.date for suite in suites)]) if suites else -1,
         candidates=candidates,
-        pending=tuple(_pending(candidates)),
+        pending=tuple(_pending(candidates, pins)),
         doubtful=tuple(_doubtful(candidates)),
         unread=tuple(unread),
         orphans=tuple(orphans) if files and not unread else (),
@@ -237,11 +239,12 @@ def _candidates(
             yield Candidate(package, version, suite)
 
 
-def _pending(candidates: tuple[Candidate, ...]) -> Iterator[Candidate]:
+def _pending(candidates: tuple[Candidate, ...], pins: tuple[Pin, ...]) -> Iterator[Candidate]:
     """One for each package that apt would upgrade; where a security suite has something newer, that one."""
     best: dict[str, Candidate] = {}
     for each in candidates:
-        if each.suite.priority < 500 and not (each.suite.priority == 100 and _BACKPORT in each.package.version):
+        wanted = priority(each, pins)
+        if wanted < 500 and not (wanted >= 100 and _BACKPORT in each.package.version):
             continue
         if not newer(each.version, each.package.version):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from thornwall.facts import apt_conf, apt_lists, apt_sources
+from thornwall.facts import apt_conf, apt_lists, apt_pins, apt_sources
 from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.model.capture import Capture
 from thornwall.model.fact import ABSENT, Absent, Fact, Known, Unknown
@@ -22,6 +22,7 @@ PROBES: tuple[Probe, ...] = (
     apt_lists.OFFERED,
     *apt_conf.PROBES,
     *apt_sources.PROBES,
+    *apt_pins.PROBES,
     *(Read(path, TEXT, limit=16_384) for path in (*_REBOOT, "/run/reboot-required.pkgs", *_DNF, _EEPROM)),
     *(Read(path, PLAIN, limit=256) for path in _RPI_UPDATE),
     Read("/proc/version", PLAIN),

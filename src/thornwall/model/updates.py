@@ -23,8 +23,8 @@ class Package(NamedTuple):
 class Suite:
     """One release of an archive as apt has it: the fields of its Release file, empty where it does not say.
 
-    `file`: the list's path. `priority`: as apt_preferences(5) has it, without pins: 500, 100 for back-ports, 1 for
-    what is never taken by itself. `site`: the archive's host name, by the name of the list.
+    `file`: the list's path. `priority`: as apt_preferences(5) has it: 500, 100 for back-ports, 1 for what is never
+    taken by itself, or what a pin gives it. `site`: the archive's host name, by the name of the list.
     """
 
     file: str
