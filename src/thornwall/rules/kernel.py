@@ -17,6 +17,7 @@ from thornwall.model.finding import (
     Need,
     Reach,
     References,
+    Status,
 )
 from thornwall.model.kernel import Kernel
 from thornwall.model.profile import Controls, Talks
@@ -79,8 +80,9 @@ def no_mac(ctx: Context) -> Iterator[Verdict]:
         that, and not more. A mistake in cmdline.txt can keep the device from booting: keep a copy of the line.
     """
     facts = kernel(ctx)
-    if contained(ctx):
-        yield not_applicable("The kernel belongs to the machine around this container.")
+    if contained(ctx):  # the kernel is that of the machine around it: only the files are this host's
+        told = _by_files(ctx, facts)
+        yield told if told.status is Status.FAIL else not_applicable("The kernel belongs to the machine around it.")
         return
     if isinstance(facts.selinux, Known) and facts.selinux.value == "enforcing":
         yield passed("SELinux is enforcing.", Evidence("getenforce", "Enforcing"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from thornwall.model.fact import Absent, Known, Unknown
 from thornwall.model.finding import Evidence
@@ -33,12 +34,16 @@ def contained(ctx: Context) -> bool:
 def demand(ctx: Context, wanted: Mapping[str, tuple[str, ...]], detail: str, good: str) -> Iterator[Verdict]:
     """Fail with `detail` where one of the settings has a value that is not among those wanted, else pass with `good`.
 
-    Settings that this kernel does not have are left out. Those of the network are a container's own, the others not.
+    Settings that this kernel does not have are left out. Those of the network are a container's own; of the others
+    only what its files say is.
     """
     facts = kernel(ctx)
     if contained(ctx) and not all(name.startswith("net.") for name in wanted):
-        yield not_applicable("Kernel settings belong to the machine around this container.")
-        return
+        # what runs is the machine's; what the files want is this host's, as in a folder
+        facts = replace(facts, running={})
+        if not all(facts.configured(name) for name in wanted):
+            yield not_applicable("Kernel settings belong to the machine around this container.")
+            return
     judged = [_judge(facts, name, values) for name, values in wanted.items()]
     wrong = [evidence for ok, evidence, _ in judged if ok is False]
     open_ = [reason for ok, _, reason in judged if ok is None and reason is not None]
