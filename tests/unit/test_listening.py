@@ -159,7 +159,7 @@ def test_a_drop_in_clears_and_adds() -> None:
     found = units(
         host(
             {
-                f"{folder}/x.service": b"[Service]\nExecStart=/one\nUser=a\n# ExecStart=/no\nExecStart=/two \\\n three\n",
+                f"{folder}/x.service": b"[Service]\nExecStart=/1\nUser=a\n# ExecStart=/no\nExecStart=/2 \\\n three\n",
                 f"{folder}/x.service.d/20-b.conf": b"[Service]\nUser=c\n",
                 f"{folder}/x.service.d/10-a.conf": b"[Service]\nExecStart=\nExecStart=-/four\nUser=b\n",
             }

@@ -92,6 +92,8 @@ def runs(ctx: Context) -> bool:
 
 
 def _live(ctx: Context, services: Services, offer: Offer, found: tuple[Socket, ...], fault: str) -> Verdict:
+    # its own port before those that it happened to get
+    found = tuple(sorted(found, key=lambda socket: socket.name not in offer.ports))
     beyond = tuple(socket for socket in found if not socket.loopback)
     seen = tuple(Evidence(SS, socket.line) for socket in (beyond or found)[:4])
     if beyond:
