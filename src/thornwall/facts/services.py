@@ -51,15 +51,12 @@ PROBES: tuple[Probe, ...] = (
     Run("units", "systemctl list-units --all --no-legend --plain --no-pager"),
 )
 
-# <dir>/<unit>, <dir>/<unit>.wants/<unit>, <dir>/<unit>.d/<x>.conf
-_PLACE = re.compile(
-    r"(?P<dir>/(?:etc|run|usr/lib|usr/local/lib|lib)/systemd/system)/"
-    r"(?:(?P<by>[^/]+)\.(?P<how>wants|requires|upholds|d)/)?(?P<name>[^/]+)"
-)
-_UNIT_NAME = re.compile(r"[^/]+\.(?:service|socket|path|timer|target|mount|automount|swap|slice|device|scope)")
+_ROOTS = frozenset({"/etc", "/run", "/usr/lib", "/usr/local/lib", "/lib"})
+_HOW = frozenset({"wants", "requires", "upholds", "d"})
+_TYPES = frozenset({"service", "socket", "path", "timer", "target", "mount", "automount", "swap", "slice", "scope"})
 _SETTING = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*)\s*=\s*(.*?)\s*$")
 _SYSV = re.compile(r"/etc/rc[2-5]\.d/S\d\d([^/]+)")
-_PRECEDENCE = ("/etc/", "/run/", "/usr/local/lib/", "/usr/lib/", "/lib/")
+_PRECEDENCE = {"etc": 0, "run": 1, "local": 2}
 
 
 @dataclass(slots=True)
@@ -119,26 +116,28 @@ def _records(capture: Capture) -> Iterator[tuple[str, str]]:
 def _walked(capture: Capture) -> Iterator[tuple[str, str]]:
     """The same from the walk of the file system, which also has what is not read."""
     result = capture.commands.get("walk")
-    for entry in result.stdout.split(b"\0") if result else ():
-        if (b"/systemd/system/" in entry or b"/etc/rc" in entry) and entry[:1] in {b"f", b"l"}:
-            text = entry.decode("utf-8", "replace")
-            path, _, target = text[text.index("/") :].partition("\t")
+    for entry in result.text.split("\0") if result else ():
+        if ("/systemd/system/" in entry or "/etc/rc" in entry) and entry[0] in "fl":
+            path, _, target = entry[entry.index("/") :].partition("\t")
             yield path, target
 
 
 def _place(seen: _Seen, path: str, target: str) -> None:
-    if found := _SYSV.fullmatch(path):
-        seen.sysv.setdefault(f"{found[1]}.service", path)
+    """A path below one of the unit folders: `<unit>`, `<unit>.wants/<unit>` or `<unit>.d/<name>.conf`."""
+    if path.startswith("/etc/rc"):
+        if found := _SYSV.fullmatch(path):
+            seen.sysv.setdefault(f"{found[1]}.service", path)
         return
-    place = _PLACE.fullmatch(path)
-    if place is None:
+    root, _, rest = path.partition("/systemd/system/")
+    folder, _, name = rest.rpartition("/")
+    by, _, how = folder.rpartition(".")
+    if root not in _ROOTS or (folder and (how not in _HOW or "/" in by)):
         return
-    name, how = place["name"], place["how"]
     if how == "d":
-        if name.endswith(".conf") and path not in seen.drop_ins[place["by"]]:
-            seen.drop_ins[place["by"]].append(path)
-    elif _UNIT_NAME.fullmatch(name):
-        if how:
+        if name.endswith(".conf") and path not in seen.drop_ins[by]:
+            seen.drop_ins[by].append(path)
+    elif name.rpartition(".")[2] in _TYPES:
+        if folder:
             _link(seen, path, name, target)
         else:
             _file(seen, path, name, target)
@@ -180,12 +179,16 @@ def _fragment(seen: _Seen, name: str, path: str) -> None:
 
 
 def _rank(path: str) -> int:
-    return next((rank for rank, prefix in enumerate(_PRECEDENCE) if path.startswith(prefix)), len(_PRECEDENCE))
+    """How near a place is: /etc before /run before /usr/local before the distribution's."""
+    return _PRECEDENCE.get(path.split("/", 3)[2 if path.startswith("/usr/local") else 1], 3)
 
 
 def _unit(capture: Capture, seen: _Seen, name: str, active: str, listed: bool) -> Unit:
+    path = seen.fragments.get(name, "")
+    if path.startswith(_VENDOR) and name not in seen.links and name not in seen.linked and name not in seen.masked:
+        return Unit(name, path, "disabled", (), active)  # most are such; what they would do nobody asks
     template = re.sub(r"@[^@]*\.", "@.", name) if "@" in name else name
-    path = seen.fragments.get(name) or seen.fragments.get(template, "")
+    path = path or seen.fragments.get(template, "")
     links = [*seen.links.get(name, ()), *seen.linked.get(name, ())]
     if len(links) > 1:
         links.sort(key=_rank)
@@ -199,9 +202,7 @@ def _unit(capture: Capture, seen: _Seen, name: str, active: str, listed: bool) -
     state = "disabled"
     if links:
         state = "enabled" if any(link.startswith("/etc/") for link in links) else "static"
-    vendor = path.startswith(_VENDOR) and not links  # nobody asks what a unit would do that nothing starts
-    lines = () if vendor else tuple(_settings(capture, seen, name, template, path))
-    return Unit(name, path, state, tuple(links), active, lines)
+    return Unit(name, path, state, tuple(links), active, tuple(_settings(capture, seen, name, template, path)))
 
 
 def _settings(capture: Capture, seen: _Seen, name: str, template: str, path: str) -> Iterator[Setting]:
