@@ -89,7 +89,7 @@ class _Until(StrEnum):
 def _complete(incomplete: str) -> list[str]:
     from thornwall.rules.registry import RULES
 
-    return [rule.id for rule in RULES if rule.id.startswith(incomplete)]
+    return [rule.id for rule in RULES if rule.asks and rule.id.startswith(incomplete)]
 
 
 def attest(
@@ -106,9 +106,14 @@ def attest(
     from thornwall.rules.registry import RULES
     from thornwall.rules.settings import iso_date, nearest
 
-    names = [known.id for known in RULES]
-    if rule not in names:
-        raise UsageError(f"There is no rule {rule!r}.", hint=nearest(rule, names))
+    known = {each.id: each for each in RULES}
+    if rule not in known:
+        raise UsageError(f"There is no rule {rule!r}.", hint=nearest(rule, known))
+    if not known[rule].asks:
+        raise UsageError(
+            f"{rule} asks nothing: thornwall sees it for itself.",
+            hint="If you accept what it finds, write a waiver into a policy: see docs/policy.md.",
+        )
     answer = Attestation(rule, by.strip() or getpass.getuser(), iso_date(until, "--until"), note.strip())
     path = store.attestations_path()
     store.attest(path, store.key(target), answer)

@@ -142,6 +142,7 @@ class Rule:
     needs: tuple[Need, ...] = ()
     commands: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
+    asks: bool = False  # it may answer `manual`: a question that an attestation answers
 
     def section(self, name: str) -> str:
         """The text of one docstring section (`What`, `Why`, `Remedy`, `Risk of the remedy`), or empty."""
@@ -193,6 +194,7 @@ def rule(  # noqa: PLR0913 - a rule is declared in one place, by name
     needs: tuple[Need, ...] = (),
     commands: tuple[str, ...] = (),
     options: tuple[Option, ...] = (),
+    asks: bool = False,
 ) -> Callable[[Check], Rule]:
     """Make a rule of a generator function. Likelihood and impact: 1–5 for an unremarkable device at home."""
 
@@ -216,6 +218,7 @@ def rule(  # noqa: PLR0913 - a rule is declared in one place, by name
             needs=needs,
             commands=commands,
             options=options,
+            asks=asks,
         )
 
     return wrap

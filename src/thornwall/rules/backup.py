@@ -204,6 +204,7 @@ def no_backup(ctx: Context) -> Iterator[Verdict]:
     effort=Effort.HOUR,
     fixable=Fixable.BY_HAND,
     references=References(document=("To restore from a full backup", "Backup"), etsi=("5.9-1",), nist=_PROTECTION),
+    asks=True,
 )
 def backup_restore_untested(ctx: Context) -> Iterator[Verdict]:
     """A question: has something been restored from the backup?

@@ -190,6 +190,7 @@ def no_time_sync(ctx: Context) -> Iterator[Verdict]:
     preset=Preset.STRICT,
     commands=('journalctl --since "2 hours ago"', "journalctl -p warning -b"),
     references=References(document=LOGGING, etsi=("5.10-1",), nist=AWARE, owasp_top10=BLIND),
+    asks=True,
 )
 def log_review(ctx: Context) -> Iterator[Verdict]:
     """A question: does anybody read what is logged?

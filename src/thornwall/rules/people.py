@@ -29,6 +29,7 @@ from thornwall.rules import people_habits
         etsi=("5.6-1",),
         nist=("Logical Access to Interfaces",),
     ),
+    asks=True,
 )
 def device_needs_no_network(ctx: Context) -> Iterator[Verdict]:
     """A device that works without the network hangs on one.
@@ -75,6 +76,7 @@ def device_needs_no_network(ctx: Context) -> Iterator[Verdict]:
     references=References(
         document=("Connect to Wi-Fi Carefully", "Practical Steps to Secure IoT Devices"), etsi=("5.6-1",)
     ),
+    asks=True,
 )
 def no_network_of_its_own(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """It is not on a guest network or VLAN of its own.
@@ -116,6 +118,7 @@ def no_network_of_its_own(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
         etsi=("5.10-1",),
         nist=("Cybersecurity State Awareness",),
     ),
+    asks=True,
 )
 def device_activity_unwatched(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """Its traffic is not watched by the router or a monitoring tool.
@@ -158,6 +161,7 @@ def device_activity_unwatched(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG00
         owasp_iot=("I10",),
         cwe=(1263,),
     ),
+    asks=True,
 )
 def device_easy_to_take(ctx: Context) -> Iterator[Verdict]:
     """No lock keeps hands off the card, the ports and the board.

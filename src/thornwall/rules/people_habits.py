@@ -23,6 +23,7 @@ from thornwall.model.rule import Context, Preset, Rule, Verdict, manual, rule
     fixable=Fixable.BY_HAND,
     preset=Preset.DOCUMENTS,
     references=References(document=("Practical Steps to Secure IoT Devices",)),
+    asks=True,
 )
 def on_when_unused(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """It stays on, and reachable, when it is not needed.
@@ -63,6 +64,7 @@ def on_when_unused(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
         nist=("Cybersecurity State Awareness",),
         owasp_iot=("I4",),
     ),
+    asks=True,
 )
 def advisories_not_followed(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """Nobody would hear of a flaw in what runs on it.
@@ -102,6 +104,7 @@ def advisories_not_followed(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     fixable=Fixable.BY_HAND,
     preset=Preset.DOCUMENTS,
     references=References(document=("Initial IoT Devices Security Steps",), etsi=("5.3-13",)),
+    asks=True,
 )
 def manufacturer_not_checked(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """The maker's advice on set-up, firmware and how long it is supported has not been read.
@@ -139,6 +142,7 @@ def manufacturer_not_checked(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     fixable=Fixable.BY_HAND,
     preset=Preset.DOCUMENTS,
     references=References(document=("Identify the attack surface",)),
+    asks=True,
 )
 def household_may_be_tricked(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """Household or team do not know what not to tell.
@@ -181,6 +185,7 @@ def household_may_be_tricked(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
         owasp_iot=("I1",),
         cwe=(522,),
     ),
+    asks=True,
 )
 def disclosed_secret_kept(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """A password, key or plan that others came to know has not been changed.
@@ -219,6 +224,7 @@ def disclosed_secret_kept(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     fixable=Fixable.BY_HAND,
     preset=Preset.DOCUMENTS,
     references=References(document=("Code review",), etsi=("5.13-1",)),
+    asks=True,
 )
 def code_not_reviewed(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """What you wrote for the device was never read by a second person.
@@ -261,6 +267,7 @@ def code_not_reviewed(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
         owasp_top10=("A02:2021",),
         cwe=(327,),
     ),
+    asks=True,
 )
 def home_made_security(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """Login, encryption or a web server of one's own making stands where a tried one could.
@@ -299,6 +306,7 @@ def home_made_security(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     references=References(
         document=("What kind of target is your device?",), etsi=("5.8-1",), nist=("Data Protection",), owasp_iot=("I6",)
     ),
+    asks=True,
 )
 def data_not_known(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """What data, passwords and recordings lie on it is not known.
@@ -335,6 +343,7 @@ def data_not_known(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     fixable=Fixable.BY_HAND,
     preset=Preset.DOCUMENTS,
     references=References(document=("Practical Steps to Secure IoT Devices",), etsi=("5.8-3",), owasp_iot=("I6",)),
+    asks=True,
 )
 def app_permissions_open(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """An app that belongs to the device has rights on the phone that it does not need.
@@ -371,6 +380,7 @@ def app_permissions_open(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     fixable=Fixable.BY_HAND,
     preset=Preset.RECOMMENDED,
     references=References(document=("Identify the attack surface", "Backup"), etsi=("5.11-1",)),
+    asks=True,
 )
 def no_plan_for_loss(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """There is no list of what to change and where the backup is.
@@ -414,6 +424,7 @@ def no_plan_for_loss(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
         etsi=("5.5-5",),
         nist=("Logical Access to Interfaces",),
     ),
+    asks=True,
 )
 def access_not_reviewed(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     """Accounts and keys are kept though their owners no longer need them.

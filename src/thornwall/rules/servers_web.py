@@ -275,6 +275,7 @@ def web_server_tells_version(ctx: Context) -> Iterator[Verdict]:
         owasp_iot=("I3",),
         owasp_top10=("A01:2021", "A03:2021"),
     ),
+    asks=True,
 )
 def web_interface_not_reviewed(ctx: Context) -> Iterator[Verdict]:
     """Whether somebody looked through the web interface for the usual errors.

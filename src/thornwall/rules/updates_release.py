@@ -224,6 +224,7 @@ def _release_key(release: str) -> tuple[int, ...]:
     needs=(Need.REBOOT,),
     commands=("sudo apt-get install rpi-eeprom", "sudo systemctl enable rpi-eeprom-update", "sudo rpi-eeprom-update"),
     references=References(document=(STEPS,), etsi=("5.3-1", "5.3-4"), nist=NIST, owasp_iot=("I4",), cwe=(1329,)),
+    asks=True,
 )
 def firmware_updates(ctx: Context) -> Iterator[Verdict]:
     """Whether rpi-eeprom-update runs at boot (Raspberry Pi 4, 5 and their kin; elsewhere a question).

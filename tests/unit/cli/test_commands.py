@@ -61,7 +61,8 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
     "capture without a file": (("capture", "c.tar.gz"), 2, "-o FILE"),
     "no such rule": (("explain", "ssh-pasword-login"), 2, "Did you mean 'ssh-password-login'?"),
     "attest no such rule": (("attest", "host", "no-rule", "--until", "2027-01-01"), 2, "no rule"),
-    "attest a bad date": (("attest", "host", "no-backup", "--until", "soon"), 2, "2027-01-31"),
+    "attest a bad date": (("attest", "host", "log-review", "--until", "soon"), 2, "2027-01-31"),
+    "attest what is no question": (("attest", "host", "no-backup", "--until", "2027-01-01"), 2, "waiver"),
     "profile with nobody to ask": (("profile", "init", "c.tar.gz"), 2, "--yes"),
     "sudo and no sudo": (("audit", "-K", "--no-sudo"), 2, "exclude"),
 }

@@ -16,7 +16,15 @@ def test_every_answer_has_its_own_words() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "most", "numbers"),
-    [("", 9, []), ("2", 1, [2]), ("1, 3", 9, [1, 3]), ("3 3", 9, [3]), ("1 2", 1, None), ("7", 9, None), ("x", 9, None)],
+    [
+        ("", 9, []),
+        ("2", 1, [2]),
+        ("1, 3", 9, [1, 3]),
+        ("3 3", 9, [3]),
+        ("1 2", 1, None),
+        ("7", 9, None),
+        ("x", 9, None),
+    ],
 )
 def test_numbers(typed: str, most: int, numbers: list[int] | None) -> None:
     assert parse_numbers(typed, 6, most) == numbers
