@@ -12,9 +12,12 @@ AWKS = [
 ]
 
 
-def redact(awk: list[str], filter_: Redaction, lines: list[str]) -> list[str]:
-    """What leaves the device of these lines."""
-    program = f"function r_{filter_.name}(s, l) {{\n{filter_.awk}\n}}\n{{ print r_{filter_.name}($0) }}"
+def redact(awk: list[str], filter_: Redaction, lines: list[str], path: str = "./etc/x") -> list[str]:
+    """What leaves the device of these lines of the file at `path`."""
+    program = (
+        f"function r_{filter_.name}(s, l, w) {{\n{filter_.awk}\n}}\n"
+        f'{{ FILENAME = "{path}"; print r_{filter_.name}($0) }}'
+    )
     text = "".join(f"{line}\n" for line in lines)
     done = subprocess.run(
         [*awk, program],

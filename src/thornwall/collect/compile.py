@@ -34,6 +34,7 @@ def compile_script(
         "password_seconds": f"{password_seconds:g}",
         "choose": "\n".join(f"  {line}" for line in (*_directories(reads), *map(_want, reads))),
         "commands": "\n".join(f"  {line}" for line in map(_run, sorted(runs, key=lambda run: not run.beside))),
+        "strict": "|".join(_strict(reads)) or "-",
         "awk": shlex.quote(_awk(folder.joinpath("files.awk").read_text(), reads)),
     }
     return _fill(folder.joinpath("script.sh").read_text(), filled)
@@ -77,4 +78,8 @@ def _awk(template: str, reads: list[Read]) -> str:
     filters: dict[str, Redaction] = {read.redact.name: read.redact for read in reads}
     functions = "\n".join(f"function r_{name}(s, l, w) {{\n{filter_.awk}\n}}" for name, filter_ in filters.items())
     dispatch = "\n".join(f'  if (class == "{name}") return r_{name}(s)' for name in filters)
-    return _fill(template, {"dispatch": dispatch, "functions": functions})
+    return _fill(template, {"dispatch": dispatch, "strict": "|".join(_strict(reads)), "functions": functions})
+
+
+def _strict(reads: list[Read]) -> list[str]:
+    return sorted({read.redact.name for read in reads if read.redact.strict})

@@ -150,6 +150,8 @@ def _files(blobs: dict[str, bytes], listed: list[str], nonce: str) -> tuple[dict
         elif kind in {"R", "P"}:
             state = notes.get(path, "read" if path in contents else "broken")
             known = meta.get(path, FileRecord(path))
+            if state == "read" and not contents[path] and known.size > 0 and kind == "R":
+                state = "broken"  # it is not empty there: it was not read
             files[path] = replace(
                 known, state=state, content=contents.get(path), target=links[path].target if path in links else ""
             )
@@ -198,6 +200,9 @@ def _number(text: str, base: int = 10) -> int:
     return int(text, base) if re.fullmatch(r"[0-9a-fA-F]{1,16}", text) and (base == 16 or text.isdigit()) else -1
 
 
+_NOTES: dict[bytes, FileState] = {b"T": "too-large", b"X": "broken", b"L": "link"}
+
+
 def _contents(blob: bytes, nonce: bytes) -> tuple[dict[str, bytes], dict[str, FileState], bool]:
     """Path to content, path to why there is none, and whether the list was gone through to its end."""
     contents: dict[str, bytes] = {}
@@ -207,8 +212,8 @@ def _contents(blob: bytes, nonce: bytes) -> tuple[dict[str, bytes], dict[str, Fi
         path = _absolute(_text(name))
         if kind == b"F":
             contents[path] = content
-        elif kind == b"T":
-            notes[path] = "too-large"
+        elif kind in _NOTES:
+            notes[path] = _NOTES[kind]
         elif kind == b"E":
             return contents, notes, True
     return contents, notes, False

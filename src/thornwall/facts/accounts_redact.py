@@ -44,6 +44,7 @@ SHADOW = Redaction(
         w_o = w_o ":" (w_i <= w_n && length(w_f[w_i]) < 8 && w_f[w_i] ~ /^-?[0-9]+$/ ? w_f[w_i] : "")
     return w_o ":"
 """,
+    strict=True,
 )
 """For shadow(5): `pi:yescrypt:19800:0:99999:7:::`, `games:locked:…`, `old:locked,md5crypt:…`."""
 
@@ -108,5 +109,6 @@ KEYS = Redaction(
     gsub(/[$][0-9a-z]+[$][^ \t]*/, "<redacted>", s)
     return w_o substr(s, 1, 8192)
 """,
+    strict=True,
 )
 """For authorized_keys: only lines that are public keys pass, because its owner can make it a link to any file."""

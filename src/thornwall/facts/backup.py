@@ -6,7 +6,8 @@ import posixpath
 import re
 from collections.abc import Mapping
 
-from thornwall.facts.redact import TEXT
+from thornwall.facts.redact_commands import SCRIPT
+from thornwall.facts.services import UNIT
 from thornwall.model.backup import Backup, Copy
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Fact, Known, Unknown
@@ -30,9 +31,9 @@ exit 0
 """
 
 PROBES: tuple[Probe, ...] = (
-    *(Read(pattern, TEXT, limit=_LIMIT) for pattern in _SCRIPTS),
-    Read(_USER_SERVICES, TEXT, limit=_LIMIT),
-    Read(_USER_TIMERS, TEXT, limit=_LIMIT),
+    *(Read(pattern, SCRIPT, limit=_LIMIT) for pattern in _SCRIPTS),
+    Read(_USER_SERVICES, UNIT, limit=_LIMIT),
+    Read(_USER_TIMERS, UNIT, limit=_LIMIT),
     Run("backup-copies", _COPIES, shell=True, live=False),
 )
 

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from thornwall.facts import firewall_iptables, firewall_nft, firewall_text
 from thornwall.facts.firewall_draft import SERVICES, Draft, port_range
 from thornwall.facts.redact import PLAIN, TEXT
+from thornwall.facts.redact_commands import SCRIPT
 from thornwall.facts.services import started_by
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Absent, Fact, Known, Unknown
 from thornwall.model.firewall import Chain, FilterRule, Firewall, Keeper, Ruleset
-from thornwall.model.probe import Probe, Read, Run
+from thornwall.model.probe import Probe, Read, Redaction, Run
 
 _IPTABLES = """
 command -v iptables-save >/dev/null 2>&1 || exit 127
@@ -35,6 +36,16 @@ exit 0
 _UFW = ("before", "user", "after")
 _SCRIPTS = ("/etc/network/interfaces", "/etc/rc.local")
 
+IPTABLES = Redaction(
+    "iptables",
+    r"""
+    if (s ~ /^#/) return "#"
+    gsub(/--(comment|string|hex-string)[ \t]+("([^"\\]|\\.)*"|[^" \t]+)/, "--comment <redacted>", s)
+    return s
+""",
+)
+"""For saved rules: no comments, and not the words that packets are searched for."""
+
 PROBES: tuple[Probe, ...] = (
     Run("nft", "nft --json list ruleset", root=True),
     Run("iptables", _IPTABLES, shell=True, root=True),
@@ -44,14 +55,14 @@ PROBES: tuple[Probe, ...] = (
     Read("/etc/nftables.conf", TEXT),
     *(Read(f"/etc/nftables{folder}", TEXT) for folder in ("/*.nft", "/*.conf", ".d/*.nft", ".d/*.conf")),
     Read("/etc/sysconfig/nftables.conf", TEXT),
-    Read("/etc/iptables/rules.v4", PLAIN),
-    Read("/etc/iptables/rules.v6", PLAIN),
+    Read("/etc/iptables/rules.v4", IPTABLES),
+    Read("/etc/iptables/rules.v6", IPTABLES),
     Read("/etc/firewalld/firewalld.conf", PLAIN),
     Read("/etc/firewalld/zones/*.xml", PLAIN),
     *(Read(f"/usr/lib/firewalld/zones/{zone}.xml", PLAIN) for zone in ("public", "FedoraServer", "FedoraWorkstation")),
-    *(Read(path, TEXT) for path in _SCRIPTS),
-    Read("/etc/network/if-pre-up.d/*", TEXT),
-    Read("/etc/network/if-up.d/*", TEXT),
+    *(Read(path, SCRIPT) for path in _SCRIPTS),
+    Read("/etc/network/if-pre-up.d/*", SCRIPT),
+    Read("/etc/network/if-up.d/*", SCRIPT),
 )
 
 _LOADS = re.compile(

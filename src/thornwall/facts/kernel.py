@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from thornwall.facts.redact import PLAIN
+from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.model.capture import Capture, FileRecord
 from thornwall.model.fact import ABSENT, Fact, Known, Unknown
 from thornwall.model.kernel import Assignment, Directive, Kernel
@@ -63,8 +63,8 @@ BUILTIN = Redaction(
 
 PROBES: tuple[Probe, ...] = (
     *(Read(f"/proc/sys/{name.replace('.', '/')}", PLAIN) for name in SYSCTLS),
-    *(Read(f"{folder}/*.conf", PLAIN) for folder in (*SYSCTL_DIRECTORIES, *MODPROBE_DIRECTORIES)),
-    Read("/etc/sysctl.conf", PLAIN),
+    *(Read(f"{folder}/*.conf", TEXT) for folder in (*SYSCTL_DIRECTORIES, *MODPROBE_DIRECTORIES)),
+    Read("/etc/sysctl.conf", TEXT),
     Read("/lib/modules/*/modules.builtin", BUILTIN),
     Read("/proc/modules", PLAIN),
     Read("/sys/kernel/security/lsm", PLAIN),

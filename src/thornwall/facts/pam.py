@@ -16,9 +16,14 @@ from thornwall.model.probe import Probe, Read, Redaction
 PAM = Redaction(
     "pam",
     r"""
+    if (s ~ /^[ \t]*#/) return "#"
     gsub(/[$][0-9a-z]+[$][^: \t,;]*/, "<redacted>", s)
+    # a program that is run, with its arguments
+    if (match(s, /pam_(exec|script)[.]so([ \t]+[a-z][a-z_]*(=[^ \t]*)?)*[ \t]+\/[^ \t]*/)) s = substr(s, 1, RSTART + RLENGTH - 1)
+    # [name=a value with blanks]
+    gsub(/\[[A-Za-z_-]*(pass|passwd|password|secret|key|token|pin|pw|connect)[A-Za-z_-]*=[^] \t]*[ \t][^]]*\]/, "[<redacted>]", s)
     w_o = ""
-    w_t = "([A-Za-z_-]*(passwd|password|passphrase|secret|token|psk|skey|bindpw)|badwords)[ \t]*=[ \t]*"
+    w_t = "([A-Za-z_-]*(pass|passwd|password|passphrase|secret|token|psk|skey|key|pin|pw|bindpw|connect)|badwords)[ \t]*=[ \t]*"
     while (match(tolower(s), w_t)) {
         w_h = substr(s, RSTART, RLENGTH)
         w_o = w_o substr(s, 1, RSTART + RLENGTH - 1)
@@ -27,7 +32,7 @@ PAM = Redaction(
         sub(/^[^] \t]+/, "<redacted>", s)
     }
     return w_o s
-""",
+""",  # noqa: E501
 )
 
 PROBES: tuple[Probe, ...] = (

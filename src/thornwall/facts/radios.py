@@ -20,6 +20,7 @@ BLUETOOTH = Redaction(
     if (s ~ /^(Class|Appearance)=0x[0-9a-fA-F]+$/ || s ~ /^(Trusted|Blocked)=(true|false)$/) return s
     return ""
 """,
+    strict=True,
 )
 """Of a paired device only its class and whether it is trusted."""
 

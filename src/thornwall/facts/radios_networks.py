@@ -28,6 +28,7 @@ WIFI = Redaction(
     }
     return ""
 """,  # noqa: E501
+    strict=True,
 )
 """Only lines that say how a network is protected, and that there is a key; never a name or a key."""
 

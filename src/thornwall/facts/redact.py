@@ -13,29 +13,57 @@ MASK = "<redacted>"
 PLAIN = Redaction("plain", "return s")
 """For what the kernel or the distribution writes and nobody puts a secret into (/proc, os-release)."""
 
+PRIVATE_KEYS = r"""
+    # a private key (PEM, OpenSSH, PuTTY, PGP): from its first line to its last
+    l = tolower(s)
+    if (l ~ /begin [a-z0-9 ]*(private|secret) key/) { r_state = "key"; return "<redacted>" }
+    if (l ~ /^putty-user-key-file/ || l ~ /encrypted secret key/) { r_state = "keys"; return "<redacted>" }
+    if (r_state == "key") { if (s ~ /----[- ]*END/) r_state = ""; return "<redacted>" }
+    if (r_state == "keys") return "<redacted>"
+    # a line of nothing but base64 or hex, as long as a key
+    if (length(s) > 30 && s ~ /^[ \t#]*[A-Za-z0-9+\/_-]+=*[ \t]*$/ && s ~ /[0-9]/ && l ~ /[a-z]/ && s !~ /^[ \t]*\//)
+        return "<redacted>"
+"""
+"""The first lines of a filter: no line of a private key passes, however the file came to hold one."""
+
 TEXT = Redaction(
     "text",
-    r"""
-    # a PEM block or an OpenSSH private key: from its first line to its last
-    if (s ~ /-----BEGIN [A-Z ]*PRIVATE KEY/) { r_state = "key"; return "<redacted>" }
-    if (r_state == "key") { if (s ~ /-----END/) r_state = ""; return "<redacted>" }
+    PRIVATE_KEYS
+    + r"""
+    # comments: what people note down there, nothing judges
+    if (s ~ /^[ \t]*[#;]/ && s !~ /^#!\// && l !~ /do not edit/) return substr(s, match(s, /[#;]/), 1)
+    sub(/[ \t]#[ \t].*$/, " #", s)
     # crypt(3) hashes, anywhere
-    gsub(/\$[0-9a-z]+\$[^:" \t,;]*/, "<redacted>", s)
-    # scheme://user:password@host
-    gsub(/:\/\/[^\/@ \t]*:[^\/@ \t]*@/, "://<redacted>@", s)
+    gsub(/[$][0-9a-z-]+[$][^:" \t,;]*/, "<redacted>", s)
+    # what the makers of tokens put before them
+    gsub(/(gh[pousr]_|github_pat_|glpat-|xox[abprs]-|sk_live_|AKIA|AGE-SECRET-KEY-|tskey-)[A-Za-z0-9_-]+/, "<redacted>", s)
+    # scheme://user:password@host, and //token@host
+    gsub(/\/\/[^\/ \t"\047]*@/, "//<redacted>@", s)
+    gsub(/hooks[.]slack[.]com\/[^ \t"\047]*/, "hooks.slack.com/<redacted>", s)
     # a word that names a secret, then = or : or (some words) blanks, then its value to the end of the line
     l = tolower(s)
-    w = "passw(or)?d|passphrase|secret|token|api[_-]?key|private[_-]?key|credentials?|psk|authorization|bearer"
+    w = "passw(or)?d|passphrase|secrets?|token|api[_-]?key|private[_-]?key|credentials?|psk|authorization|bearer"
     if (match(l, "(" w ")[\"\047]?[ \t]*[=:][ \t]*"))
         return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
-    if (match(l, /(^|[ \t])(wpa-psk|psk|passphrase|requirepass|masterauth|passwd|password|secret|token)[ \t]+/))
+    # the same for shorter words, unless what follows is a path, a number or a switch
+    w = "(^|[^a-z])(pass|passwd|pwd|pw|pin|auth|key|session|webhook)[\"\047]?[ \t]*[=:][ \t]*"
+    if (match(l, w) && substr(l, RSTART + RLENGTH) !~ /^["\047]?(\/|(yes|no|on|off|true|false|none|[0-9]?[0-9]?[0-9]?)["\047]?[;,)]*([ \t]|$))/)
         return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
-    # curl -u user:password, --password value, sshpass -p value
-    if (match(l, /(^|[ \t])--?(password|passwd|pass|token|secret|user)[= \t]+/))
+    if (match(l, /(^|[ \t:])((wpa-)?(psk|password|passphrase)|wireless-key[0-9]?|requirepass|masterauth|passwd|secret|token)[ \t]+/))
         return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
-    if (match(l, /(^|[ \t\/])((sshpass|mysql|mysqldump)[ \t]+-p|(curl|wget)[^#]*[ \t]-u)[ \t]*/))
+    # sshd_config: environments and forced commands; rsyslog: databases, tokens of services
+    if (match(l, /^[ \t]*(setenv|forcecommand[ \t]+[^ \t]+|authorizedkeyscommand[ \t]+[^ \t]+)[ \t=]+/))
+        return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
+    if (match(l, /:om[a-z]+:/)) return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
+    gsub(/[[][^] \t@]+@[0-9]+/, "[<redacted>", s)
+    # fstab: user=name%password
+    gsub(/user=[^ \t,%]*%[^ \t,]*/, "user=<redacted>", s)
+    # options of programs
+    if (match(l, /(^|[ \t\047"])--?(password|passwd|pass|passphrase|token|secret|user|pin|auth-?key|api-?key|key|x-[a-z-]*)[= \t]+/))
+        return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
+    if (match(l, /(^|[ \t\/])((sshpass|mysql|mysqldump)[ \t]+-p|(curl|wget)[^#]*[ \t]-[uh])[ \t]*/))
         return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
     return s
-""",
+""",  # noqa: E501
 )
-"""For configuration that people write: what looks like a secret is masked, the rest passes."""
+"""For configuration that people write: what looks like a secret is masked, comments stay behind, the rest passes."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from thornwall.facts.filesystem import names, records
-from thornwall.facts.redact import TEXT
+from thornwall.facts.redact_commands import CRON
 from thornwall.facts.schedule_programs import PROGRAMS
 from thornwall.facts.services import UNIT, settings
 from thornwall.model.capture import SUDO, Capture, FileRecord
@@ -21,10 +21,10 @@ PERIODS = ("hourly", "daily", "weekly", "monthly")
 TIMERS = ("/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 
 PROBES: tuple[Probe, ...] = (
-    Read("/etc/crontab", TEXT),
-    Read("/etc/cron.d/*", TEXT),
-    Read("/etc/anacrontab", TEXT),
-    *(Read(f"{spool}/*", TEXT) for spool in SPOOLS),
+    Read("/etc/crontab", CRON),
+    Read("/etc/cron.d/*", CRON),
+    Read("/etc/anacrontab", CRON),
+    *(Read(f"{spool}/*", CRON) for spool in SPOOLS),
     *(Read(f"{folder}/*.timer", UNIT, 65_536 if folder.startswith("/etc") else 16_384) for folder in TIMERS),
     *(Read(f"/etc/systemd/system/*.{kind}/*", UNIT, 65_536) for kind in ("wants", "requires")),
     Run("programs", PROGRAMS, shell=True, live=False),

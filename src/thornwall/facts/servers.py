@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from thornwall.facts import servers_web
 from thornwall.facts.redact import TEXT
 from thornwall.facts.servers_config import NODE_RED, SETTINGS, assignments, javascript, plain, words
+from thornwall.facts.servers_redact import APACHE, CADDY, HBA, LIGHTTPD, NGINX
 from thornwall.model.capture import Capture
 from thornwall.model.fact import ABSENT, Absent, Fact, Known, Unknown
 from thornwall.model.network import is_loopback
@@ -58,19 +59,22 @@ _NODE_RED = ("/home/*/.node-red/settings.js", "/root/.node-red/settings.js")
 
 PROBES: tuple[Probe, ...] = (
     *(Read(path, kind.redact) for kind in _KINDS.values() for path in (*kind.mains, *kind.includes)),
-    Read(_HBA, TEXT),
+    Read(_HBA, HBA),
     Read(_POSTGRES, SETTINGS),
     *(Read(path, NODE_RED) for path in _NODE_RED),
     Read("/etc/docker/daemon.json", TEXT),
-    Read("/etc/nginx/nginx.conf", TEXT),
-    *(Read(f"/etc/nginx/{folder}/*", TEXT) for folder in ("conf.d", "sites-enabled", "sites-available", "snippets")),
-    *(Read(f"/etc/apache2/{name}", TEXT) for name in ("apache2.conf", "ports.conf", "conf-enabled/*.conf")),
-    *(Read(f"/etc/apache2/{folder}/*.conf", TEXT) for folder in ("sites-enabled", "sites-available", "conf-available")),
-    Read("/etc/httpd/conf/httpd.conf", TEXT),
-    Read("/etc/httpd/conf.d/*.conf", TEXT),
-    Read("/etc/lighttpd/lighttpd.conf", TEXT),
-    *(Read(f"/etc/lighttpd/conf-{state}/*.conf", TEXT) for state in ("enabled", "available")),
-    Read("/etc/caddy/Caddyfile", TEXT),
+    Read("/etc/nginx/nginx.conf", NGINX),
+    *(Read(f"/etc/nginx/{folder}/*", NGINX) for folder in ("conf.d", "sites-enabled", "sites-available", "snippets")),
+    *(Read(f"/etc/apache2/{name}", APACHE) for name in ("apache2.conf", "ports.conf", "conf-enabled/*.conf")),
+    *(
+        Read(f"/etc/apache2/{folder}/*.conf", APACHE)
+        for folder in ("sites-enabled", "sites-available", "conf-available")
+    ),
+    Read("/etc/httpd/conf/httpd.conf", APACHE),
+    Read("/etc/httpd/conf.d/*.conf", APACHE),
+    Read("/etc/lighttpd/lighttpd.conf", LIGHTTPD),
+    *(Read(f"/etc/lighttpd/conf-{state}/*.conf", LIGHTTPD) for state in ("enabled", "available")),
+    Read("/etc/caddy/Caddyfile", CADDY),
 )
 _WEB = {
     "nginx": servers_web.nginx,

@@ -50,7 +50,7 @@ SETTINGS = Redaction(
     }}
     if (l ~ /^({_HARMLESS})([ \t\r]*[=:]|[ \t\r]|$)/) {{
         sub(/[ \t]+[#;].*/, "", s)
-        gsub(/:\/\/[^\/@ \t]*:[^\/@ \t]*@/, "://<redacted>@", s)
+        gsub(/[^ \t\/=:]*:[^ \t\/]*@/, "<redacted>@", s)
         return s
     }}
     return "<redacted>"
@@ -65,12 +65,14 @@ NODE_RED = Redaction(
     sub(/^[ \t]+/, "", l)
     if (l ~ /^(\/\*|\*\/)/) return substr(l, 1, 2)
     if (match(l, /^(\/\/)?[ \t]*(adminAuth|uiHost|uiPort|httpNodeAuth|httpStaticAuth|requireHttps|https)[ \t]*:/)) {
-        if (l ~ /(uiHost|uiPort|requireHttps)[ \t]*:[ \t]*[^,]*,/) return l
+        w = RLENGTH
+        if (match(l, /^(\/\/)?[ \t]*(uiHost|uiPort|requireHttps)[ \t]*:[ \t]*[A-Za-z0-9_.:"\047| \t]*,/)) return substr(l, 1, RLENGTH)
+        RLENGTH = w
         return substr(l, 1, RLENGTH)
     }
     if (index(l, "*/")) return "*/"
     return "<redacted>"
-""",
+""",  # noqa: E501
 )
 """Node-RED's settings.js: which of the settings about logins are there, not what they hold."""
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from thornwall.facts.redact import PLAIN, TEXT
+from thornwall.facts.redact_commands import WORDS
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Fact, Known
 from thornwall.model.probe import Probe, Read, Redaction, Run
@@ -22,17 +23,38 @@ from thornwall.model.services import InetdEntry, Services, Setting, Unit
 UNIT = Redaction(
     "unit",
     r"""
-    # Environment= and credentials hold whatever the owner put there: never sent, nor the lines that continue them
-    if (r_state == "environment") { if (s !~ /\\$/) r_state = ""; return "<redacted>" }
-    if (s ~ /^[ \t]*(Environment|PassEnvironment|SetCredential|SetCredentialEncrypted)[ \t]*=/) {
-        if (s ~ /\\$/) r_state = "environment"
-        l = index(s, "=")
-        return substr(s, 1, l) "<redacted>"
+    if (s ~ /^[ \t]*[#;]/) return "#"
+    # a line that goes on belongs to the setting before it
+    if (r_state == "Exec" || r_state == "hidden") {
+        w_k = r_state
+        if (s !~ /\\$/) r_state = ""
+        if (w_k == "hidden") return "<redacted>"
+        w_h = ""
+        w_c = 0
+    }
+    # environments, credentials and what a program is given to read hold whatever the owner put there
+    else if (match(s, /^[ \t]*(Environment|PassEnvironment|(Set|Import)Credential(Encrypted)?|StandardInput(Text|Data)|X-[A-Za-z-]*)[ \t]*=/)) {
+        if (s ~ /\\$/) r_state = "hidden"
+        return substr(s, 1, RLENGTH) "<redacted>"
+    }
+    else if (match(s, /^[ \t]*Exec[A-Za-z]*[ \t]*=[ \t]*[-@:+!|]*/)) {
+        if (s ~ /\\$/) r_state = "Exec"
+        w_k = "Exec"
+        w_h = substr(s, 1, RLENGTH)
+        s = substr(s, RLENGTH + 1)
+        w_c = 1
+    }
+    else w_k = ""
+    if (w_k == "Exec") {
+"""  # noqa: E501
+    + WORDS
+    + r"""
+        return w_h w_o
     }
 """
     + TEXT.awk,
 )
-"""Unit files: TEXT, and no environment."""
+"""Unit files: settings as TEXT, commands word by word, and no environment."""
 
 _SUFFIXES = ("service", "socket", "path", "timer")
 _OWN = ("/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system")

@@ -14,13 +14,18 @@ from thornwall.model.fact import ABSENT, Fact, Known, Unknown
 from thornwall.model.probe import Probe, Read, Redaction, Run
 from thornwall.model.ssh import HostKey, Setting, SshServer
 
-NOTHING = Redaction("nothing", 'return "<redacted>"')
+NOTHING = Redaction("nothing", 'return "<redacted>"', strict=True)
 _BINARIES = ("/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd")
 _REMOVED = "/var/lib/dpkg/info/openssh-server.list"  # dpkg keeps it when a package is removed but not purged
 _OPTIONS = ("/etc/default/ssh", "/etc/sysconfig/sshd")
 
 # An address and names that nobody has: what is asked is what holds for a login that no Match block is about.
 _PEER = "host=host.invalid,addr=203.0.113.7,laddr=203.0.113.1,lport=22"
+
+# SetEnv and the arguments of commands may hold secrets
+_COMMANDS = "forcecommand\\|authorizedkeyscommand\\|authorizedprincipalscommand"
+_HIDE = f"sed -e '/^setenv /d' -e 's/^\\({_COMMANDS}\\) \\([^ ]*\\) .*/\\1 \\2/'"
+_FOR_ROOT = f"said=$(sshd -T -C user=root,{_PEER}) || exit; printf '%s\\n' \"$said\" | {_HIDE}"
 
 # The same for the first account of a person, whom Match User and Match Group can name: only where there may be a
 # Match block, since each call costs a start of sshd. The words of the name are checked as -C separates by commas.
@@ -42,7 +47,8 @@ while IFS=: read -r user _ uid _ _ _ shell; do
     case $shell in */nologin|*/false) continue ;; esac
     case $user in *[!a-zA-Z0-9_.-]*|'') continue ;; esac
     printf 'user %s\\n' "$user"
-    sshd -T -C "user=$user,{_PEER}"
+    said=$(sshd -T -C "user=$user,{_PEER}") || exit
+    printf '%s\\n' "$said" | {_HIDE}
     exit
 done <./etc/passwd
 """
@@ -56,7 +62,7 @@ PROBES: tuple[Probe, ...] = (
     *(Read(path, NOTHING, limit=0) for path in (*_BINARIES, _REMOVED)),
     Read("/etc/ssh/ssh_host_*_key", NOTHING, limit=0),
     Read("/etc/ssh/ssh_host_*_key.pub", PLAIN, limit=16_384),
-    Run("sshd-T-root", f"sshd -T -C user=root,{_PEER}", root=True),
+    Run("sshd-T-root", _FOR_ROOT, shell=True, root=True),
     Run("sshd-T-user", _FOR_A_USER, shell=True, root=True),
 )
 

@@ -24,21 +24,43 @@ from thornwall.model.sudo import DoasRule, Grant, OwnListing, Place, Policy, Sud
 SUDOERS = Redaction(
     "sudoers",
     r"""
+    # comments, but not `#include` and `#1000`
+    if (s ~ /^[ \t]*#([ \t#]|$)/) return "#"
     gsub(/[$][0-9a-z]+[$][^" \t,;]*/, "<redacted>", s)
-    gsub(/:\/\/[^\/@ \t]*:[^\/@ \t]*@/, "://<redacted>@", s)
+    gsub(/\/\/[^\/ \t"]*@/, "//<redacted>@", s)
+    gsub(/[?&][A-Za-z_-]*\\?=[^ \t,"&]*/, "?<redacted>", s)
+    gsub(/[Bb](earer|asic)[ \t]+[^" \t,]+/, "Bearer <redacted>", s)
+    # behind a command: -pSECRET, -p SECRET, -u me\:SECRET
+    if (match(s, /\/[A-Za-z0-9_.\/-]*[ \t]/)) {
+        w_h = substr(s, 1, RSTART - 1)
+        s = substr(s, RSTART)
+        gsub(/[ \t]-[pPuUaAkKwWX][ \t]+[^-\/ \t,"][^ \t,]*/, " -p <redacted>", s)
+        gsub(/[ \t]-[pPuUaAkKwWX][^ \t,=-][^ \t,]*/, " -p<redacted>", s)
+        s = w_h s
+    }
     # what follows --password, -secret=, TOKEN= in the arguments of a command
     w_t = "--?[A-Za-z-]*(passw(or)?d|pass|passphrase|secret|token|key)(\\\\?=|[ \t]+)"
     if (s !~ /^[ \t]*(Defaults|[A-Za-z]+_Alias)/)
-        w_t = "(" w_t "|[ \t][A-Za-z_]*(PASSW(OR)?D|PASS|SECRET|TOKEN|KEY|passw(or)?d|secret|token)\\\\?=)"
+        w_t = "(" w_t "|[ \t\047\"][A-Za-z_]*(PASSW(OR)?D|PASS|SECRET|TOKEN|KEY|passw(or)?d|secret|token)\\\\?=)"
     w_o = ""
     while (match(s, w_t)) {
         w_o = w_o substr(s, 1, RSTART + RLENGTH - 1)
         s = substr(s, RSTART + RLENGTH)
-        sub(/^[^ \t,":=][^ \t,"]*/, "<redacted>", s)
+        sub(/^[^ \t,":=\047][^ \t,"\047]*/, "<redacted>", s)
     }
     return w_o s
 """,
 )
+
+# what sudo lists, it lists with the secrets that stand in the sudoers file
+_OWN_SUDO = f"""
+[ -r ./etc/sudoers ] && exit 0
+listed=$(sudo -n -l) || exit
+printf '%s\\n' "$listed" | awk 'function cleanse(s) {{
+{SUDOERS.awk}
+}}
+{{ print cleanse($0) }}'
+"""
 
 PROBES: tuple[Probe, ...] = (
     Read("/etc/sudoers", SUDOERS),
@@ -47,7 +69,7 @@ PROBES: tuple[Probe, ...] = (
     Read("/etc/hostname", PLAIN),
     Read("/proc/sys/kernel/hostname", PLAIN),
     MODULES,
-    Run("own-sudo", "[ -r ./etc/sudoers ] || exec sudo -n -l", shell=True),
+    Run("own-sudo", _OWN_SUDO, shell=True),
 )
 
 MAX_GRANTS = 50_000

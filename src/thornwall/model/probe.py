@@ -19,10 +19,14 @@ class Redaction:
     must give back exactly one line for each, so that line numbers stay true. `r_state` is a scratch variable that is
     empty at the first line of each file; `FILENAME` and `FNR` are as usual. It runs under mawk, gawk and busybox awk
     (no gensub, no \\y, no intervals `{n}`), and holds no single quote (write \\047).
+
+    `strict`: it passes only what is known to be harmless, whatever the file holds. Only through such a filter is a
+    symbolic link read that leads to a file which not everybody may read: its owner could make it lead to /etc/shadow.
     """
 
     name: str
     awk: str
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

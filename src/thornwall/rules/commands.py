@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_WORD = re.compile(r"[^\s;&|()<>\"'`{}]+|[;&|()<>\n]+|`")
+_WORD = re.compile(r"<redacted>|[^\s;&|()<>\"'`{}]+|[;&|()<>\n]+|`")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*")
 _NUMBER = re.compile(r"[+-]?[\d.]+[smhd]?")
 _INTERPRETER = re.compile(r"(?:ba|da|z|k|a|mk)?sh|python[\d.]*|perl[\d.]*|ruby[\d.]*|node(?:js)?|php[\d.]*|lua[\d.]*")
@@ -65,7 +65,7 @@ class _Reader:
             return
         elif word.startswith("-"):
             self._option(word)
-        elif not (_ASSIGNMENT.fullmatch(word) or (self.wrapper and _NUMBER.fullmatch(word))):
+        elif word != "<redacted>" and not (_ASSIGNMENT.fullmatch(word) or (self.wrapper and _NUMBER.fullmatch(word))):
             yield from self._program(word)
 
     def _option(self, word: str) -> None:
