@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ ASKED = {
     'COMP_CWORD={count}; _thornwall_completion thornwall; printf "%s\\n" "${{COMPREPLY[@]}}"',
     "fish": 'source (_THORNWALL_COMPLETE=source_fish thornwall | psub); complete -C "thornwall {words}"',
     # what the function for zsh hands to _arguments; no terminal is needed to see it
-    "zsh": '_TYPER_COMPLETE_ARGS="thornwall {words}" _THORNWALL_COMPLETE=complete_zsh thornwall | tr -d "\\""',
+    "zsh": '_TYPER_COMPLETE_ARGS="thornwall {words}" _THORNWALL_COMPLETE=complete_zsh thornwall',
 }
 
 
@@ -47,7 +48,6 @@ def test_it_offers_what_fits(shell: str, words: str, offered: str, hidden: str, 
     environment = {"PATH": f"{answers}:{os.environ['PATH']}", "HOME": str(answers)}
     environment |= {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
     done = subprocess.run([runner, "-c", command], env=environment, capture_output=True, text=True, check=True)
-    names = {line.strip("()':").partition("\t")[0].partition(":")[0] for line in done.stdout.splitlines()}
-    found = {name.rpartition("((")[2] for name in names}
+    found = re.split(r'[\s":()]+', done.stdout)
     assert offered in found, done.stdout + done.stderr
     assert hidden not in found
