@@ -17,7 +17,7 @@ from thornwall.facts import registry
 from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.model.capture import Capture
 from thornwall.model.fact import ABSENT, Known, Unknown
-from thornwall.model.probe import Probe, Read, Run
+from thornwall.model.probe import Probe, Read, Redaction, Run
 
 NONCE = f"n0nce{os.getpid()}"  # tests that run beside each other share the folder on tmpfs
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "ash"]}
@@ -230,3 +230,33 @@ def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
         ["shellcheck", "-s", "sh", "-S", "warning", str(script)], capture_output=True, text=True, check=False
     )
     assert done.stdout == ""
+
+
+def test_a_link_leads_to_no_secret_of_the_host(shell: list[str], tmp_path: Path) -> None:
+    strict = Redaction("keys", 'return s ~ /^ssh-/ ? s : ""', strict=True)
+    secret = tmp_path / "vault/secret"
+    secret.parent.mkdir()
+    secret.write_text("SECRET\nssh-ed25519 x\n")
+    secret.chmod(0o600)
+    (tmp_path / "vault/open").write_text("to be read by all\n")
+    (tmp_path / "vault/own-backup").write_text("SECRET\n")
+    for folder in ("etc", "home/u/.ssh", "home/v/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "etc/a").symlink_to(secret)
+    (tmp_path / "etc/b").symlink_to("../vault/open")
+    (tmp_path / "home/u/.ssh/keys").symlink_to(secret)
+    (tmp_path / "home/u/x-backup").symlink_to("../../vault/own-backup")
+    (tmp_path / "home/u/bin").symlink_to("../../vault")
+    (tmp_path / "home/v/bin/x-backup").write_text("mine\n")
+    probes = (
+        *(Read(pattern, TEXT) for pattern in ("/etc/*", "/home/*/*-backup", "/home/*/bin/*-backup")),
+        Read("/home/*/.ssh/keys", strict),
+    )
+    sent = send(shell, probes, tmp_path, live=True)
+    assert b"SECRET" not in sent
+    capture = parse_stream(sent, nonce=NONCE, probes=probes, target="t", source="local")
+    assert capture.read("/etc/b") == Known("to be read by all\n")
+    assert capture.read("/home/v/bin/x-backup") == Known("mine\n")
+    assert capture.read("/home/u/.ssh/keys") == Known("\nssh-ed25519 x\n")
+    for path in ("/etc/a", "/home/u/x-backup", "/home/u/bin/own-backup"):
+        assert isinstance(capture.read(path), Unknown), path
