@@ -19,6 +19,8 @@ PROBES: tuple[Probe, ...] = (
 )
 
 LATE = "the walk of the file systems was cut off after 12 seconds"
+NONE = "the walk of the file systems could not begin"
+MANY = "there are more accounts than the walk can tell apart, so files without an owner were not looked for"
 FULL = "more files stand out than the walk may report"
 TYPES = {0o01: "p", 0o02: "c", 0o04: "d", 0o06: "b", 0o10: "f", 0o12: "l", 0o14: "s"}  # S_IFMT >> 12
 
@@ -110,6 +112,10 @@ def _names(records: list[str]) -> dict[int, str]:
 def _limits(notes: list[str], result: CommandResult) -> Iterator[str]:
     if "late" in notes:
         yield LATE
+    if "none" in notes:
+        yield NONE
+    if "many" in notes:
+        yield MANY
     if "end" not in notes or b"File too large" in result.stderr:
         yield FULL
     for note in notes:

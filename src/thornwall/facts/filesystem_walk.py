@@ -9,12 +9,15 @@ find . --version >/dev/null 2>&1 || gnu='' end='\n' uid=-user gid=-group
 printf '! %s%b' "${gnu:+gnu}" "$end"
 nl='
 '
+many=''
 ids() { # LETTER TEST FILE: the accounts or groups of this root, not of the machine that mounted it
-    known="$2 0"
+    known="$2 0" count=0
     while IFS=: read -r name _ id _; do
-        case $id in '' | *[!0-9]*) continue ;; esac
+        case $id in '' | *[!0-9]* | ???????????*) continue ;; esac
         printf '%s %s %s%b' "$1" "$id" "$name" "$end"
-        known="$known -o $2 $id"
+        count=$((count + 1))
+        # a command line has an end
+        if [ "$count" -gt 2000 ]; then many=y; else known="$known -o $2 $id"; fi
     done <"$3"
 }
 stray='-name /' # nothing, until the accounts are known
@@ -26,7 +29,7 @@ if [ -r ./etc/passwd ] && [ -r ./etc/group ]; then
     if [ -n "$gnu" ] && [ "$PWD" = / ]; then # accounts from elsewhere (LDAP, systemd): NSS knows them
         users="$users -nouser" groups="$groups -nogroup"
     fi
-    stray="$users -o $groups"
+    if [ -z "$many" ]; then stray="$users -o $groups"; else printf '! many%b' "$end"; fi
 fi
 fat='' disks='' seen=' '
 if [ "$PWD" = / ] && [ -r /proc/self/mounts ]; then
@@ -69,9 +72,11 @@ any ././usr ././etc ././proc ././sys ././dev ././run ././snap ././var/lib/docker
     '*/.local/share/docker' '*/lost+found'
 (
     ulimit -f 512
+    # `./.` is always noted, to show that the walk has begun
     if [ -n "$gnu" ]; then
         # shellcheck disable=SC2086
         exec $idle find ./usr ./etc ./. $disks -xdev -type d \( $tests \) -prune -o \
+            \( ! -path ./. -o -fprintf "$S/walk.s" "\\0! begun\\c" \) \
             \( ! \( -type f \( -perm -4000 -o -perm -2000 \) \) -o -fprintf "$S/walk.s" "\\0s $record\\c" \) \
             \( ! \( -perm -0002 \( -type f -o -type d ! -perm -1000 \) \) -o -fprintf "$S/walk.w" "\\0w $record\\c" \) \
             \( $stray \) -fprintf "$S/walk.n" "\\0n $record\\c"
@@ -79,10 +84,11 @@ any ././usr ././etc ././proc ././sys ././dev ././run ././snap ././var/lib/docker
     # busybox keeps what only the last -exec … + of several collected: one for all, told apart by whoever reads it
     # shellcheck disable=SC2086
     exec $idle find ./usr ./etc ./. $disks -xdev -type d \( $tests \) -prune -o ! -name "*$nl*" \
-        \( -type f \( -perm -4000 -o -perm -2000 -o -perm -0002 \) -o -type d -perm -0002 ! -perm -1000 -o $stray \) \
+        \( -path ./. -o -type f \( -perm -4000 -o -perm -2000 -o -perm -0002 \) -o -type d -perm -0002 ! -perm -1000 -o $stray \) \
         -exec stat -c "b $stat" {} + >"$S/walk.s"
 )
 [ $? != 124 ] || printf '! late%b' "$end"
+[ -s "$S/walk.s" ] || printf '! none%b' "$end"
 cat "$S/walk.s" "$S/walk.w" "$S/walk.n" 2>/dev/null
 
 # What others look up: configuration, units, the administrator's programs, schedules, tops of homes and of the system.
