@@ -2,7 +2,7 @@
 
     tests/cases/<subject>/<case>/
       expect.toml       what comes of it, and how we know
-      files/etc/...     the files of the host (as they leave the device: secrets already masked); symbolic links are links
+      files/etc/...     the files of the host (as they leave the device: secrets masked); symbolic links are links
       commands/NAME.out, NAME.err, NAME.status    what commands answered (status 0 if not given)
 
 expect.toml:

@@ -17,10 +17,10 @@ BEGIN {
   }
   skip = after != ""
   while ((getline line < (S "/list")) > 0) {
-    n = split(line, f, " ")
-    if (f[1] == "S") linked[f[2]]
-    if (n != 4 || f[1] != "R") continue
-    path = f[4]
+    if (line ~ /^S /) linked[substr(line, 3)]
+    if (line !~ /^R /) continue
+    split(line, f, " ")
+    path = substr(line, index(line, " ./") + 1)
     if (skip) {
       if (path == after) skip = 0
       continue

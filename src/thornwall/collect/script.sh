@@ -99,7 +99,7 @@ want() {
     [ -e "$f" ] || [ -L "$f" ] || continue
     count=$((count + 1))
     [ "$count" -gt 500 ] && { printf 'M %s\n' "$3"; break; }
-    case $f in *[!A-Za-z0-9_./@:+,%~=-]*) printf 'O %s\n' "$3"; continue ;; esac
+    case $f in *[!A-Za-z0-9_./@:+,%~=\ -]* | *\ ) printf 'O %s\n' "$3"; continue ;; esac
     if [ "$LIVE" = 0 ]; then
       inside "${f%/*}" || { printf 'E %s\n' "$f"; continue; }
       [ -L "$f" ] && { printf 'L %s\n' "$f"; continue; }
@@ -158,11 +158,14 @@ commands() {
 contents() {
   say STEP files
   files='' links='' kernel=''
-  while read -r kind a _ c; do
+  while read -r kind path; do
     case $kind in
-      R) files=$files$nl$c ;;
-      P) kernel=$kernel$nl$a ;;
-      S | L) links=$links$nl$a ;;
+      R)
+        path=${path#* }
+        files=$files$nl${path#* }
+        ;;
+      P) kernel=$kernel$nl$path ;;
+      S | L) links=$links$nl$path ;;
     esac
   done <"$S/list"
   : >"$S/meta"
@@ -171,7 +174,7 @@ contents() {
   : >"$S/files"
   set -f
   IFS=$nl
-  # shellcheck disable=SC2086 # one path a line, none with a blank or a glob sign
+  # shellcheck disable=SC2086 # one path a line, and no globbing
   {
     [ -n "$files" ] && timeout -k 1 10 stat -L -c '%f %u %g %U %G %s %Y %n' -- $files >"$S/meta" 2>/dev/null
     [ -n "$links" ] && timeout -k 1 10 stat -c '%f %u %g %U %G %s %Y %N' -- $links >"$S/links" 2>/dev/null
@@ -183,7 +186,7 @@ contents() {
   after='' tries=0
   until timeout -k 1 30 awk -v "N=$N" -v "S=$S" -v "after=$after" @awk@ </dev/null >>"$S/files" 2>/dev/null; do
     tries=$((tries + 1))
-    after=$(awk -v "N=$N" '$1 == "\001" N && $2 == "F" { last = $3 } END { print last }' "$S/files")
+    after=$(awk -v "N=$N" '$1 == "\001" N && $2 == "F" { last = substr($0, length(N) + 5) } END { print last }' "$S/files")
     if [ "$tries" -gt 8 ] || [ -z "$after" ]; then break; fi
     printf 'X %s\n' "$after" >>"$S/list"
   done

@@ -144,7 +144,7 @@ def _files(blobs: dict[str, bytes], listed: list[str], nonce: str) -> tuple[dict
     files: dict[str, FileRecord] = {}
     for line in listed:
         kind, _, rest = line.partition(" ")
-        path = _absolute(rest.rsplit(" ", 1)[-1])
+        path = _absolute(rest.split(" ", 2)[-1] if kind == "R" else rest)
         if kind in {"M", "O"}:
             limits.append(_LIMITS[kind].format(path))
         elif kind in {"R", "P"}:
@@ -162,7 +162,7 @@ def _files(blobs: dict[str, bytes], listed: list[str], nonce: str) -> tuple[dict
 
 _LIMITS = {
     "M": "More than 500 files match {}: the rest was not read.",
-    "O": "A file that matches {} has blanks or strange characters in its name: it was not read.",
+    "O": "A file that matches {} has strange characters in its name: it was not read.",
 }
 
 
@@ -207,7 +207,7 @@ def _contents(blob: bytes, nonce: bytes) -> tuple[dict[str, bytes], dict[str, Fi
     """Path to content, path to why there is none, and whether the list was gone through to its end."""
     contents: dict[str, bytes] = {}
     notes: dict[str, FileState] = {}
-    parts = re.split(rb"\001" + nonce + rb" ([A-Z]) (\S+)\n", blob)
+    parts = re.split(rb"\001" + nonce + rb" ([A-Z]) ([^\n]+)\n", blob)
     for kind, name, content in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         path = _absolute(_text(name))
         if kind == b"F":

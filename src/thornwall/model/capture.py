@@ -14,6 +14,7 @@ from typing import Literal
 from thornwall.model.fact import ABSENT, Fact, Known, Unknown
 
 FORMAT = "thornwall.capture/1"
+_GLOB = re.compile(r"[*?\[]")
 SUDO = "run as root, or let thornwall use sudo (--ask-sudo-pass)"
 Source = Literal["local", "ssh", "directory"]
 FileState = Literal["read", "denied", "too-large", "not-regular", "link", "outside", "broken"]
@@ -174,8 +175,26 @@ class Capture:
             case other:
                 return other
 
+    @cached_property
+    def _plain_reads(self) -> frozenset[str]:
+        return frozenset(self.manifest.reads)
+
+    @cached_property
+    def _glob_reads(self) -> Mapping[tuple[str, int], list[str]]:
+        """The globs by their first folder and their depth: only those few are tried on a path."""
+        found: dict[tuple[str, int], list[str]] = {}
+        for pattern in self.manifest.reads:
+            if _GLOB.search(pattern):
+                found.setdefault(_place(pattern), []).append(pattern)
+        return found
+
+    def _asked_for(self, path: str) -> bool:
+        return path in self._plain_reads or any(
+            fnmatch.fnmatchcase(path, pattern) for pattern in self._glob_reads.get(_place(path), ())
+        )
+
     def _missing(self, path: str) -> Fact[FileRecord]:
-        if not any(_covers(pattern, path) for pattern in self.manifest.reads):
+        if not self._asked_for(path):
             return Unknown(f"{path} was not asked for when this capture was made", "capture the host again")
         return self.blocked(path) or ABSENT
 
@@ -195,5 +214,5 @@ class Capture:
                 return Unknown(f"{record.path} is not a regular file")
 
 
-def _covers(pattern: str, path: str) -> bool:
-    return pattern == path or (pattern.count("/") == path.count("/") and fnmatch.fnmatchcase(path, pattern))
+def _place(path: str) -> tuple[str, int]:
+    return path.split("/", 2)[1] if "/" in path else "", path.count("/")

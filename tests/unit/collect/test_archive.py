@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -17,18 +18,18 @@ from hypothesis import strategies as st
 
 from thornwall.collect.archive import load, pack, save, unpack
 from thornwall.errors import CaptureError
-from thornwall.model.capture import Capture, CommandResult, FileRecord, Manifest
+from thornwall.model.capture import Capture, CommandResult, FileRecord, FileState, Manifest
 
 names = st.text(alphabet="abcXYZ019._@:+,%~=-", min_size=1, max_size=12).filter(lambda name: set(name) != {"."})
 paths = st.lists(names, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))
 small = st.integers(-1, 2**31)
-states = st.sampled_from(["denied", "too-large", "not-regular", "outside", "broken"])
+states: st.SearchStrategy[FileState] = st.sampled_from(get_args(FileState))
 safe = st.text(alphabet=st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
 
 
 @st.composite
 def records(draw: st.DrawFn) -> FileRecord:
-    state = draw(st.sampled_from(["read", "link"]) | states)
+    state = draw(states)
     content = draw(st.binary(max_size=200)) if state == "read" else None
     user, group = draw(names), draw(names)
     numbers = {key: draw(small) for key in ("uid", "gid", "size", "mtime")}

@@ -15,7 +15,7 @@ from thornwall.collect.stream import Progress, parse_stream
 from thornwall.errors import HostAnswerError
 from thornwall.facts import registry
 from thornwall.facts.redact import PLAIN, TEXT
-from thornwall.model.capture import Capture
+from thornwall.model.capture import Capture, Source
 from thornwall.model.fact import ABSENT, Known, Unknown
 from thornwall.model.probe import Probe, Read, Redaction, Run
 
@@ -41,7 +41,7 @@ def send(shell: list[str], probes: tuple[Probe, ...], root: Path, *, live: bool 
 
 
 def read(shell: list[str], probes: tuple[Probe, ...], root: Path, *, live: bool = False) -> Capture:
-    source = "local" if live else "directory"
+    source: Source = "local" if live else "directory"
     return parse_stream(send(shell, probes, root, live=live), nonce=NONCE, probes=probes, target="t", source=source)
 
 
@@ -92,13 +92,16 @@ def test_large_odd_and_special_files_are_named_not_read(shell: list[str], tmp_pa
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/large.conf").write_bytes(b"x" * 5000)
     (tmp_path / "etc/line\nbreak.conf").write_text("y")
-    (tmp_path / "etc/two words.conf").write_text("y")
+    (tmp_path / "etc/*.conf").write_text("y")
+    (tmp_path / "etc/two  words.conf").write_text("blanks\n")
     os.mkfifo(tmp_path / "etc/pipe.conf")
     capture = read(shell, (Read("/etc/*.conf", PLAIN, limit=4999),), tmp_path)
     assert {path: record.state for path, record in capture.files.items()} == {
         "/etc/large.conf": "too-large",
         "/etc/pipe.conf": "not-regular",
+        "/etc/two  words.conf": "read",
     }
+    assert capture.read("/etc/two  words.conf") == Known("blanks\n")
     assert any("strange characters" in limit for limit in capture.manifest.limits)
     assert isinstance(capture.read("/etc/large.conf"), Unknown)
 
