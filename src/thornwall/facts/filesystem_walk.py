@@ -84,7 +84,8 @@ any ././usr ././etc ././proc ././sys ././dev ././run ././snap ././var/lib/docker
     # busybox keeps what only the last -exec … + of several collected: one for all, told apart by whoever reads it
     # shellcheck disable=SC2086
     exec $idle find ./usr ./etc ./. $disks -xdev -type d \( $tests \) -prune -o ! -name "*$nl*" \
-        \( -path ./. -o -type f \( -perm -4000 -o -perm -2000 -o -perm -0002 \) -o -type d -perm -0002 ! -perm -1000 -o $stray \) \
+        \( -path ./. -o -type f \( -perm -4000 -o -perm -2000 -o -perm -0002 \) -o -type d -perm -0002 ! -perm -1000 \
+            -o $stray \) \
         -exec stat -c "b $stat" {} + >"$S/walk.s"
 )
 [ $? != 124 ] || printf '! late%b' "$end"

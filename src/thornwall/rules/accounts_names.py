@@ -148,6 +148,11 @@ def root_password_usable(ctx: Context) -> Iterator[Verdict]:
                 _evidence("root", entry),
                 subject="root",
             )
+        case Known(sudo) if isinstance(sudo.policy, Unknown):
+            yield unknown(sudo.policy.reason, mend=sudo.policy.mend)
+        case Known(sudo) if isinstance(sudo.policy, Known) and sudo.policy.value.unread:
+            path, why = next(iter(sudo.policy.value.unread.items()))
+            yield unknown(f"{path}: {why.reason}", mend=why.mend)
         case Unknown(reason, mend):
             yield unknown(reason, mend=mend)
         case _:

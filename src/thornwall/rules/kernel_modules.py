@@ -56,9 +56,7 @@ def _usb_root(ctx: Context, facts: Kernel) -> str:
         owasp_iot=("I10",),
         cwe=(1299,),
     ),
-    commands=(
-        r"printf 'install %s /bin/false\n' usb-storage uas | sudo tee /etc/modprobe.d/usb-storage.conf",
-    ),
+    commands=(r"printf 'install %s /bin/false\n' usb-storage uas | sudo tee /etc/modprobe.d/usb-storage.conf",),
 )
 def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
     """The kernel loads its driver for USB sticks and disks for everybody who plugs one in.
