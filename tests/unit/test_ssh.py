@@ -112,7 +112,8 @@ def test_any_mix_of_lines_means_what_it_means_to_sshd(host_key: Path, files: lis
     reading = sshd_config.read(capture(content, reads=(*content, f"{drop_ins}/*.conf")), str(host_key / "sshd_config"))
     ours = dict(ssh.DEFAULTS)
     for block in reading.matches:
-        if block.criteria.lower() in {"user root", "all"}:
+        # a file that is included within a Match block can only narrow it
+        if set(block.criteria.lower().split()) <= {"user", "root", "all"}:
             for name, setting in block.settings.items():
                 ours.setdefault(f"match {name}", setting.value)
     for line in reversed(reading.lines):

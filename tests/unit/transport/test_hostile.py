@@ -337,6 +337,9 @@ async def test_a_key_that_is_encrypted_and_nobody_knows_how(home: Path) -> None:
         def public_key_auth_supported(self) -> bool:
             return True
 
+        def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+            return True
+
     keygen(home / ".ssh" / "id_ed25519", passphrase="not told")
     async with ssh_server(mute, Keys) as port:
         with pytest.raises(AuthenticationError) as caught:
