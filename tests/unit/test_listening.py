@@ -304,5 +304,11 @@ def test_no_answer_stops_the_readers(sockets: bytes, processes: bytes, other: by
     capture = host(
         {}, {"sockets": sockets, "processes": processes, "units": other, "walk": b"\0l x ./etc/rc2.d/" + other}
     )
-    net(capture)
+    network.parse(capture)
     units(capture)
+
+
+def test_what_is_no_list_of_sockets_is_not_silence() -> None:
+    said = network.parse(host({}, {"sockets": b"fake-ss\n\xff\x00 garbage 1 2 3 4 5 6\n"}))
+    assert isinstance(said, Unknown)
+    assert "ss" in said.reason

@@ -1,7 +1,8 @@
 # Thornwall reads this host. It installs nothing and writes nothing but its scratch folder on tmpfs, which it removes.
 main() {
   umask 077
-  LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  # the system comes first: what somebody put into /usr/local must not answer in its place
+  LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
   THORNWALL_PASSWORD_SECONDS=@password_seconds@
   export LC_ALL PATH THORNWALL_PASSWORD_SECONDS
   unset CDPATH ENV BASH_ENV GREP_OPTIONS POSIXLY_CORRECT PERL5LIB PERL5OPT PYTHONPATH PYTHONHOME LD_PRELOAD LD_LIBRARY_PATH

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 
 from thornwall.transport.base import Become
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/wrappers/bin"
+# The system comes first: what somebody put into /usr/local must not answer in its place.
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin"
 _CLEAN = f"LC_ALL=C PATH={_PATH}; export LC_ALL PATH; unset ENV BASH_ENV CDPATH"
 # The group may be killed as a whole only if this shell leads it; then it holds nothing but our own processes.
 _OWN_GROUP = 'g=; read -r s 2>/dev/null </proc/$$/stat && set -- ${s##*")"} && [ "$3" = $$ ] && g=0'
