@@ -151,7 +151,6 @@ def test_version_and_help(folder: Path) -> None:
     done = thornwall(folder, "audit", "--help")
     assert done.returncode == 0
     assert "Exit codes" in done.stdout
-    assert "thornwall" in thornwall(folder, "--show-completion", "bash").stdout.lower()
 
 
 def test_a_closed_pipe_is_no_error(folder: Path) -> None:
