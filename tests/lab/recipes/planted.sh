@@ -34,6 +34,8 @@ systemctl enable avahi-daemon.service bluetooth.service cups.service inetd.servi
 if [ "$LAB_RELEASE" = bookworm ]; then
     sed -i 's/^#\?Storage=.*/Storage=volatile/' /etc/systemd/journald.conf
     systemctl enable hciuart.service
+    # telnetd of this release depends on a syslogd, which would keep what the journal forgets; the real thing has none
+    update-rc.d inetutils-syslogd disable
 fi
 
 chmod 0777 /usr/local/bin/sync-photos.sh
