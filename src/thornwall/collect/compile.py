@@ -33,7 +33,7 @@ def compile_script(
         "live": "1" if live else "0",
         "password_seconds": f"{password_seconds:g}",
         "choose": "\n".join(f"  {line}" for line in (*_directories(reads), *map(_want, reads))),
-        "commands": "\n".join(f"  {line}" for line in map(_run, sorted(runs, key=lambda run: not run.beside))),
+        "commands": "\n".join(f"  {_run(run, live=live)}" for run in sorted(runs, key=lambda run: not run.beside)),
         "strict": "|".join(_strict(reads)) or "-",
         "awk": shlex.quote(_awk(folder.joinpath("files.awk").read_text(), reads)),
     }
@@ -65,10 +65,14 @@ def _directories(reads: list[Read]) -> list[str]:
     ]
 
 
-def _run(run: Run) -> str:
+def _run(run: Run, *, live: bool) -> str:
     if not _NAME.fullmatch(run.name):
         raise ValueError(f"not a name for a command: {run.name}")
     line = f"run {run.name} {run.seconds} " + (f"sh -c {shlex.quote(run.line)}" if run.shell else run.line)
+    if run.follows and not live:
+        if not all(_PATTERN.fullmatch(path.removeprefix(".")) for path in run.follows):
+            raise ValueError(f"not paths of plain characters: {run.follows}")
+        line = f"if out {run.name} {' '.join(run.follows)}; then :; else {line}; fi"
     if run.beside:
         line = f"{{ {line}; }} &"
     return f'[ "$UID_" != 0 ] || {line}' if run.root else line

@@ -144,6 +144,31 @@ inside() {
   return "$inside_was"
 }
 
+# out NAME PATH...: whether one of the paths leads out of a mounted root; then the command NAME is not run
+out() {
+  name=$1
+  shift
+  for p in "$@"; do
+    if [ -d "$p" ]; then
+      d=$p
+    else
+      [ -e "$p" ] || [ -L "$p" ] || continue
+      d=${p%/*}
+    fi
+    if ! inside "$d" || { [ -L "$p" ] && [ ! -d "$p" ] && ! within "$p"; }; then
+      printf '155 %s\n' "$name" >>"$S/status"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# within LINK: whether what a link to a file names is in the mounted root
+within() {
+  case $(readlink -f "$1")/ in "${ROOT%/}"/*) return 0 ;; esac
+  return 1
+}
+
 choose() {
   IFS=''
   inside_last='' inside_was=1
@@ -153,6 +178,7 @@ choose() {
 
 commands() {
   : >"$S/status"
+  inside_last=''
 @commands@
 }
 

@@ -118,8 +118,15 @@ END {
 ' "$S/c/packages.out" "$@" -
 """
 
-INSTALLED = Run("packages", _INSTALLED, shell=True, live=False)
-OFFERED = Run("package-lists", _OFFERED, seconds=20, shell=True, live=False)
+INSTALLED = Run("packages", _INSTALLED, shell=True, live=False, follows=("./var/lib/dpkg/status",))
+OFFERED = Run(
+    "package-lists",
+    _OFFERED,
+    seconds=20,
+    shell=True,
+    live=False,
+    follows=("./var/lib/apt/lists", "./var/lib/apt/lists/partial", "./var/lib/apt/periodic", "./var/lib/apt/lists/*"),
+)
 
 _DATE = re.compile(r"(\d{1,2}) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d)")
 _MONTHS = {name: number for number, name in enumerate(calendar.month_abbr) if name}

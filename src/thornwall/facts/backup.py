@@ -34,7 +34,7 @@ PROBES: tuple[Probe, ...] = (
     *(Read(pattern, SCRIPT, limit=_LIMIT) for pattern in _SCRIPTS),
     Read(_USER_SERVICES, UNIT, limit=_LIMIT),
     Read(_USER_TIMERS, UNIT, limit=_LIMIT),
-    Run("backup-copies", _COPIES, shell=True, live=False),
+    Run("backup-copies", _COPIES, shell=True, live=False, follows=("./root", "./home/*", "./srv", "./var/backups")),
 )
 
 _HEX = re.compile(r"[0-9a-f]{1,8}")

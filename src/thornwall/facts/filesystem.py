@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from thornwall.facts.filesystem_walk import WALK
+from thornwall.facts.filesystem_walk import FOLLOWS, WALK
 from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.model.capture import Capture, CommandResult
 from thornwall.model.fact import Fact, Known, Unknown
@@ -13,7 +13,7 @@ from thornwall.model.filesystem import Entry, FileSystem, Mount, decode, normal
 from thornwall.model.probe import Probe, Read, Run
 
 PROBES: tuple[Probe, ...] = (
-    Run("walk", WALK, seconds=20, shell=True, live=False),
+    Run("walk", WALK, seconds=20, shell=True, live=False, follows=FOLLOWS),
     Read("/proc/mounts", PLAIN),
     Read("/etc/fstab", TEXT),
 )

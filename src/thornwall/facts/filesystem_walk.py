@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+# what the walk reads, or enters by a path of more than one name; find itself follows no link
+FOLLOWS = (
+    *("./etc/passwd", "./etc/group", "./usr/lib/systemd/system", "./lib/systemd/system", "./usr/local/lib/systemd"),
+    *("./usr/local/bin", "./usr/local/sbin", "./usr/bin", "./usr/sbin", "./usr/lib", "./var/spool/cron"),
+    *("./var/spool/at", "./var/log", "./var/tmp", "./var/mail", "./boot/firmware"),
+)
+
 WALK = r"""
 set -f
 gnu=y end='\0' uid=-uid gid=-gid

@@ -31,6 +31,7 @@ PROBES: tuple[Probe, ...] = (
         f"stat -c '%f %U %G %n' -- {' '.join(f'.{path}' for path in _LOGS)} 2>/dev/null; exit 0",
         shell=True,
         live=False,
+        follows=("./var/log", "./var/log/audit", "./usr/lib/systemd", "./lib/systemd"),
     ),
 )
 

@@ -16,6 +16,7 @@ MODULES = Run(
     + " 2>/dev/null",
     shell=True,
     live=False,
+    follows=("./usr/bin", "./usr/local/bin", "./bin", *(f"./{folder}" for folder in _FOLDERS)),
 )
 _PATH = re.compile(r"^\./(\S+)$", re.MULTILINE)
 

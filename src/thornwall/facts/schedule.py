@@ -20,6 +20,12 @@ SPOOLS = ("/var/spool/cron/crontabs", "/var/spool/cron")  # Debian's, and cronie
 PERIODS = ("hourly", "daily", "weekly", "monthly")
 TIMERS = ("/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system")
 
+_FOLLOWS = (
+    *("./etc/crontab", "./etc/anacrontab", "./etc/rc.local", *(f"./etc/cron.{period}" for period in PERIODS)),
+    *("./etc/cron.d", "./var/spool/cron", "./var/spool/cron/crontabs"),
+    *("./etc/systemd/system", "./usr/local/lib/systemd/system"),
+)
+
 PROBES: tuple[Probe, ...] = (
     Read("/etc/crontab", CRON),
     Read("/etc/cron.d/*", CRON),
@@ -27,7 +33,7 @@ PROBES: tuple[Probe, ...] = (
     *(Read(f"{spool}/*", CRON) for spool in SPOOLS),
     *(Read(f"{folder}/*.timer", UNIT, 65_536 if folder.startswith("/etc") else 16_384) for folder in TIMERS),
     *(Read(f"/etc/systemd/system/*.{kind}/*", UNIT, 65_536) for kind in ("wants", "requires")),
-    Run("programs", PROGRAMS, shell=True, live=False),
+    Run("programs", PROGRAMS, shell=True, live=False, follows=_FOLLOWS),
 )
 
 _SET = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$")

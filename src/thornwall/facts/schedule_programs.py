@@ -8,6 +8,7 @@ texts=''
 for text in ./etc/crontab ./etc/anacrontab ./etc/rc.local ./etc/cron.d/* ./var/spool/cron/* \
     ./var/spool/cron/crontabs/* ./etc/systemd/system/*.service ./usr/local/lib/systemd/system/*.service; do
     case $text in *[!A-Za-z0-9_./@:+,%~=-]*) continue ;; esac
+    if [ "$PWD" != / ] && [ -L "$text" ]; then continue; fi
     if [ -f "$text" ] && [ -r "$text" ]; then texts="$texts $text"; fi
 done
 set -f

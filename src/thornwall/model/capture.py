@@ -160,6 +160,8 @@ class Capture:
             return ABSENT
         if result.status in {124, 137}:
             return Unknown(f"'{name}' did not answer in time")
+        if result.status == 155:
+            return Unknown(f"'{name}' was not run: a link leads out of the directory")
         if result.status == 153:
             return Unknown(f"'{name}' answered more than the limit of 8 MiB")
         return Known(result)

@@ -51,7 +51,9 @@ class Run:
     of the audited system (`/`, or where a root is mounted), so relative paths (`./etc/passwd`) name the host's files.
     It is killed after `seconds`, which makes the fact Unknown; so does output beyond 8 MiB. `live`: it asks the running
     system, so it is left out for a mounted root. `root`: without root it says nothing, so it is not run. `beside`: it
-    takes long and nothing waits for it, so it runs beside the others.
+    takes long and nothing waits for it, so it runs beside the others. `follows`: what it opens, or looks into, of a
+    mounted root, as paths and globs like `./etc/passwd` or `./home/*`: it is not run there if one of them leads out
+    through a link, to what is of the machine that mounted it.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Run:
     live: bool = True
     root: bool = False
     beside: bool = False
+    follows: tuple[str, ...] = ()
 
 
 Probe: TypeAlias = Read | Run

@@ -263,3 +263,41 @@ def test_a_link_leads_to_no_secret_of_the_host(shell: list[str], tmp_path: Path)
     assert capture.read("/home/u/.ssh/keys") == Known("\nssh-ed25519 x\n")
     for path in ("/etc/a", "/home/u/x-backup", "/home/u/bin/own-backup"):
         assert isinstance(capture.read(path), Unknown), path
+
+
+def test_a_command_on_a_mounted_root_never_reads_this_machine(shell: list[str], tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/secret").write_text("of this machine\n")
+    root = tmp_path / "root"
+    for folder in ("etc", "usr/lib", "home/u"):
+        (root / folder).mkdir(parents=True)
+    (root / "usr/lib/inside").write_text("of the root\n")
+    (root / "etc/inside").symlink_to("../usr/lib/inside")
+    (root / "lib").symlink_to("usr/lib")
+    (root / "etc/file").symlink_to(tmp_path / "outside/secret")
+    (root / "etc/relative").symlink_to("../../outside/secret")
+    (root / "var").symlink_to("../outside")
+    (root / "home/v").symlink_to(tmp_path / "outside")
+
+    def cat(name: str, path: str, *follows: str) -> Run:
+        return Run(name, f"cat {path}", shell=True, live=False, follows=follows or (path,))
+
+    capture = read(
+        shell,
+        (
+            cat("inside", "./etc/inside"),
+            cat("lib", "./lib/inside"),
+            cat("none", "./etc/none"),
+            cat("file", "./etc/file"),
+            cat("relative", "./etc/relative"),
+            cat("var", "./var/secret"),
+            cat("home", "./home/*/secret", "./home/*"),
+        ),
+        root,
+    )
+    for name in ("inside", "lib"):
+        assert capture.stdout(name) == Known("of the root\n")
+    assert capture.commands["none"].status == 1
+    for name in ("file", "relative", "var", "home"):
+        assert isinstance(capture.stdout(name), Unknown), name
+        assert capture.commands[name].stdout == b"", name
