@@ -20,7 +20,7 @@ $(VENV)/.run: pyproject.toml tools/setup
 	@tools/setup run $(VENV)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run
+$(VENV)/.dev: $(VENV)/.run tests/packages.txt
 	@tools/setup dev $(VENV)
 	@touch $@
 
