@@ -37,14 +37,15 @@ scratch() {
   while read -r _ point type _; do
     case $type in tmpfs | ramfs) tmpfs="$tmpfs$point$nl" ;; esac
   done </proc/mounts
-  for d in "/run/user/$UID_" /run /dev/shm /tmp /var/volatile; do
+  # (/run/user/UID last: it goes with the last session of its user, and on a full /run even before)
+  for d in /run /dev/shm /tmp /var/volatile "/run/user/$UID_"; do
     case $nl$tmpfs in *"$nl$d$nl"*) ;; *) continue ;; esac
     if [ ! -d "$d" ] || [ ! -w "$d" ]; then continue; fi
     free=$(df -Pk "$d" 2>/dev/null | { read -r _; read -r _ _ _ free _; printf %s "$free"; })
     [ "${free:-0}" -ge 16384 ] 2>/dev/null || continue
     S=$d/thornwall.$N
     mkdir "$S" 2>/dev/null || continue
-    trap 'rm -rf "$S"' EXIT
+    trap '[ -d "$S" ] || say ERROR scratch; rm -rf "$S"' EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
     trap 'exit 141' PIPE

@@ -77,7 +77,8 @@ def _split(data: bytes, nonce: bytes, target: str) -> tuple[tuple[int, int], dic
             hint="Check that a POSIX shell is at /bin/sh there, and that the account may run commands over SSH.",
         )
     for error, words in _ERRORS.items():
-        if nonce + b" ERROR " + error + b"\n" in data[start : start + 4096]:
+        line = nonce + b" ERROR " + error + b"\n"
+        if line in data[start : start + 4096] or data.endswith(line):
             raise HostAnswerError(f"{target}: {words[0]}", hint=words[1])
     if not data.endswith(b"\n" + nonce + b" END\n"):
         raise HostAnswerError(
