@@ -105,11 +105,15 @@ class Capture:
 
     def record(self, path: str) -> Fact[FileRecord]:
         """The file at `path`, links followed within the capture; Unknown where it was not, or could not be, read."""
+        link = ""
         for _ in range(8):
             record = self.files.get(path)
+            if record is None and link and not self._asked_for(path):
+                return Unknown(f"{link} is a link to {path}, which is not read")
             if record is None:
                 return self._missing(path)
             if record.state == "link":
+                link = link or path
                 path = posixpath.normpath(posixpath.join(posixpath.dirname(path), record.target))
                 continue
             return self._readable(record)

@@ -263,6 +263,7 @@ def test_a_link_leads_to_no_secret_of_the_host(shell: list[str], tmp_path: Path)
     assert capture.read("/home/u/.ssh/keys") == Known("\nssh-ed25519 x\n")
     for path in ("/etc/a", "/home/u/x-backup", "/home/u/bin/own-backup"):
         assert isinstance(capture.read(path), Unknown), path
+    assert capture.read("/etc/a") == Unknown(f"/etc/a is a link to {secret}, which is not read")
 
 
 def test_a_command_on_a_mounted_root_never_reads_this_machine(shell: list[str], tmp_path: Path) -> None:
