@@ -95,9 +95,9 @@ def test_a_move_at_the_edge_counts_for_what_it_did() -> None:
     assert moved(5, 4, moves) == (5, 5, (Move("impact", 1, "a"),))
 
 
-def finding(status: Status, likelihood_: int, impact_: int) -> Finding:
+def finding(status: Status, likelihood_: int, impact_: int, rule: str = "r") -> Finding:
     return Finding(
-        rule="r",
+        rule=rule,
         subject="s",
         status=status,
         kind=Kind.MISCONFIGURATION,
@@ -114,7 +114,9 @@ def finding(status: Status, likelihood_: int, impact_: int) -> Finding:
 
 
 findings = st.lists(
-    st.builds(finding, st.sampled_from(Status), st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=40
+    st.builds(finding, st.sampled_from(Status), st.integers(1, 5), st.integers(1, 5), st.sampled_from("abcdefgh")),
+    min_size=1,
+    max_size=40,
 )
 
 
@@ -133,3 +135,11 @@ def test_no_good_score_with_something_extreme_open(some: list[Finding]) -> None:
 
 def test_nothing_open_is_a_hundred() -> None:
     assert score([finding(Status.PASS, 5, 5), finding(Status.WAIVED, 5, 5), finding(Status.MANUAL, 5, 5)]) == 100
+
+
+def test_three_hundred_of_a_kind_are_one_fault() -> None:
+    one = finding(Status.FAIL, 2, 4)
+    # 8 points of 80 that halve it: 100 * 0.5 ** 0.1
+    assert score([one]) == score([one] * 300) == 93
+    assert score([one, finding(Status.FAIL, 2, 4, "other")]) == 87
+    assert score([finding(Status.UNKNOWN, 4, 4)]) == 97

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime, timedelta
 
-from thornwall.model.finding import FaultClass, Finding, Move, Reach, Report, Risk, Status
+from thornwall.model.finding import Attacker, FaultClass, Finding, Move, Reach, Report, Risk, Status
 from thornwall.report.text import line
 
 RISKS = tuple(reversed(Risk))  # worst first, as reports have them
@@ -38,6 +38,7 @@ REACHES = {
     Reach.LOOPBACK: "programs on the device",
     Reach.LOCAL: "people with an account",
     Reach.TOUCH: "people near the device",
+    Reach.NOBODY: "nobody",
 }
 
 FIXABLE = {
@@ -54,9 +55,9 @@ RISK_RECKONED = (
     "the device is for (its profile) moves the impact. Every move is shown with its reason."
 )
 SCORE_RECKONED = (
-    "The score is 100, halved for every 80 points of likelihood times impact that are open; what is not known counts "
-    "half. With a high finding open it is at most 75, with an extreme one at most 40. Mending a finding never lowers "
-    "it; what was passed or waived does not move it."
+    "The score is 100, halved for every 80 points of likelihood times impact that are open. Each rule counts once, by "
+    "its worst finding; what is not known counts a quarter. With a high finding open it is at most 75, with an extreme "
+    "one at most 40. Mending a finding never lowers it; what was passed or waived does not move it."
 )
 
 
@@ -104,6 +105,9 @@ def verdict(report: Report) -> str:
     """What the worst finding means, in one sentence."""
     summary = report.summary()
     if summary["extreme"]:
+        worst = {finding.attacker for finding in report.failed() if finding.risk is Risk.EXTREME}
+        if worst <= {Attacker.NEAR}:
+            return "Whoever gets near this device can take it over today."
         return "Somebody can take this device over today, and programs that look for such devices will."
     if summary["high"]:
         return "One mistake or one stolen password stands between an attacker and this device."

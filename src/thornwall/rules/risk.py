@@ -98,16 +98,24 @@ HALF_LIFE = 80
 """So many points of likelihood x impact, open together, halve the score."""
 
 
-def score(findings: Iterable[Finding]) -> int:
-    """0–100: 100 halved for every 80 points of open risk; what is unknown counts half; capped by the worst finding.
+UNKNOWN_WEIGHT = 0.25
+"""What is unknown counts a quarter of what it would if it failed."""
 
-    It only ever falls with what is open, so mending a finding never lowers it.
+
+def score(findings: Iterable[Finding]) -> int:
+    """0–100: 100 halved for every 80 points of open risk, capped by the worst finding.
+
+    Each rule counts once, by its worst subject: three hundred files of one kind are one fault. The score only ever
+    falls with what is open, so mending a finding never lowers it.
     """
-    lost, cap = 0.0, 100
+    lost: dict[str, float] = {}
+    cap = 100
     for finding in findings:
+        points = 0.0
         if finding.status is Status.FAIL:
-            lost += finding.risk_removed
+            points = finding.risk_removed
             cap = min(cap, CAPS.get(finding.risk, 100))
         elif finding.status is Status.UNKNOWN:
-            lost += finding.risk_removed / 2
-    return min(cap, math.floor(100 * math.pow(0.5, lost / HALF_LIFE) + 0.5))
+            points = finding.risk_removed * UNKNOWN_WEIGHT
+        lost[finding.rule] = max(points, lost.get(finding.rule, 0))
+    return min(cap, math.floor(100 * math.pow(0.5, sum(lost.values()) / HALF_LIFE) + 0.5))
