@@ -96,7 +96,7 @@ def capture(
     no_sudo: options.NoSudo = False,
     timeout: options.Timeout = 120,
     password_seconds: options.PasswordSeconds = 3,
-    quiet: options.Quiet = False,
+    quiet: options.NoProgress = False,
 ) -> int:
     """Keep the evidence of a host as a plain .tar.gz: to audit later, to compare, or to send. Holds no secrets."""
     from thornwall.cli.console import err
@@ -121,7 +121,7 @@ def surface(
     ask_sudo_pass: options.AskSudoPass = False,
     no_sudo: options.NoSudo = False,
     timeout: options.Timeout = 120,
-    quiet: options.Quiet = False,
+    quiet: options.NoProgress = False,
 ) -> int:
     """Show the attack surface: sockets and who can reach them, connections, radios, ports, ways in, people."""
     from thornwall.cli.output import write_surface

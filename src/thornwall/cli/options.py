@@ -70,5 +70,6 @@ Output: TypeAlias = Annotated[
     list[Path] | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write there; its suffix decides the format. Several at once."),
 ]
+NoProgress: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and no word of success.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Only the score and the counts; no progress.")]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", "-v", help="Everything, at full length.")]

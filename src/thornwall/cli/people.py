@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import getpass
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,7 +38,7 @@ def profile_init(
     identity: options.Identity = None,
     accept_new: options.AcceptNew = False,
     ask_sudo_pass: options.AskSudoPass = False,
-    quiet: options.Quiet = False,
+    quiet: options.NoProgress = False,
 ) -> int:
     """Ask what the device is for, with guesses from the host itself, and keep the answers for its audits."""
     from thornwall.cli.audit import read_for
@@ -62,7 +64,9 @@ def profile_init(
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_file(path, profile_text(profile))
     if not quiet:
-        err.print(f"Wrote {path}", markup=False)
+        err.print(f"Wrote {path}", markup=False, soft_wrap=True)
+        if output is None:
+            err.print(f"'{shlex.join(['thornwall', 'audit', *filter(None, [target])])}' ranks by it.", markup=False)
     return Exit.OK
 
 
@@ -74,9 +78,9 @@ def profile_show(target: options.TargetArgument = "", profile: options.ProfileFi
 
     path = profile or store.profile_path(target)
     if profile is None and not path.exists():
-        out.print(f"# {path} is not there: these are the defaults.", markup=False)
+        out.print(f"# {path} is not there: these are the defaults.", markup=False, soft_wrap=True)
     shown: Profile = store.profile(profile, target)
-    out.print(profile_text(shown), markup=False, end="")
+    out.print(profile_text(shown), markup=False, soft_wrap=True, end="")
     return Exit.OK
 
 
@@ -114,7 +118,12 @@ def attest(
             f"{rule} asks nothing: thornwall sees it for itself.",
             hint="If you accept what it finds, write a waiver into a policy: see docs/policy.md.",
         )
-    answer = Attestation(rule, by.strip() or getpass.getuser(), iso_date(until, "--until"), note.strip())
+    last_day = iso_date(until, "--until")
+    if last_day < (today := dt.datetime.now(dt.UTC).date().isoformat()):
+        raise UsageError(
+            f"--until: {last_day} is past.", hint=f"Name the last day on which it holds; today is {today}."
+        )
+    answer = Attestation(rule, by.strip() or getpass.getuser(), last_day, note.strip())
     path = store.attestations_path()
     store.attest(path, store.key(target), answer)
     err.print(f"Kept in {path}: {rule} of {store.key(target)} is answered until {answer.until}.", markup=False)

@@ -54,9 +54,12 @@ class _File:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """'Did you mean …?', or the list if nothing is near."""
+    """'Did you mean …?', with those of which it is a whole part; or the list if nothing is near."""
     words = sorted(words)
     near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    parts = [each for each in words if len(word) > 2 and word in each.split("-")]
+    if parts and (len(parts) > 1 or not near):
+        return f"Did you mean one of these: {', '.join(parts[:8])}?"
     if near:
         return f"Did you mean {near[0]!r}?"
     return f"There are: {', '.join(words)}." if len(words) <= 12 else "'thornwall rules' lists them."

@@ -125,13 +125,20 @@ def test_an_answer_holds_until_its_day(folder: Path) -> None:
     before = json.loads(thornwall(folder, "audit", "c.tar.gz", "-f", "json").stdout)
     asked = [finding["rule"] for finding in before["findings"] if finding["status"] == "manual"]
     assert asked
-    for until, status in (("2000-01-01", "manual"), ("2999-12-31", "pass")):
-        words = ("attest", "c.tar.gz", asked[0], "--by", "the owner", "--note", "seen", "--until", until)
-        assert thornwall(folder, *words).returncode == 0
+    words = ("attest", "c.tar.gz", asked[0], "--by", "the owner", "--note", "seen", "--until")
+    assert thornwall(folder, *words, "2999-12-31").returncode == 0
+    (kept,) = folder.rglob("attestations.toml")
+    for until, status in (("2999-12-31", "pass"), ("2000-01-01", "manual")):
+        kept.write_text(kept.read_text().replace("2999-12-31", until))
         after = json.loads(thornwall(folder, "audit", "c.tar.gz", "-f", "json").stdout)
         found = next(finding for finding in after["findings"] if finding["rule"] == asked[0])
         assert found["status"] == status
         assert ("the owner" in found["detail"]) == (status == "pass")
+
+
+def test_an_answer_until_a_day_that_is_past_is_refused(folder: Path) -> None:
+    done = thornwall(folder, "attest", "c.tar.gz", "on-when-unused", "--until", "2000-01-01")
+    assert (done.returncode, "2000-01-01 is past" in done.stderr) == (2, True)
 
 
 def test_a_waiver_is_shown_and_not_counted(folder: Path) -> None:
