@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thornwall.facts import logs
@@ -47,6 +47,7 @@ TREES = st.dictionaries(
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze to compare with")
+@settings(deadline=None)  # it starts systemd-analyze
 @given(tree=TREES)
 def test_the_file_that_counts_is_the_last_that_systemd_shows(
     tree: dict[tuple[str, str], str], tmp_path_factory: pytest.TempPathFactory
