@@ -84,6 +84,7 @@ class Reach(StrEnum):
     LOOPBACK = "loopback"
     LOCAL = "local"  # needs an account on the device
     TOUCH = "touch"  # needs hands on the device, or to be within radio range
+    NOBODY = "nobody"  # it happens by itself: a card dies
 
 
 class Effort(IntEnum):

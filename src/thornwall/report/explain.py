@@ -23,6 +23,7 @@ _LIKELIHOOD = {
     Reach.FIREWALLED: f"It is behind a firewall: {_NETWORK}.",
     Reach.LOOPBACK: f"It is used from programs on the device itself: {_NETWORK}.",
     Reach.LOCAL: "It takes an account on the device: less likely on a device that is on no network.",
+    Reach.NOBODY: "It needs no attacker: it happens by itself, wherever the device stands.",
     Reach.TOUCH: (
         "It takes hands on the device, or radio range: more likely where others pass by and most where the public "
         "does; less so where the device is locked away."

@@ -92,17 +92,16 @@ def default_password(ctx: Context) -> Iterator[Verdict]:
     What:
         Every account with a usable password was tried, on the device itself, with a short list: `raspberry` and the
         other factory passwords of images for small boards, the account's own name, the commonest of what worms try, and
-        the example passwords of the guides.
+        the example passwords that guides print.
 
     Why:
         Default passwords are easy to look up, so they are what worms and people try first: an open device is found
         within minutes of being online. With `sudo` the account is the whole device.
 
     Remedy:
-        Set a new password with `sudo passwd ACCOUNT`: long, and used nowhere else (four or five random words do). Do
-        not set it with `echo 'pi:…' | sudo chpasswd`, as one guide has it: that leaves the password in the shell's
-        history and skips the checks of its strength.
-
+        Give the account a new password: long, and used nowhere else (four or five random words do). Do not set it with
+        `echo 'pi:…' | sudo chpasswd`, which guides show: that leaves the password in the shell's history and skips the
+        checks of its strength.
     Risk of the remedy:
         None for keys and open sessions: a session that is open stays open. A program that logs in with the old password
         (a backup, a file share) must be told the new one.
@@ -159,7 +158,7 @@ def default_password(ctx: Context) -> Iterator[Verdict]:
         owasp_top10=("A07:2021",),
         cwe=(258,),
     ),
-    commands=("sudo passwd ACCOUNT", "sudo passwd --lock ACCOUNT"),
+    commands=("sudo passwd ACCOUNT",),
 )
 def empty_password(ctx: Context) -> Iterator[Verdict]:
     """The password field of an account is empty.
@@ -173,9 +172,8 @@ def empty_password(ctx: Context) -> Iterator[Verdict]:
         OpenSSH refuses empty passwords by default, other servers do not.
 
     Remedy:
-        Give the account a password (`sudo passwd ACCOUNT`), or lock it if nobody logs in with one
-        (`sudo passwd --lock ACCOUNT`); keys go on working with either.
-
+        Give the account a password, or lock it if nobody logs in with one (`sudo passwd --lock ACCOUNT`); keys go on
+        working with either.
     Risk of the remedy:
         A display that logs in by itself through the empty password asks for one afterwards: give it a proper automatic
         login first.
@@ -207,7 +205,7 @@ def empty_password(ctx: Context) -> Iterator[Verdict]:
                         _evidence(name, entry),
                         subject=name,
                         moves=moves if accounts.by_name[name].has_shell else (),
-                        commands=(f"sudo passwd {quoted}", f"sudo passwd --lock {quoted}"),
+                        commands=(f"sudo passwd {quoted}",),
                     )
         case Unknown(reason, mend):
             yield unknown(reason, subject="/etc/shadow", mend=mend)
@@ -255,9 +253,9 @@ def weak_password_hash(ctx: Context) -> Iterator[Verdict]:
         against such a hash; against yescrypt, Debian's own choice, a few dozen.
 
     Remedy:
-        Set the password again with `sudo passwd ACCOUNT`: it is then stored with yescrypt. Take a new password, since
-        the old hash may be in a backup. Where nobody logs in with it, lock it: `sudo passwd --lock ACCOUNT`.
-
+        Set a new password for the account: it is then stored with yescrypt, which is slow to break. Do not keep the old
+        one, whose hash may be in a backup. Where nobody logs in with a password, lock the account instead: `sudo passwd
+        --lock ACCOUNT`.
     Risk of the remedy:
         A program that knows the old password must be told the new one; one that reads the hash itself (some mail and
         camera software) may not understand yescrypt.

@@ -67,9 +67,8 @@ def password_expiry_lockout(ctx: Context) -> Iterator[Verdict]:
         rsync and Ansible stop on that day. After the inactive days the account opens for nobody.
 
     Remedy:
-        Log in and change the password at a terminal, or as administrator `sudo passwd ACCOUNT`. For accounts that log
-        in only with keys, take ageing off: `sudo chage --maxdays -1 ACCOUNT`.
-
+        Change the password at a terminal before that day, or as administrator with `sudo passwd ACCOUNT`. For accounts
+        that log in only with keys, take ageing off: `sudo chage --maxdays -1 ACCOUNT`.
     Risk of the remedy:
         None: the account stays open with the password that is set then.
     """
@@ -152,9 +151,8 @@ def password_ageing(ctx: Context) -> Iterator[Verdict]:
         passwords by the calendar, which is why only the strict preset asks for it.
 
     Remedy:
-        `sudo chage --maxdays 365 ACCOUNT` for each account with a password; `PASS_MAX_DAYS` in `/etc/login.defs` for
-        those to come. Leave out accounts that log in with keys only.
-
+        Set an age for the passwords of accounts that log in with one: `sudo chage --maxdays 365 ACCOUNT`, and
+        `PASS_MAX_DAYS` in `/etc/login.defs` for those to come. Leave out accounts that log in with keys only.
     Risk of the remedy:
         A delayed lock-out: on that day sshd asks for a new password even of those who log in with a key, and refuses
         logins without a terminal. Write the date down.

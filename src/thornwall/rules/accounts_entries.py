@@ -51,7 +51,7 @@ def _line(account: Account) -> Evidence:
         nist=("Logical Access to Interfaces",),
         cwe=(269,),
     ),
-    commands=("sudo passwd --lock ACCOUNT", "sudo userdel ACCOUNT"),
+    commands=("sudo passwd --lock ACCOUNT", "sudo vipw"),
 )
 def extra_uid_0(ctx: Context) -> Iterator[Verdict]:
     """An account is root under another name.
@@ -64,9 +64,8 @@ def extra_uid_0(ctx: Context) -> Iterator[Verdict]:
         is also what an intruder leaves to come back by.
 
     Remedy:
-        Find out who made it. Lock it at once (`sudo passwd --lock ACCOUNT`), look into its home for keys, and remove
-        its line with `sudo vipw`: `userdel` refuses while processes of root run.
-
+        Find out who made the account, and lock it at once. Look into its home for keys, and remove its line with `sudo
+        vipw`: `userdel` refuses while processes of root run.
     Risk of the remedy:
         A program that logs in under that name loses its access. Never remove the home directory with it if that is
         `/root` or `/`.
@@ -111,9 +110,8 @@ def duplicate_uid(ctx: Context) -> Iterator[Verdict]:
         Each can read, change and stop whatever the other has, and the log names only the first of them.
 
     Remedy:
-        Give one of them an id of its own (`sudo usermod --uid NEW-ID ACCOUNT`) when nothing of it runs; files outside
-        its home must be given to it by hand (`sudo find / -xdev -uid OLD-ID`).
-
+        Give one of the two an id of its own, when nothing of it runs. Files outside its home must be given to it by
+        hand: `sudo find / -xdev -uid OLD-ID` lists them.
     Risk of the remedy:
         Files that keep the old id belong to the other account.
     """
@@ -166,8 +164,7 @@ def password_hash_in_passwd(ctx: Context) -> Iterator[Verdict]:
         against it at home.
 
     Remedy:
-        `sudo pwconv` moves the hashes to `/etc/shadow`. Then set a new password: the old hash has been public.
-
+        Move the hashes to `/etc/shadow` with `sudo pwconv`, then set a new password: the old hash has been public.
     Risk of the remedy:
         None known: logins go on with the same password.
     """
@@ -219,9 +216,8 @@ def system_account_login(ctx: Context) -> Iterator[Verdict]:
         of the service's data.
 
     Remedy:
-        `sudo usermod --shell /usr/sbin/nologin ACCOUNT` and `sudo passwd --lock ACCOUNT`; take unknown keys out of its
-        `.ssh/authorized_keys`. Deployment and backup accounts are better made as ordinary accounts.
-
+        Take the shell and the password from the account, unless a job of yours logs in with it. Take unknown keys out
+        of its `.ssh/authorized_keys`. Deployment and backup accounts are better made as ordinary accounts.
     Risk of the remedy:
         Jobs that log in as that account (a backup over SSH) stop: give them an account of their own first.
     """
@@ -287,9 +283,8 @@ def account_inconsistent(ctx: Context) -> Iterator[Verdict]:
         what a half-finished change or a hand-made edit leaves behind.
 
     Remedy:
-        `sudo pwck --read-only` and `sudo grpck --read-only` name the lines; mend them with `sudo vipw`,
-        `sudo vipw --shadow` and `sudo vigr`, which check and lock the files.
-
+        Mend the lines with `sudo vipw`, `sudo vipw --shadow` and `sudo vigr`, which check and lock the files; `sudo
+        pwck --read-only` and `sudo grpck --read-only` name them.
     Risk of the remedy:
         An edit of these files can lock everybody out: keep a root shell open until a new login has worked.
     """

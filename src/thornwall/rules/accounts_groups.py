@@ -70,9 +70,8 @@ def root_equivalent_group(ctx: Context) -> Iterator[Verdict]:
         the host without anybody typing a password: as if sudo had NOPASSWD.
 
     Remedy:
-        `sudo gpasswd --delete ACCOUNT docker`, and use `sudo docker …` or rootless Docker or Podman. If the account is
-        meant to be as good as root, name it in the rule's option `allowed`.
-
+        Take the account out of the group, and use sudo, or rootless Docker or Podman, instead. If the account is meant
+        to be as good as root, name it in the rule's option `allowed`.
     Risk of the remedy:
         Scripts of that account that call docker without sudo stop working, from its next login on.
     """

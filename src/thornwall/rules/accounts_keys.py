@@ -79,9 +79,8 @@ def home_permissions(ctx: Context) -> Iterator[Verdict]:
         owner uses it next. sshd ignores the keys of such a home, too.
 
     Remedy:
-        `sudo chmod go-w /home/ACCOUNT` (or `0750`, `0700` to keep others out altogether) and
-        `sudo chown ACCOUNT: /home/ACCOUNT`.
-
+        Let nobody but its owner change the home directory. `0750` or `0700` keep others out altogether. Where it
+        belongs to another account, give it back: `sudo chown ACCOUNT: /home/ACCOUNT`.
     Risk of the remedy:
         A service that writes into the home (a camera that stores pictures, a file share) needs a folder of its own;
         with 0700 a web server can no longer show `/home/ACCOUNT/public_html`.
@@ -157,9 +156,8 @@ def authorized_keys_writable(ctx: Context) -> Iterator[Verdict]:
         ignores such a file, so the owner's own keys fail as well.
 
     Remedy:
-        As that account: `chmod 0700 ~/.ssh` and `chmod 0600 ~/.ssh/authorized_keys`; as administrator give both to it
-        with `sudo chown -R ACCOUNT: /home/ACCOUNT/.ssh`. Look through the keys: one may not be yours.
-
+        Let nobody but the account itself change its keys, then look through them: one may not be yours. Where the files
+        belong to another account, give them back: `sudo chown -R ACCOUNT: /home/ACCOUNT/.ssh`.
     Risk of the remedy:
         A program that is meant to add keys under another account can no longer do so.
     """
@@ -239,9 +237,8 @@ def weak_authorized_key(ctx: Context) -> Iterator[Verdict]:
         attacker, who can work on the public half at leisure.
 
     Remedy:
-        Make a new key on the computer that you log in from (`ssh-keygen -t ed25519`), add it with `ssh-copy-id`, try it
-        in a second session, and then delete the old line.
-
+        Make a new key on the computer that you log in from, add it with `ssh-copy-id`, try it in a second session, and
+        only then delete the old line.
     Risk of the remedy:
         Whoever else uses the old key is locked out: ask before the line is deleted.
     """
@@ -294,9 +291,8 @@ def shared_authorized_key(ctx: Context) -> Iterator[Verdict]:
         The key gets past sudo and its log: who stole it from the ordinary account's owner is root at once.
 
     Remedy:
-        Log in as the ordinary account and use sudo; take the key out of `/root/.ssh/authorized_keys`, or give root a
-        key of its own with `restrict` or `command=` for the one job that needs it.
-
+        Take the key out of `/root/.ssh/authorized_keys`, once you can log in as an ordinary account and use sudo. Or
+        give root a key of its own, with `restrict` or `command=` for the one job that needs it.
     Risk of the remedy:
         Backups and Ansible that log in as root with this key stop: give them another account and sudo first.
     """

@@ -66,9 +66,9 @@ def default_account_pi(ctx: Context) -> Iterator[Verdict]:
         password or with keys only, this matters little.
 
     Remedy:
-        On Raspberry Pi OS `sudo rename-user` renames the account at the next boot. Elsewhere make a new account with
-        `sudo adduser NAME`, add it to the groups of `pi`, log in with it, and only then lock `pi`.
-
+        Rename the account: on Raspberry Pi OS `sudo rename-user` does it at the next boot, on the device's own screen
+        and keyboard. Elsewhere, or without a screen, make a new account with `sudo adduser NAME`, add it to the groups
+        of `pi`, log in with it, and only then lock `pi`.
     Risk of the remedy:
         Paths under `/home/pi` in scripts, units and cron jobs break, and so do SSH commands that name `pi@…`.
     """
@@ -130,8 +130,7 @@ def root_password_usable(ctx: Context) -> Iterator[Verdict]:
         log. One more password that opens everything is one more to guess, share and forget to change.
 
     Remedy:
-        When you have made sure that `sudo` works for you, `sudo passwd --lock root`.
-
+        Lock root's password, once sudo works for you (try `sudo -k; sudo true`).
     Risk of the remedy:
         The emergency shell of a host that does not boot asks for root's password and cannot be entered then; the SD
         card in another computer still can. `su` to root stops working.

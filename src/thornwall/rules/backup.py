@@ -37,6 +37,7 @@ from thornwall.model.schedule import Job, Schedule
 from thornwall.model.services import Services
 
 _PROTECTION = ("Data Protection",)
+_RESTIC = "restic --repo sftp:USER@HOST:/srv/backup --password-file /root/backup-password"
 
 _TOOL = re.compile(
     r"""(?:^|[\s;&|(/"'`=])(?:"""
@@ -156,12 +157,17 @@ def _backups(ctx: Context) -> list[Evidence]:
     likelihood=3,
     impact=3,
     attacker=Attacker.NEAR,
-    reach=Reach.TOUCH,
+    reach=Reach.NOBODY,
     consequence=Consequence.DISRUPTION,
     effort=Effort.HOUR,
     fixable=Fixable.NEEDS_ANSWER,
     preset=Preset.DOCUMENTS,
-    commands=("sudo apt-get install restic", "sudo systemctl enable --now backup.timer"),
+    commands=(
+        "sudo apt-get install restic",
+        "sudo sh -c 'umask 077; openssl rand -base64 24 > /root/backup-password'",
+        f"sudo {_RESTIC} init",
+        f"echo '30 3 * * * root {_RESTIC} backup /etc /home' | sudo tee /etc/cron.d/backup",
+    ),
     references=References(
         document=("Backup",), ssg=("configure_user_data_backups",), etsi=("5.9-1",), nist=_PROTECTION
     ),
@@ -177,9 +183,10 @@ def no_backup(ctx: Context) -> Iterator[Verdict]:
         Cards fail without warning, devices are stolen, and after a break-in a clean start is the only safe way back.
     Remedy:
         Let a timer run restic or borg to another host or disk every night. Encrypt: a backup holds host keys and
-        password hashes. Try the way back. The document's restore line, `gunzip --stdout > pi.gz`, empties the backup
-        before it is read: it must be `gunzip --stdout pi.gz | sudo dd of=/dev/mmcblk0`. An image taken with dd of a
-        running system is not consistent. If another machine fetches the backup, accept this finding with a waiver.
+        password hashes; keep its password elsewhere too. Try the way back. The restore line `gunzip --stdout > pi.gz`,
+        which guides show, empties the backup before it is read: it must be `gunzip --stdout pi.gz | sudo dd
+        of=/dev/mmcblk0`. An image taken with dd of a running system is not consistent. If another machine fetches the
+        backup, accept this finding with a waiver.
     Risk of the remedy:
         A backup needs room, and holds every secret of the device: protect it as well as the device.
     """
@@ -192,7 +199,7 @@ def no_backup(ctx: Context) -> Iterator[Verdict]:
 
 @rule(
     "backup-restore-untested",
-    "The way back from the backup has been tried",
+    "Nobody has tried the way back from the backup",
     subject="backup",
     kind=Kind.OPERATIONAL,
     fault_class=FaultClass.PHYSICAL,
@@ -253,7 +260,7 @@ def backup_open_to_others(ctx: Context) -> Iterator[Verdict]:
     Why:
         It holds everything that the system hides from ordinary accounts: password hashes, private keys, Wi-Fi keys.
     Remedy:
-        `sudo chown root: FILE; sudo chmod 0600 FILE`, and move it off the device: a backup on the card dies with it.
+        Let only its owner read the copy, and move it off the device: a backup on the card dies with it.
     Risk of the remedy:
         Whoever fetched the copy as an ordinary user needs another way.
     """

@@ -86,10 +86,9 @@ def serial_console_open(ctx: Context) -> Iterator[Verdict]:
         prompt that no firewall and no sshd setting guards: with a guessable password it is the whole device.
 
     Remedy:
-        Take `console=serial0,115200` out of the one line of /boot/firmware/cmdline.txt (/boot/cmdline.txt before
-        bookworm) and set `enable_uart=0` under a fresh `[all]` in config.txt, or `sudo raspi-config` → Interface
-        Options → Serial Port; then reboot.
-
+        Take the login off the serial pins: `sudo raspi-config` → Interface Options → Serial Port, then reboot. By hand:
+        take `console=serial0,115200` out of the one line of /boot/firmware/cmdline.txt (/boot/cmdline.txt before
+        bookworm) and set `enable_uart=0` under a fresh `[all]` in config.txt.
     Risk of the remedy:
         If the network fails, the serial console may be the only way in. Keep a screen and a keyboard, or the card's
         reader, at hand.
@@ -222,8 +221,7 @@ def ssh_boot_flag(ctx: Context) -> Iterator[Verdict]:
         that you switched off.
 
     Remedy:
-        Mask it once the device is set up: `sudo systemctl mask sshswitch.service`.
-
+        Mask the unit that looks for the file, once the device is set up.
     Risk of the remedy:
         The trick no longer helps when you have locked yourself out; then `touch` is not enough, and a link in
         /etc/systemd/system on the card's second partition is needed.
@@ -276,9 +274,7 @@ def boot_partition_open(ctx: Context) -> Iterator[Verdict]:
         `init=/bin/sh` in cmdline.txt is a root shell at the next boot, and a kernel of one's own is everything.
 
     Remedy:
-        Give the partition back to root: in /etc/fstab `defaults` (or `umask=0022`, no `uid=`), then `sudo mount -o
-        remount /boot/firmware` or reboot.
-
+        Give the boot partition back to root: in /etc/fstab `defaults` (or `umask=0022`, no `uid=`), then reboot.
     Risk of the remedy:
         Edit the line with care: a wrong fstab keeps the device from booting. Try it with `sudo mount -a` first.
     """

@@ -62,9 +62,8 @@ def autologin_console(ctx: Context) -> Iterator[Verdict]:
         Whoever plugs a keyboard into the device is that account, and with passwordless sudo is root.
 
     Remedy:
-        `sudo raspi-config` → System Options → Auto Login, or remove the drop-in:
-        `sudo rm /etc/systemd/system/getty@tty1.service.d/autologin.conf; sudo systemctl daemon-reload`.
-
+        Switch the automatic login off: `sudo raspi-config` → System Options → Auto Login. By hand: `sudo rm
+        /etc/systemd/system/getty@tty1.service.d/autologin.conf; sudo systemctl daemon-reload`.
     Risk of the remedy:
         A program that starts with the login of the console (in `.bashrc` or `.profile`) no longer starts by itself:
         make it a service.
@@ -122,8 +121,8 @@ def autologin_desktop(ctx: Context) -> Iterator[Verdict]:
         keeps.
 
     Remedy:
-        `sudo raspi-config` → System Options → Auto Login, or take the line out of /etc/lightdm/lightdm.conf.
-
+        Switch the automatic login off: `sudo raspi-config` → System Options → Auto Login. By hand: take the line
+        `autologin-user=` out of /etc/lightdm/lightdm.conf.
     Risk of the remedy:
         A display that is to show something after a power cut waits at the login instead. If it must not, keep it, give
         that account no sudo, and lock the ports away.

@@ -60,9 +60,8 @@ def world_writable_in_etc(ctx: Context) -> Iterator[Verdict]:
         door, such as a web server's account, changes a line there and waits for the next restart.
 
     Remedy:
-        Take the permission away with `sudo chmod o-w FILE`. If an account has to write to the file, make it the
-        owner of just that file, or better: give it a file of its own elsewhere.
-
+        Let nobody but its owner change the file. If an account has to write to it, make it the owner of just that file,
+        or better: give it a file of its own elsewhere.
     Risk of the remedy:
         A program that writes to the file without being its owner will fail to do so. Look at the file's time of change
         first: if it is recent, find out who writes.
@@ -111,9 +110,8 @@ def world_writable_file(ctx: Context) -> Iterator[Verdict]:
         file: a script that somebody runs later, a page that a web server shows, a recording that should be evidence.
 
     Remedy:
-        Take the permission away with `sudo chmod o-w FILE`, and give the file to the account that has to write to it:
-        `sudo chown ACCOUNT FILE`.
-
+        Let nobody but its owner change the file, and give it to the account that has to write to it: `sudo chown
+        ACCOUNT FILE`.
     Risk of the remedy:
         A program that writes to the file without being its owner will fail to do so: find out first which account it
         runs as.
@@ -161,10 +159,9 @@ def world_writable_directory(ctx: Context) -> Iterator[Verdict]:
         its place: a script, a page, a picture. With the sticky bit only the owner of a file may do so.
 
     Remedy:
-        Take the permission away with `sudo chmod o-w DIRECTORY`, and give the folder to the account that uses it. Where
-        several accounts really share it, a group for them is the right way; if everybody must, set the sticky bit:
-        `sudo chmod +t DIRECTORY`.
-
+        Let nobody but its owner write into the folder, and give it to the account that uses it: `sudo chown ACCOUNT
+        DIRECTORY`. Where several accounts really share it, a group for them is the right way; if everybody must, set
+        the sticky bit: `sudo chmod +t DIRECTORY`.
     Risk of the remedy:
         Programs of other accounts can no longer create files there, or (sticky bit) no longer remove those of others.
         A Samba or FTP share for guests is the usual case.
@@ -212,8 +209,7 @@ def unowned_file(ctx: Context) -> Iterator[Verdict]:
         gets the free number, and with it the files: perhaps the former owner's keys and mail.
 
     Remedy:
-        Look at what they are, then delete them or give them to somebody: `sudo chown -R ACCOUNT:GROUP PATH`.
-
+        Look at what the files are, then delete them or give them to somebody: `sudo chown -R ACCOUNT:GROUP PATH`.
     Risk of the remedy:
         A backup or a container that keeps the numbers of another system needs them as they are: leave those, and accept
         the finding with a waiver.
@@ -284,8 +280,7 @@ def home_directory_open(ctx: Context) -> Iterator[Verdict]:
         only where `adduser` made them: older ones, and those by `useradd`, are open to each service's account.
 
     Remedy:
-        `sudo chmod o-rwx /home/ACCOUNT`.
-
+        Keep other accounts out of the home directory.
     Risk of the remedy:
         A web server or a file share that shows a folder of the home by another account no longer reaches it. Give it
         just the passage back (`chmod o+x`), or move the folder to /srv.

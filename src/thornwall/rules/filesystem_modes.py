@@ -103,10 +103,9 @@ def sensitive_file_mode(ctx: Context) -> Iterator[Verdict]:
         private key opens whatever the key opens, and nobody notices.
 
     Remedy:
-        Take the permissions of group and others away: `sudo chmod go-rwx FILE`; for /etc/shadow and /etc/gshadow
-        `sudo chown root:shadow FILE` and `sudo chmod 0640 FILE`. If other people or programs had accounts in the
-        meantime, change the secret too.
-
+        Take the right to read from all but the owner: `sudo chmod go-rwx FILE`; /etc/shadow and /etc/gshadow belong to
+        root and the group shadow, with mode 0640. If other people or programs had accounts in the meantime, change the
+        secret too.
     Risk of the remedy:
         A service that reads its key as another account than root stops at its next start. Give its group just that file
         (`sudo chgrp GROUP FILE; sudo chmod 0640 FILE`).
@@ -200,8 +199,7 @@ def system_file_not_roots(ctx: Context) -> Iterator[Verdict]:
         is root whenever it likes.
 
     Remedy:
-        Give the file back: `sudo chown root:root FILE; sudo chmod go-w FILE`.
-
+        Give the file back to root, and read it first: somebody may already have used it.
     Risk of the remedy:
         None for what root does with it. A person or program that edited the file without sudo can no longer do so.
     """

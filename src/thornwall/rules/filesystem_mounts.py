@@ -63,9 +63,8 @@ def mount_options_missing(ctx: Context) -> Iterator[Verdict]:
         started directly, `nosuid` from gaining rights, `nodev` from reaching hardware.
 
     Remedy:
-        Add the options to the line of /etc/fstab, or make one; for a temporary folder that systemd mounts,
-        `sudo systemctl edit tmp.mount` with `[Mount]` and `Options=mode=1777,strictatime,nosuid,nodev,noexec,size=50%`.
-
+        Add the options to the line of /etc/fstab, or make one. For a temporary folder that systemd mounts: `sudo
+        systemctl edit tmp.mount` with `[Mount]` and `Options=mode=1777,strictatime,nosuid,nodev,noexec,size=50%`.
     Risk of the remedy:
         `noexec` breaks installers and package scripts that start programs there, among them some of apt's
         (`debconf` preconfiguration) and self-extracting archives.

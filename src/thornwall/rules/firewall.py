@@ -20,7 +20,7 @@ from thornwall.model.finding import (
 from thornwall.model.firewall import Keeper, Passage, Ruleset
 from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, not_applicable, passed, rule, unknown
 from thornwall.rules import firewall_ports
-from thornwall.rules.firewall_ask import BLOCK, STEPS, UFW, ask, basis, firewall, strangers
+from thornwall.rules.firewall_ask import BLOCK, STEPS, UFW, ask, basis, firewall, strangers, ufw
 from thornwall.rules.offered import runs
 
 ACCESS = ("Logical Access to Interfaces",)
@@ -64,8 +64,8 @@ def no_firewall(ctx: Context) -> Iterator[Verdict]:
         Every program that starts to listen, on purpose or not, is at once open to everybody. A filter is the layer that
         still holds when a service was forgotten.
     Remedy:
-        Install ufw, allow the port that sshd really listens on *before* you enable it, then enable it. `ufw enable`
-        asks a question: `--force` answers it.
+        Install ufw, let SSH in, and only then switch it on. What others use on this device, such as a web page (`sudo
+        ufw allow 80/tcp`), needs a rule of its own. `ufw enable` asks a question: `--force` answers it.
     Risk of the remedy:
         Without the rule for SSH you lock yourself out. What other computers used on this device, a web page or a share,
         is closed until you allow its port as well.
@@ -78,14 +78,14 @@ def no_firewall(ctx: Context) -> Iterator[Verdict]:
             else:
                 off = tuple(_off(keeper) for keeper in found.keepers if not keeper.enabled)
                 evidence = Evidence("nft list ruleset", "no rule drops what comes in")
-                yield fail("No rule drops anything that comes in.", evidence, *off)
+                yield fail("No rule drops anything that comes in.", evidence, *off, commands=ufw(ctx))
             return
         case _:
             pass
     if not found.enabled:
         off = tuple(_off(keeper) for keeper in found.keepers)
         detail = "Nothing sets up a filter at boot: no ufw, nftables, firewalld or script that is enabled."
-        yield fail(detail, *off)
+        yield fail(detail, *off, commands=ufw(ctx))
         return
     if not isinstance(found.at_boot, Known) and any(keeper.name in {"ufw", "firewalld"} for keeper in found.enabled):
         # their rules are for root's eyes, their switch is not: switched on, they filter
@@ -95,7 +95,7 @@ def no_firewall(ctx: Context) -> Iterator[Verdict]:
     if any(ruleset.filters(family) for family in ("ip", "ip6")):
         yield passed("A filter is set up at boot.", *basis(found))
     else:
-        yield fail("What is set up at boot drops nothing.", *basis(found))
+        yield fail("What is set up at boot drops nothing.", *basis(found), commands=ufw(ctx))
 
 
 def _off(keeper: Keeper) -> Evidence:
@@ -109,7 +109,7 @@ def _off(keeper: Keeper) -> Evidence:
     impact=3,
     consequence=Consequence.TAKEOVER,
     preset=Preset.DOCUMENTS,
-    commands=("sudo ufw default deny incoming",),
+    commands=("sudo ufw allow ssh && sudo ufw default deny incoming",),
     references=References(
         document=(BLOCK,),
         cis_debian12=("4.2.7", "4.3.8", "4.4.2.1"),
@@ -128,8 +128,8 @@ def firewall_default_accept(ctx: Context) -> Iterator[Verdict]:
     Why:
         A list of what is forbidden is never complete: the next program that listens is open.
     Remedy:
-        Turn it round: allow SSH and what else others need, then refuse the rest, with `sudo ufw default deny incoming`,
-        or `policy drop` in the input chain of /etc/nftables.conf.
+        Allow SSH and what else others need, and only then refuse the rest: `sudo ufw default deny incoming`, or `policy
+        drop` in the input chain of /etc/nftables.conf.
     Risk of the remedy:
         What was reachable without a rule is no longer. Allow SSH first.
     """
@@ -172,8 +172,9 @@ def firewall_no_ipv6(ctx: Context) -> Iterator[Verdict]:
     Why:
         Every device on a home network has IPv6 addresses, often public ones. Whoever uses them passes by the filter.
     Remedy:
-        With ufw write `IPV6=yes` into /etc/default/ufw and reload it; in /etc/nftables.conf use a table of family
-        `inet`, which covers both; with iptables load the same rules with ip6tables.
+        Have the firewall cover IPv6 as well, with SSH allowed for both. With ufw write `IPV6=yes` into /etc/default/ufw
+        and reload it; in /etc/nftables.conf use a table of family `inet`, which covers both; with iptables load the
+        same rules with ip6tables.
     Risk of the remedy:
         Connections that came over IPv6 need a rule of their own: allow SSH for both first.
     """
@@ -208,7 +209,10 @@ def _has_ipv6(ctx: Context) -> bool:
     impact=3,
     consequence=Consequence.TAKEOVER,
     fault_class=FaultClass.CONFIGURATION,
-    commands=("sudo sh -c 'nft list ruleset > /etc/nftables.conf'", "sudo systemctl enable nftables.service"),
+    commands=(
+        "sudo sh -c '{ echo flush ruleset; nft list ruleset; } > /etc/nftables.conf'",
+        "sudo systemctl enable nftables.service",
+    ),
     references=References(
         document=(BLOCK,),
         cis_debian12=("4.3.10", "4.3.9"),
@@ -224,8 +228,8 @@ def firewall_not_persistent(ctx: Context) -> Iterator[Verdict]:
     Why:
         After the next power cut the device is open, and nobody notices.
     Remedy:
-        Write the rules where they are loaded from: /etc/nftables.conf, and enable nftables.service; with ufw, enable
-        ufw.service; with iptables, install iptables-persistent.
+        Write the rules to where they are loaded from at boot: /etc/nftables.conf, with nftables.service enabled; with
+        ufw, enable ufw.service; with iptables, install iptables-persistent.
     Risk of the remedy:
         Rules that Docker or fail2ban add by themselves must not be saved with the others: look through the file.
     """
@@ -247,7 +251,7 @@ def firewall_not_persistent(ctx: Context) -> Iterator[Verdict]:
     impact=4,
     consequence=Consequence.TAKEOVER,
     effort=Effort.MINUTE,
-    commands=("sudo systemctl restart ufw.service nftables.service", "sudo nft list ruleset"),
+    commands=("systemctl status ufw nftables firewalld", "sudo nft list ruleset"),
     references=References(document=(BLOCK,), nist=("Device Configuration",), ssg=("check_ufw_active",)),
 )
 def firewall_not_running(ctx: Context) -> Iterator[Verdict]:
@@ -258,7 +262,7 @@ def firewall_not_running(ctx: Context) -> Iterator[Verdict]:
     Why:
         The owner believes that the device is shielded. The unit may have failed, or somebody flushed the rules.
     Remedy:
-        See why it failed (`systemctl status ufw nftables`), mend that, and start it again.
+        See why it did not start, mend that, and start it again: `systemctl status ufw nftables firewalld` tells.
     Risk of the remedy:
         None beyond what the owner asked for: see that its rules admit SSH.
     """
@@ -296,10 +300,10 @@ def firewall_no_logging(ctx: Context) -> Iterator[Verdict]:
     What:
         The filter refuses connections and has no rule that logs them; with ufw, LOGLEVEL is off.
     Why:
-        Knocking at closed ports is how an attack begins. The document has you read ufw's log for that.
+        Knocking at closed ports is how an attack begins; ufw's log shows who knocks.
     Remedy:
-        `sudo ufw logging low`; in an nftables chain, put `limit rate 5/minute log prefix "refused: "` before the end.
-        The lines go to the kernel's log: `journalctl -k`.
+        Switch the firewall's log on, with a limit. In an nftables chain, put `limit rate 5/minute log prefix "refused:
+        "` before the end. The lines go to the kernel's log: `journalctl -k`.
     Risk of the remedy:
         Without a limit a flood fills the log and wears the SD card; ufw has one.
     """

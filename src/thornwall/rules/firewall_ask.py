@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from thornwall.model.fact import Known
 from thornwall.model.finding import Evidence
 from thornwall.model.firewall import Firewall, Ruleset
 from thornwall.model.network import Network, Socket
@@ -10,13 +11,17 @@ from thornwall.rules.exposure import published
 
 BLOCK = "Block a Port or IP"
 STEPS = "Practical Steps to Secure IoT Devices"
-UFW = (
-    "sudo apt install ufw",
-    "sudo ufw default deny incoming",
-    "sudo ufw default allow outgoing",
-    "sudo ufw allow ssh",
-    "sudo ufw --force enable",
-)
+_INSTALL = ("sudo apt-get install ufw", "sudo ufw default deny incoming", "sudo ufw default allow outgoing")
+# one line: where SSH cannot be allowed, nothing is switched on
+UFW = (*_INSTALL, "sudo ufw allow 22/tcp && sudo ufw --force enable")
+
+
+def ufw(ctx: Context) -> tuple[str, ...]:
+    """The commands that set ufw up, with the ports that this host's sshd has let in first."""
+    ssh = ctx.host.ssh
+    ports = [setting.value for setting in ssh.value.values("port")] if isinstance(ssh, Known) else []
+    allowed = [f"sudo ufw allow {port}/tcp" for port in dict.fromkeys(ports) if port.isdecimal()]
+    return (*_INSTALL, " && ".join((*allowed, "sudo ufw --force enable"))) if allowed else UFW
 
 
 def firewall(ctx: Context) -> Firewall:

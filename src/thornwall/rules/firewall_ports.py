@@ -50,7 +50,7 @@ def firewall_allows_unused_port(ctx: Context) -> Iterator[Verdict]:
     What:
         A rule lets in a port by its number, and no program listens there.
     Why:
-        The document asks to block unused ports. The next program that takes the port, wanted or not, is open at once.
+        The next program that takes the port, wanted or not, is open at once.
     Remedy:
         Delete the rule: `sudo ufw status numbered`, then `sudo ufw delete NUMBER`; or take it out of
         /etc/nftables.conf.
@@ -116,7 +116,8 @@ def firewall_no_ssh_rate_limit(ctx: Context) -> Iterator[Verdict]:
     Why:
         It makes guessing slower, and keeps the log readable. sshd's own MaxStartups and PerSourcePenalties help too.
     Remedy:
-        `sudo ufw limit ssh` in place of `ufw allow ssh`; in nftables a `limit rate` before the accept.
+        Have the firewall refuse whoever connects to SSH too often: `sudo ufw limit ssh` in place of `ufw allow ssh`; in
+        nftables a `limit rate` before the accept.
     Risk of the remedy:
         Programs that open many SSH connections one after another, such as Ansible or backups, are slowed down or
         refused.

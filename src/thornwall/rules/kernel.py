@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from thornwall.model.fact import Absent, Known
@@ -31,6 +32,8 @@ _ROUTERS = re.compile(  # units whose work is to pass packets on
     r"|shorewall6?|olsrd|batctl|batmand|frr|bird|radvd|systemd-nspawn@.*)\.service"
 )
 
+_INSTALL = "sudo apt-get install apparmor apparmor-profiles"
+
 
 @rule(
     "no-mac",
@@ -56,7 +59,7 @@ _ROUTERS = re.compile(  # units whose work is to pass packets on
         owasp_iot=("I9",),
         cwe=(693,),
     ),
-    commands=("sudo apt-get install apparmor apparmor-profiles",),
+    commands=(_INSTALL,),
 )
 def no_mac(ctx: Context) -> Iterator[Verdict]:
     """Neither AppArmor nor SELinux is enforcing.
@@ -70,11 +73,9 @@ def no_mac(ctx: Context) -> Iterator[Verdict]:
         only what it needs for its work: a flaw no longer becomes a foothold.
 
     Remedy:
-        On Debian and Raspberry Pi OS use AppArmor: `sudo apt-get install apparmor apparmor-profiles`. Kernels of
-        Raspberry Pi OS do not start it by themselves: append ` lsm=apparmor` to the one line of
-        /boot/firmware/cmdline.txt and reboot. SELinux, which the guide names, has no support in Raspberry Pi's
-        kernels; on Fedora it is there: `SELINUX=enforcing` in /etc/selinux/config.
-
+        Install AppArmor, have the kernel start it, and reboot. Kernels of Raspberry Pi OS do not start it by
+        themselves: append ` lsm=apparmor` to the one line of /boot/firmware/cmdline.txt. SELinux, which guides name,
+        has no support in Raspberry Pi's kernels; on Fedora it is there: `SELINUX=enforcing` in /etc/selinux/config.
     Risk of the remedy:
         A profile can stop a program from doing something you want. The kernel's log names what was denied: allow just
         that, and not more. A mistake in cmdline.txt can keep the device from booting: keep a copy of the line.
@@ -129,8 +130,15 @@ def _by_files(ctx: Context, facts: Kernel) -> Verdict:
         return fail("The kernel is told to leave it off.", Evidence(path, " ".join(words), 1))
     pi = isinstance(host, Known) and host.value.raspberry_pi
     if pi and words and not any("apparmor" in word for word in asked):
+        line = shlex.quote(path)
         return fail(
-            "Raspberry Pi's kernel starts none by itself, and is not told to.", Evidence(path, "no lsm=apparmor", 1)
+            "Raspberry Pi's kernel starts none by itself, and is not told to.",
+            Evidence(path, "no lsm=apparmor", 1),
+            commands=(
+                _INSTALL,
+                f"sudo cp {line} {line}.before && sudo sed -i '1s/$/ lsm=apparmor/' {line}",
+                "sudo systemctl reboot",
+            ),
         )
     if isinstance(facts.lsm, Known):
         return unknown("The kernel's security modules say nothing that is known.")
@@ -251,9 +259,8 @@ def rp_filter_off(ctx: Context) -> Iterator[Verdict]:
         firewall that trust an address.
 
     Remedy:
-        `net.ipv4.conf.all.rp_filter = 2` in a file in /etc/sysctl.d, then `sudo sysctl --system`; 1 (strict) where
-        there is just one interface.
-
+        Set `net.ipv4.conf.all.rp_filter = 2` in a file in /etc/sysctl.d, then load it; 1 (strict) where there is just
+        one interface.
     Risk of the remedy:
         None with 2. With 1, answers that come back by another interface are dropped.
     """

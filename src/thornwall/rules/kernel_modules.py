@@ -39,7 +39,7 @@ def _usb_root(ctx: Context, facts: Kernel) -> str:
     kind=Kind.PHYSICAL,
     fault_class=FaultClass.PHYSICAL,
     likelihood=2,
-    impact=3,
+    impact=2,
     attacker=Attacker.NEAR,
     reach=Reach.TOUCH,
     consequence=Consequence.TAKEOVER,
@@ -71,10 +71,9 @@ def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
         driver that reads it, carry files away, or start what a desktop opens by itself.
 
     Remedy:
-        `install usb-storage /bin/false` and `install uas /bin/false` in /etc/modprobe.d/usb-storage.conf, then reboot.
-        Kernels of Raspberry Pi have the driver built in, so that modprobe has no say: use USBGuard there
-        (`sudo apt-get install usbguard`), and allow first what is plugged in (`sudo usbguard generate-policy`).
-
+        Keep the drivers of USB storage from being loaded, unless the device starts from a USB disk, and reboot. Kernels
+        of Raspberry Pi have the driver built in, so that modprobe has no say: use USBGuard there (`sudo apt-get install
+        usbguard`), and allow first what is plugged in (`sudo usbguard generate-policy`).
     Risk of the remedy:
         Sticks and disks no longer work, among them those of a backup. Never do it where the system itself starts from
         a USB disk. USBGuard without a rule for them locks out keyboards, and on Pi 1 to 3 the Ethernet port, which
@@ -170,8 +169,8 @@ def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
         They are seldom used and seldom looked at, and their flaws have made root of ordinary accounts more than once.
 
     Remedy:
-        `install dccp /bin/false`, and so on for each, in a file in /etc/modprobe.d.
-
+        Keep the protocols from being loaded: `install dccp /bin/false`, and so on for each, in a file in
+        /etc/modprobe.d.
     Risk of the remedy:
         None for ordinary devices; telephony and cluster software use SCTP or TIPC.
     """
@@ -211,8 +210,8 @@ def rare_filesystems(ctx: Context) -> Iterator[Verdict]:
         Their drivers trust what is on the disk; a stick made for it crashes the kernel or takes it over.
 
     Remedy:
-        `install cramfs /bin/false`, and so on for each, in a file in /etc/modprobe.d.
-
+        Keep the file systems from being loaded: `install cramfs /bin/false`, and so on for each, in a file in
+        /etc/modprobe.d.
     Risk of the remedy:
         Disks of Macs (hfs, hfsplus) and DVDs (udf) can no longer be read.
     """

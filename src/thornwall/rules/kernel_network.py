@@ -48,9 +48,8 @@ def icmp_redirects_accepted(ctx: Context) -> Iterator[Verdict]:
         what passes.
 
     Remedy:
-        Set the four `net.ipv4.conf.{all,default}.accept_redirects` and
-        `net.ipv6.conf.{all,default}.accept_redirects` to 0 in a file of its own in /etc/sysctl.d whose name
-        sorts last (as the command has it), then `sudo sysctl --system`. Since Debian 13 nothing reads
+        Set the four `net.ipv4.conf.{all,default}.accept_redirects` and `net.ipv6.conf.{all,default}.accept_redirects`
+        to 0 in a file of its own in /etc/sysctl.d that sorts last, and load it. Since Debian 13 nothing reads
         /etc/sysctl.conf at boot.
 
     Risk of the remedy:
@@ -104,8 +103,8 @@ def source_routing_accepted(ctx: Context) -> Iterator[Verdict]:
         Source routes let packets around a firewall, and answers to a forged address come back to the forger.
 
     Remedy:
-        Set both to 0 in a file of its own in /etc/sysctl.d whose name sorts last (as the command has it), then
-        `sudo sysctl --system`. Since Debian 13 nothing reads /etc/sysctl.conf at boot.
+        Set both to 0 in a file of its own in /etc/sysctl.d that sorts last, and load it. Since Debian 13 nothing reads
+        /etc/sysctl.conf at boot.
 
     Risk of the remedy:
         None: nothing ordinary uses them.
@@ -154,9 +153,8 @@ def syncookies_off(ctx: Context) -> Iterator[Verdict]:
         through.
 
     Remedy:
-        `net.ipv4.tcp_syncookies = 1` in a file of its own in /etc/sysctl.d whose name sorts last (as the
-        command has it), then `sudo sysctl --system`. Since Debian 13 nothing reads /etc/sysctl.conf at boot.
-        Remove the line that switches it off.
+        Set `net.ipv4.tcp_syncookies = 1` in a file of its own in /etc/sysctl.d that sorts last, and load it. Since
+        Debian 13 nothing reads /etc/sysctl.conf at boot. Remove the line that switches it off.
 
     Risk of the remedy:
         None: the cookies are used only while the table is full.
@@ -201,9 +199,8 @@ def broadcast_pings_answered(ctx: Context) -> Iterator[Verdict]:
         A forged ping makes every such device answer the victim at once: a small flood becomes a large one.
 
     Remedy:
-        `net.ipv4.icmp_echo_ignore_broadcasts = 1` in a file of its own in /etc/sysctl.d whose name sorts last
-        (as the command has it), then `sudo sysctl --system`. Since Debian 13 nothing reads /etc/sysctl.conf at
-        boot. Remove the line that switches it off.
+        Set `net.ipv4.icmp_echo_ignore_broadcasts = 1` in a file of its own in /etc/sysctl.d that sorts last, and load
+        it. Since Debian 13 nothing reads /etc/sysctl.conf at boot. Remove the line that switches it off.
 
     Risk of the remedy:
         None in daily use.
@@ -251,8 +248,8 @@ def martians_unlogged(ctx: Context) -> Iterator[Verdict]:
         Such packets are a sign of somebody who forges addresses on the network, or of a wrong cable.
 
     Remedy:
-        Set both to 1 in a file of its own in /etc/sysctl.d whose name sorts last (as the command has it), then
-        `sudo sysctl --system`. Since Debian 13 nothing reads /etc/sysctl.conf at boot.
+        Set both to 1 in a file of its own in /etc/sysctl.d that sorts last, and load it. Since Debian 13 nothing reads
+        /etc/sysctl.conf at boot.
 
     Risk of the remedy:
         On a badly configured network the log fills: SD cards wear.

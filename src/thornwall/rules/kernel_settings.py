@@ -41,8 +41,8 @@ def kernel_pointers_shown(ctx: Context) -> Iterator[Verdict]:
         program on the device.
 
     Remedy:
-        `kernel.kptr_restrict = 1` in a file of its own in /etc/sysctl.d whose name sorts last (as the command
-        has it), then `sudo sysctl --system`. Since Debian 13 nothing reads /etc/sysctl.conf at boot.
+        Set `kernel.kptr_restrict = 1` in a file of its own in /etc/sysctl.d that sorts last, and load it. Since Debian
+        13 nothing reads /etc/sysctl.conf at boot.
 
     Risk of the remedy:
         None in daily use; profilers (`perf`) need root.
@@ -87,8 +87,8 @@ def kernel_log_open(ctx: Context) -> Iterator[Verdict]:
         kernel.
 
     Remedy:
-        `kernel.dmesg_restrict = 1` in a file of its own in /etc/sysctl.d whose name sorts last (as the command
-        has it), then `sudo sysctl --system`. Since Debian 13 nothing reads /etc/sysctl.conf at boot.
+        Set `kernel.dmesg_restrict = 1` in a file of its own in /etc/sysctl.d that sorts last, and load it. Since Debian
+        13 nothing reads /etc/sysctl.conf at boot.
 
     Risk of the remedy:
         `dmesg` needs sudo.
@@ -134,8 +134,8 @@ def ptrace_open(ctx: Context) -> Iterator[Verdict]:
         browser, out of their memory.
 
     Remedy:
-        `kernel.yama.ptrace_scope = 1` in a file of its own in /etc/sysctl.d whose name sorts last (as the
-        command has it), then `sudo sysctl --system`. Since Debian 13 nothing reads /etc/sysctl.conf at boot.
+        Set `kernel.yama.ptrace_scope = 1` in a file of its own in /etc/sysctl.d that sorts last, and load it. Since
+        Debian 13 nothing reads /etc/sysctl.conf at boot.
 
     Risk of the remedy:
         A debugger cannot attach to a program that runs already (`gdb -p`) without sudo.
@@ -181,9 +181,8 @@ def aslr_off(ctx: Context) -> Iterator[Verdict]:
         instead.
 
     Remedy:
-        `kernel.randomize_va_space = 2` in a file of its own in /etc/sysctl.d whose name sorts last (as the
-        command has it), then `sudo sysctl --system`. Since Debian 13 nothing reads /etc/sysctl.conf at boot.
-        Remove the line that sets it lower.
+        Set `kernel.randomize_va_space = 2` in a file of its own in /etc/sysctl.d that sorts last, and load it. Since
+        Debian 13 nothing reads /etc/sysctl.conf at boot. Remove the line that sets it lower.
 
     Risk of the remedy:
         None, except for a debugging session that wanted fixed addresses.
@@ -230,8 +229,8 @@ def setuid_core_dumps(ctx: Context) -> Iterator[Verdict]:
         file.
 
     Remedy:
-        `fs.suid_dumpable = 0` in a file of its own in /etc/sysctl.d whose name sorts last (as the command has
-        it), then `sudo sysctl --system`. Since Debian 13 nothing reads /etc/sysctl.conf at boot.
+        Set `fs.suid_dumpable = 0` in a file of its own in /etc/sysctl.d that sorts last, and load it. Since Debian 13
+        nothing reads /etc/sysctl.conf at boot.
 
     Risk of the remedy:
         None in daily use.
@@ -276,9 +275,9 @@ def protected_links_off(ctx: Context) -> Iterator[Verdict]:
         overwrites the wrong one.
 
     Remedy:
-        `fs.protected_hardlinks = 1` and `fs.protected_symlinks = 1` in a file of its own in /etc/sysctl.d whose
-        name sorts last (as the command has it), then `sudo sysctl --system`. Since Debian 13 nothing reads
-        /etc/sysctl.conf at boot. Remove the line that switches them off.
+        Set `fs.protected_hardlinks = 1` and `fs.protected_symlinks = 1` in a file of its own in /etc/sysctl.d that
+        sorts last, and load it. Since Debian 13 nothing reads /etc/sysctl.conf at boot. Remove the line that switches
+        them off.
 
     Risk of the remedy:
         None in daily use.
@@ -323,9 +322,8 @@ def unprivileged_bpf(ctx: Context) -> Iterator[Verdict]:
         The checker that these programs have to pass had many flaws, and each made root of any account.
 
     Remedy:
-        `kernel.unprivileged_bpf_disabled = 1` in a file of its own in /etc/sysctl.d whose name sorts last (as
-        the command has it), then `sudo sysctl --system`. Since Debian 13 nothing reads /etc/sysctl.conf at
-        boot.
+        Set `kernel.unprivileged_bpf_disabled = 1` in a file of its own in /etc/sysctl.d that sorts last, and load it.
+        Since Debian 13 nothing reads /etc/sysctl.conf at boot.
 
     Risk of the remedy:
         None in daily use: what traces or filters with eBPF runs as root.
@@ -370,8 +368,8 @@ def kexec_allowed(ctx: Context) -> Iterator[Verdict]:
         An intruder with root's rights can hide in a kernel of his own, and secure boot never sees it.
 
     Remedy:
-        `kernel.kexec_load_disabled = 1` in a file of its own in /etc/sysctl.d whose name sorts last (as the
-        command has it), then `sudo sysctl --system`. Since Debian 13 nothing reads /etc/sysctl.conf at boot.
+        Set `kernel.kexec_load_disabled = 1` in a file of its own in /etc/sysctl.d that sorts last, and load it. Since
+        Debian 13 nothing reads /etc/sysctl.conf at boot.
 
     Risk of the remedy:
         Crash dumps (kdump) and fast reboots by kexec stop working.

@@ -70,10 +70,9 @@ def volatile_journal(ctx: Context) -> Iterator[Verdict]:
     Why:
         After a restart, or when somebody pulls the plug, nobody can tell who logged in and what failed.
     Remedy:
-        Write `Storage=persistent` and a bound such as `SystemMaxUse=200M` into
-        /etc/systemd/journald.conf.d/99-persistent.conf: there the last file by name wins, the opposite of sshd, and a
-        file in /etc masks the one of the same name in /usr/lib. Restart systemd-journald, then `journalctl --flush`.
-        Installing rsyslog, as the document shows, works as well.
+        Keep the journal on the disk, with a bound on its size: `Storage=persistent` and `SystemMaxUse=200M`. They go
+        into /etc/systemd/journald.conf.d/99-persistent.conf: there the last file by name wins, the opposite of sshd,
+        and a file in /etc masks the one of the same name in /usr/lib. Installing rsyslog works as well.
     Risk of the remedy:
         The card is written to more often: the bound keeps that small.
     """
@@ -115,6 +114,7 @@ def volatile_journal(ctx: Context) -> Iterator[Verdict]:
     fixable=Fixable.AUTOMATIC,
     preset=Preset.DOCUMENTS,
     commands=(
+        "sudo mkdir -p /etc/systemd/journald.conf.d",
         f"printf '[Journal]\\nStorage=persistent\\n' | sudo tee {_DROP_IN}",
         "sudo systemctl restart systemd-journald",
     ),
@@ -135,7 +135,7 @@ def logging_disabled(ctx: Context) -> Iterator[Verdict]:
     Why:
         Nobody can see that passwords are being guessed, what failed, or who was in.
     Remedy:
-        Set `Storage=persistent` in /etc/systemd/journald.conf.d/99-persistent.conf and restart systemd-journald; if it
+        Let journald keep the log again: `Storage=persistent` in /etc/systemd/journald.conf.d/99-persistent.conf. If it
         is masked, `sudo systemctl unmask systemd-journald.service systemd-journald.socket`.
     Risk of the remedy:
         The disk is written to: bound it with SystemMaxUse.
@@ -240,7 +240,8 @@ def log_files_open_to_others(ctx: Context) -> Iterator[Verdict]:
     Why:
         Logs hold names, addresses, and passwords typed where the name belongs. Who can write them can remove traces.
     Remedy:
-        `sudo chmod o-rwx FILE` (`o-w` for a directory). rsyslog makes new files with $FileCreateMode: set it to 0640.
+        Take the right to read and to change the file from others. rsyslog makes new files with $FileCreateMode: set it
+        to 0640.
     Risk of the remedy:
         Programs that read the log as an ordinary user need membership of the group adm or systemd-journal.
     """

@@ -115,7 +115,7 @@ def no_auditd(ctx: Context) -> Iterator[Verdict]:
         The kernel can record who ran what and who changed which file, in a log that an ordinary program cannot forge;
         without auditd nobody keeps it.
     Remedy:
-        `sudo apt-get install auditd`, and rules in /etc/audit/rules.d for what you want to see.
+        Install auditd, and write rules in /etc/audit/rules.d for what you want to see.
     Risk of the remedy:
         Many rules make a small board slow and write much to its card.
     """
@@ -158,8 +158,8 @@ def no_time_sync(ctx: Context) -> Iterator[Verdict]:
         Most Raspberry Pis have no clock that runs without power: times in the log are wrong, certificates seem expired
         or not yet valid, apt refuses its lists, and one-time codes fail.
     Remedy:
-        `sudo systemctl enable --now systemd-timesyncd`, after installing it if need be. For a device without Internet
-        name a server of your network in /etc/systemd/timesyncd.conf, or add a clock module.
+        Switch a time service on: systemd-timesyncd is there, or is installed. For a device without Internet name a
+        server of your network in /etc/systemd/timesyncd.conf, or add a clock module.
     Risk of the remedy:
         The clock may jump once when it is first set.
     """
@@ -176,7 +176,7 @@ def no_time_sync(ctx: Context) -> Iterator[Verdict]:
 
 @rule(
     "log-review",
-    "Somebody looks at the log",
+    "Nobody looks at the log",
     subject="logs",
     kind=Kind.OPERATIONAL,
     fault_class=FaultClass.CONFIGURATION,
@@ -198,7 +198,8 @@ def log_review(ctx: Context) -> Iterator[Verdict]:
     What:
         Logs help only if somebody looks, or a program such as logcheck or logwatch mails what is unusual.
     Why:
-        The document asks to watch for failed logins and unusual traffic; a log that nobody reads only helps afterwards.
+        A log shows failed logins and unusual traffic while there is time to act; one that nobody reads
+        only helps afterwards.
     Remedy:
         Look once a week: `journalctl -p warning -b` and `journalctl -u ssh | grep Failed`; or install logwatch.
     Risk of the remedy:

@@ -112,8 +112,8 @@ def open_resolver(ctx: Context) -> Iterator[Verdict]:
     Why:
         Botnets send it small questions in the name of their victim, and it floods the victim with long answers.
     Remedy:
-        Bind it to the inner interface (`interface=eth1` and `bind-interfaces` of dnsmasq; Pi-hole: answer only the
-        local network), or let the firewall admit port 53 from your own network alone.
+        Let it answer your own network alone: `interface=eth1` and `bind-interfaces` of dnsmasq, the setting 'allow only
+        local requests' of Pi-hole, or a firewall that admits port 53 from there only.
     Risk of the remedy:
         Devices outside that network can no longer use it.
     """
@@ -182,11 +182,11 @@ def plaintext_connection(ctx: Context) -> Iterator[Verdict]:
         While the host was read, a connection was open, to or from another machine, on the port of a protocol without
         encryption: telnet, FTP, POP3, IMAP, LDAP, MQTT on 1883, VNC, Redis and others.
     Why:
-        Be sure to think of both sides, says the document: as a client too the device gives away its passwords to
-        whoever is on the way. The way through the Internet is long.
+        As a client, too, the device gives away its passwords to whoever is on the way, and the way through the
+        Internet is long.
     Remedy:
-        Use the encrypted sibling: SSH, SFTP, IMAPS (993), LDAPS (636), MQTT over TLS (8883); or carry it through a VPN
-        or an SSH tunnel.
+        Use the encrypted sibling of the protocol: SSH, SFTP, IMAPS (993), LDAPS (636), MQTT over TLS (8883); or carry
+        it through a VPN or an SSH tunnel.
     Risk of the remedy:
         Both sides must know the encrypted protocol, and have the right time for certificates to be accepted.
     """
@@ -235,8 +235,8 @@ def network_not_needed(ctx: Context) -> Iterator[Verdict]:
     Why:
         Just being on the network makes it a target, and disconnecting it takes most of the attack surface away.
     Remedy:
-        Pull the cable, or switch the radio off (`sudo rfkill block wifi`, `dtoverlay=disable-wifi` in config.txt), and
-        connect it only for updates.
+        Pull the cable, or switch the radio off, and connect it only for updates. For Wi-Fi: `sudo rfkill block wifi`,
+        or `dtoverlay=disable-wifi` in config.txt.
     Risk of the remedy:
         You need a keyboard and a screen to manage it, the clock drifts without a time server, and updates wait until
         you connect it again.
@@ -309,11 +309,12 @@ def database_open_to_network(ctx: Context) -> Iterator[Verdict]:
     What:
         A database server (MariaDB, PostgreSQL, Redis, MongoDB, InfluxDB, memcached and others) listens beyond loopback.
     Why:
-        The document counts databases among the attack surface. Most are used by one program on the same device; open
-        to the network they are searched for, and emptied, by robots within hours.
+        Most databases are used by one program on the same device. Open to the network they are searched for, and
+        emptied, by robots within hours.
     Remedy:
-        Bind it to 127.0.0.1: `bind-address` of MariaDB, `listen_addresses` of PostgreSQL, `bind` of Redis, `bindIp` of
-        MongoDB. Who needs it from elsewhere takes an SSH tunnel, or gets a firewall rule for one address.
+        Have the database listen on 127.0.0.1 alone: `bind-address` of MariaDB, `listen_addresses` of PostgreSQL, `bind`
+        of Redis, `bindIp` of MongoDB. Who needs it from elsewhere takes an SSH tunnel, or gets a firewall rule for one
+        address.
     Risk of the remedy:
         Programs on other machines that use the database directly can no longer connect.
     """

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from thornwall.model.fact import Fact, Known, Unknown
 from thornwall.model.finding import Evidence, Reach, Status
 from thornwall.model.network import Network, Socket
 from thornwall.model.rule import Context, UnansweredError, Verdict, fail, passed, unknown
-from thornwall.model.services import Services, Unit
+from thornwall.model.services import COMPANIONS, Services, Unit
 from thornwall.rules.exposure import nearest
 
 SS = "ss -tulpn"
@@ -47,18 +47,20 @@ def sockets(network: Network, services: Services, offer: Offer) -> tuple[Socket,
     return tuple(socket for socket in network.sockets if ours(socket))
 
 
-def judge(
+def judge(  # noqa: PLR0913 - all but three by name, and few at a time
     ctx: Context,
     offer: Offer,
     fault: str,
     *,
     bound: Callable[[], Fact[bool]] | None = None,
     commands: tuple[str, ...] = (),
+    disable: bool = False,
 ) -> Iterator[Verdict]:
     """Fails if the service can be reached beyond loopback.
 
     `fault`: the sentence to say, without its end. `bound`: for a host that does not run, whether its configuration
-    has it listen beyond loopback (default: it does).
+    has it listen beyond loopback (default: it does). `disable`: the remedy is to switch its units off, those that
+    the host has.
     """
     services = ctx.known(ctx.host.services, absent="there are no services")
     match ctx.host.network:
@@ -69,7 +71,23 @@ def judge(
             if verdict.status is Status.PASS and runs(ctx):
                 # nothing starts it, but something else may listen there
                 verdict = unknown(unread.reason if isinstance(unread, Unknown) else "", subject=offer.name)
+    if disable:
+        commands = switch_off(services, offer.units)
     yield replace(verdict, commands=commands) if verdict.status is Status.FAIL else verdict
+
+
+def switch_off(services: Services, names: Iterable[str]) -> tuple[str, ...]:
+    """The command that switches units off, with the sockets and paths that would start them; none if none is there.
+
+    Only units that the host has: systemctl stops at the first that does not exist.
+    """
+    wanted = [
+        name
+        for each in names
+        for name in ((each,) if "." in each else (f"{each}.service", *(f"{each}{kind}" for kind in COMPANIONS)))
+    ]
+    there = [name for name in dict.fromkeys(wanted) if name in services.units and not services.masked(name)]
+    return (f"sudo systemctl disable --now {' '.join(there)}",) if there else ()
 
 
 def started(services: Services, offer: Offer) -> tuple[Evidence, ...]:

@@ -78,9 +78,8 @@ def no_password_quality(ctx: Context) -> Iterator[Verdict]:
         The password `raspberry1` is as good as none. The check stops the next one from being like it.
 
     Remedy:
-        `sudo apt-get install libpam-pwquality`: Debian's package puts it into `/etc/pam.d/common-password` by itself.
-        Set `minlen` in `/etc/security/pwquality.conf`.
-
+        Install libpam-pwquality, which puts itself into `/etc/pam.d/common-password` on Debian. Set `minlen` in
+        `/etc/security/pwquality.conf`.
     Risk of the remedy:
         None for the passwords that there are: it judges only new ones, and root may still override it.
     """
@@ -140,9 +139,9 @@ def no_login_throttle(ctx: Context) -> Iterator[Verdict]:
         preset asks for this.
 
     Remedy:
-        Prefer `PasswordAuthentication no`. Else add pam_faillock through `pam-auth-update` with a profile of your own
-        (Debian ships the module without one), `deny` and `unlock_time` in `/etc/security/faillock.conf`.
-
+        Switch password logins off where you can (rule ssh-password-login), which ends the guessing. Else add
+        pam_faillock through `pam-auth-update` with a profile of your own (Debian ships the module without one), `deny`
+        and `unlock_time` in `/etc/security/faillock.conf`.
     Risk of the remedy:
         Real: half of it entered locks everybody out, and anybody who knows an account's name can then lock its owner
         out by guessing wrong. Never without `unlock_time`, and with a root shell open.
@@ -266,8 +265,8 @@ def su_unrestricted(ctx: Context) -> Iterator[Verdict]:
         there is nothing to try, so only the strict preset asks.
 
     Remedy:
-        `sudo groupadd --system sugroup`, and `auth required pam_wheel.so use_uid group=sugroup` in `/etc/pam.d/su`.
-
+        Let only the members of a group use su: `sudo groupadd --system sugroup`, and `auth required pam_wheel.so
+        use_uid group=sugroup` in `/etc/pam.d/su`.
     Risk of the remedy:
         Scripts that call su from another account than root fail.
     """

@@ -114,9 +114,8 @@ def pam_module_missing(ctx: Context) -> Iterator[Verdict]:
         the login, sudo or a screen lock.
 
     Remedy:
-        Install the package that has the module (`apt-file search pam_NAME.so`), or take the line out: for the `common-`
-        files with `sudo pam-auth-update`.
-
+        Install the package that has the module, or take the line out. `apt-file search pam_NAME.so` names the package;
+        the `common-` files are changed with `sudo pam-auth-update`.
     Risk of the remedy:
         A line that is taken out no longer asks what it asked for: read it first. Keep a root shell open.
     """

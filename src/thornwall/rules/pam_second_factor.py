@@ -64,11 +64,11 @@ def no_second_factor(ctx: Context) -> Iterator[Verdict]:
         device alone.
 
     Remedy:
-        Install `libpam-google-authenticator`, run `google-authenticator` as the account, put
-        `auth required pam_google_authenticator.so` into `/etc/pam.d/sshd` in place of `@include common-auth`, and set
+        Ask for a one-time code, or for a FIDO key, once you log in with a key. For codes install
+        `libpam-google-authenticator`, run `google-authenticator` as the account, put `auth required
+        pam_google_authenticator.so` into `/etc/pam.d/sshd` in place of `@include common-auth`, and set
         `AuthenticationMethods publickey,keyboard-interactive` and `KbdInteractiveAuthentication yes` in a file of
-        `/etc/ssh/sshd_config.d`. Or use FIDO keys: `ssh-keygen -t ed25519-sk -O verify-required`.
-
+        `/etc/ssh/sshd_config.d`. For FIDO keys: `ssh-keygen -t ed25519-sk -O verify-required`.
     Risk of the remedy:
         Codes need a clock that is right, and a Pi without network has none: keep the emergency codes. Accounts without
         a secret of their own are locked out, and so are backups and Ansible: leave them a `Match` block. Keep a session

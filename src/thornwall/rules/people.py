@@ -174,9 +174,8 @@ def device_easy_to_take(ctx: Context) -> Iterator[Verdict]:
         changes it and puts it back.
 
     Remedy:
-        A locked room or enclosure that covers card and ports too; at a fair or in a school a cable lock. Where
-        the data is worth it, encrypt the disk.
-
+        Put the device into a locked room or enclosure that covers card and ports too; at a fair or in a school use a
+        cable lock. Where the data is worth it, encrypt the disk.
     Risk of the remedy:
         A closed case needs ventilation, and you need its key when the device hangs.
     """

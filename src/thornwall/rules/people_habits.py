@@ -78,9 +78,8 @@ def advisories_not_followed(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
         only its users can update: and they must know.
 
     Remedy:
-        Subscribe to debian-security-announce, to the news of Raspberry Pi, and to the releases of each project
-        you installed by hand.
-
+        Subscribe to debian-security-announce, to the news of Raspberry Pi, and to the releases of each project you
+        installed by hand.
     Risk of the remedy:
         None; a few mails a week.
     """
@@ -199,8 +198,8 @@ def disclosed_secret_kept(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
         minutes.
 
     Remedy:
-        Change the password, revoke the key, and where the design itself was given away, change the system.
-
+        Change the password and revoke the key that others know; where the design itself was given away, change the
+        system.
     Risk of the remedy:
         Programs that use the old secret stop until they are told the new one.
     """
@@ -394,9 +393,8 @@ def no_plan_for_loss(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
         that opens the server.
 
     Remedy:
-        One page: what it has access to and where to revoke that; where the backup and its password are; how to
-        set it up again. Keep it elsewhere than on the device.
-
+        Write one page: what the device has access to and where to revoke that; where the backup and its password are;
+        how to set it up again. Keep it elsewhere than on the device.
     Risk of the remedy:
         None, if the page names places and not the secrets themselves.
     """
@@ -437,9 +435,8 @@ def access_not_reviewed(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
         The key of a former housemate, or of a laptop that was sold, opens the device as well as yours.
 
     Remedy:
-        Go through `thornwall surface`: remove accounts (`sudo deluser NAME`) and lines of authorized_keys that
+        Go through `thornwall surface TARGET`: remove accounts (`sudo deluser NAME`) and lines of authorized_keys that
         nobody needs.
-
     Risk of the remedy:
         Whoever is removed by mistake is locked out until an administrator puts him back: keep your own key.
     """

@@ -23,6 +23,7 @@ from thornwall.model.finding import (
 from thornwall.model.radios import Radio, Radios
 from thornwall.model.rule import Context, Preset, Verdict, fail, not_applicable, passed, rule, unknown
 from thornwall.rules import radios_wifi
+from thornwall.rules.offered import switch_off
 
 _NONE = "nothing is known of its radios"
 
@@ -149,7 +150,8 @@ def _fail(ctx: Context, kind: _Kind, detail: str, subject: str, *evidence: Evide
         commands = ("nmcli connection show",) if kind is _WIFI else ("bluetoothctl devices Paired",)
     elif config is not None:
         line = rf"printf '\n[all]\ndtoverlay={kind.overlays[0]}\n' | sudo tee -a {config.path}"
-        commands = (line, f"sudo systemctl disable --now {' '.join(kind.units)}")
+        services = ctx.host.services
+        commands = (line, *(switch_off(services.value, kind.units) if isinstance(services, Known) else ()))
     yield fail(said, *evidence, subject=subject, moves=moves, commands=commands)
 
 
@@ -177,7 +179,7 @@ def _needed(ctx: Context, kind: _Kind, adapter: str) -> str:
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.INTERFACE,
     likelihood=2,
-    impact=3,
+    impact=2,
     attacker=Attacker.NEAR,
     reach=Reach.TOUCH,
     consequence=Consequence.TAKEOVER,
@@ -212,11 +214,11 @@ def bluetooth_on(ctx: Context) -> Iterator[Verdict]:
         drivers have had flaws that gave strangers the device without any pairing. What is off cannot be attacked.
 
     Remedy:
-        Append `dtoverlay=disable-bt` under a fresh `[all]` at the end of /boot/firmware/config.txt (/boot/config.txt
-        before bookworm), since the file that ships ends in a section for one board only; disable `bluetooth` and
-        `hciuart`; reboot. The guide's `sudo echo … >> /boot/config.txt` fails: the shell, not sudo, opens the file, and
-        the file has moved. A USB dongle is not covered: unplug it, or `sudo rfkill block bluetooth`.
-
+        Switch Bluetooth off in the firmware, if nothing uses it, and reboot. `dtoverlay=disable-bt` goes under a fresh
+        `[all]` at the end of /boot/firmware/config.txt (/boot/config.txt before bookworm), since the file that ships
+        ends in a section for one board only. `sudo echo … >> /boot/config.txt`, which guides show, fails: the shell,
+        not sudo, opens the file, and the file has moved. A USB dongle is not covered: unplug it, or `sudo rfkill block
+        bluetooth`.
     Risk of the remedy:
         Bluetooth keyboards, mice, speakers and sensors stop: make sure that you have another way in.
     """
@@ -230,7 +232,7 @@ def bluetooth_on(ctx: Context) -> Iterator[Verdict]:
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.INTERFACE,
     likelihood=2,
-    impact=3,
+    impact=2,
     attacker=Attacker.NEAR,
     reach=Reach.TOUCH,
     consequence=Consequence.TAKEOVER,
@@ -261,11 +263,10 @@ def wifi_on(ctx: Context) -> Iterator[Verdict]:
         cable and Wi-Fi is a bridge around the firewall between both.
 
     Remedy:
-        If the device hangs on a cable: append `dtoverlay=disable-wifi` under a fresh `[all]` at the end of
-        /boot/firmware/config.txt (/boot/config.txt before bookworm) and reboot. `sudo echo … >> /boot/config.txt`, as
-        one guide has it, fails: the shell, not sudo, opens the file, and the file has moved. If it has to stay on
-        Wi-Fi, put it on a network of its own.
-
+        Switch Wi-Fi off in the firmware, if the device hangs on a cable, and reboot. `dtoverlay=disable-wifi` goes
+        under a fresh `[all]` at the end of /boot/firmware/config.txt (/boot/config.txt before bookworm). `sudo echo …
+        >> /boot/config.txt`, which guides show, fails: the shell, not sudo, opens the file, and the file has moved. If
+        it has to stay on Wi-Fi, put it on a network of its own.
     Risk of the remedy:
         A device that is reached by Wi-Fi is gone. Plug in a cable and log in over it before you reboot.
     """

@@ -91,8 +91,7 @@ def wifi_weak_encryption(ctx: Context) -> Iterator[Verdict]:
 
     Remedy:
         Set the router to WPA2 or WPA3 with a long passphrase, enter that here, and delete networks that are no longer
-        used: `nmcli connection delete NAME`, or `sudo raspi-config` → System Options → Wireless LAN.
-
+        used: `sudo nmcli connection delete NAME`, or `sudo raspi-config` → System Options → Wireless LAN.
     Risk of the remedy:
         Devices too old for WPA2 can no longer join the network. Change the device's own settings first, or have a cable
         at hand.
@@ -132,10 +131,9 @@ def wifi_access_point_open(ctx: Context) -> Iterator[Verdict]:
         Whoever stands in the street is on the device's own network, behind its firewall, and reads what others send.
 
     Remedy:
-        In hostapd.conf: `wpa=2`, `wpa_key_mgmt=WPA-PSK`, `rsn_pairwise=CCMP` and a long `wpa_passphrase`; then
-        `sudo systemctl restart hostapd`. With NetworkManager: `nmcli connection modify NAME wifi-sec.key-mgmt wpa-psk
-        wifi-sec.psk PASSPHRASE`.
-
+        Protect the network with WPA2 or WPA3 and a long passphrase. In hostapd.conf: `wpa=2`, `wpa_key_mgmt=WPA-PSK`,
+        `rsn_pairwise=CCMP` and `wpa_passphrase`; then `sudo systemctl restart hostapd`. With NetworkManager: `nmcli
+        connection modify NAME wifi-sec.key-mgmt wpa-psk wifi-sec.psk PASSPHRASE`.
     Risk of the remedy:
         Everything that uses the network must be given the passphrase.
     """
@@ -182,8 +180,7 @@ def wifi_key_readable(ctx: Context) -> Iterator[Verdict]:
         server that was broken into gives away the whole house.
 
     Remedy:
-        `sudo chown root:root FILE; sudo chmod 0600 FILE`.
-
+        Let only root read the file.
     Risk of the remedy:
         None: all of these programs read their files as root.
     """

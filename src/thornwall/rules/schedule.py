@@ -86,9 +86,8 @@ def cron_runs_writable_script(ctx: Context) -> Iterator[Verdict]:
         any account, or by a web server that was broken into, and the device belongs to somebody else.
 
     Remedy:
-        Give the script to the account that runs it, and to nobody else: `sudo chown root: FILE; sudo chmod go-w FILE`.
-        Scripts of root belong into /usr/local/sbin, not into a home.
-
+        Give the script to the account that runs it, and let nobody else change it. Read it first: somebody may have
+        changed it. Scripts of root belong in /usr/local/sbin, not in a home.
     Risk of the remedy:
         Whoever edited the script without sudo can no longer do so. The job itself runs as before.
     """
@@ -146,9 +145,8 @@ def unit_runs_writable_script(ctx: Context) -> Iterator[Verdict]:
         as it, is root at the next boot.
 
     Remedy:
-        Let the service run as the account that owns the script: `sudo systemctl edit UNIT`, then `[Service]` and
-        `User=ACCOUNT`. If it must be root, move the script to /usr/local/sbin, owned by root.
-
+        Let only root change the script, or let the service run as the account that owns it: `sudo systemctl edit UNIT`,
+        then `[Service]` and `User=ACCOUNT`. Scripts of root belong in /usr/local/sbin.
     Risk of the remedy:
         Under `User=` the service loses root's rights: it can no longer open ports below 1024 or write to /etc, and for
         GPIO, I²C or the camera the account must be in the groups gpio, i2c or video.

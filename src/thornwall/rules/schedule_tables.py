@@ -63,8 +63,7 @@ def cron_file_writable(ctx: Context) -> Iterator[Verdict]:
         not refuse.)
 
     Remedy:
-        `sudo chown root:root FILE; sudo chmod go-w FILE`.
-
+        Give the file back to root, and read it first: somebody may already have used it.
     Risk of the remedy:
         None for the jobs. A program that writes its own jobs there without being root no longer can.
     """
@@ -236,7 +235,11 @@ def job_runs_download(ctx: Context) -> Iterator[Verdict]:
         etsi=("5.6-7",),
         cwe=(732,),
     ),
-    commands=("echo root | sudo tee /etc/cron.allow", "sudo chmod 0640 /etc/cron.allow"),
+    commands=(
+        "echo root | sudo tee /etc/cron.allow",
+        "sudo chown root:crontab /etc/cron.allow",
+        "sudo chmod 0640 /etc/cron.allow",
+    ),
 )
 def cron_open_to_all(ctx: Context) -> Iterator[Verdict]:
     """There is no list of those who may use crontab or at.
@@ -249,8 +252,7 @@ def cron_open_to_all(ctx: Context) -> Iterator[Verdict]:
         broken into. A list keeps the accounts of services from it.
 
     Remedy:
-        Write the accounts that need it into /etc/cron.allow, one a line: `echo root | sudo tee /etc/cron.allow`.
-
+        Name the accounts that may have jobs in /etc/cron.allow, one a line.
     Risk of the remedy:
         Accounts that are not in the list can no longer change their crontab; the jobs they have go on.
     """

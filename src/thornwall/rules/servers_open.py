@@ -94,8 +94,8 @@ def nfs_export_open(ctx: Context) -> Iterator[Verdict]:
         With `no_root_squash` root of any admitted machine is root over the files: a program with the set-user-ID bit
         put there makes an ordinary user root here.
     Remedy:
-        Name single addresses, and leave `root_squash`, which is the default: `/srv 192.168.1.20(ro)`. Then
-        `sudo exportfs -ra`.
+        Export to single addresses, and leave `root_squash`, which is the default: `/srv 192.168.1.20(ro)`. Then `sudo
+        exportfs -ra`.
     Risk of the remedy:
         Machines that start from the export over the network may need no_root_squash for theirs alone.
     """
@@ -148,7 +148,7 @@ def ftp_anonymous(ctx: Context) -> Iterator[Verdict]:
     Why:
         Strangers read the files; where they may also upload, the device is soon full of theirs.
     Remedy:
-        `anonymous_enable=NO` in /etc/vsftpd.conf. Better: no FTP at all, but SFTP.
+        Set `anonymous_enable=NO` in /etc/vsftpd.conf, or better, use SFTP and no FTP at all.
     Risk of the remedy:
         Whoever fetched files without a name no longer can.
     """
@@ -228,8 +228,8 @@ def node_red_without_login(ctx: Context) -> Iterator[Verdict]:
     Why:
         Its editor runs commands on the device: whoever opens the page is the account that Node-RED runs as.
     Remedy:
-        Make a hash with `node-red admin hash-pw`, and set `adminAuth` in ~/.node-red/settings.js as the comment there
-        shows. Or `uiHost: "127.0.0.1"` and an SSH tunnel.
+        Give Node-RED a login: make a hash with `node-red admin hash-pw`, and set `adminAuth` in ~/.node-red/settings.js
+        as the comment there shows. Or `uiHost: "127.0.0.1"` and an SSH tunnel.
     Risk of the remedy:
         The editor asks for the login from then on.
     """
@@ -268,7 +268,7 @@ def pihole_without_password(ctx: Context) -> Iterator[Verdict]:
     Why:
         It shows which sites everybody at home has visited, and lets anybody send them elsewhere.
     Remedy:
-        Set one: `sudo pihole setpassword` (version 6), `pihole -a -p` before.
+        Set a password: `sudo pihole setpassword` (version 6), `pihole -a -p` before.
     Risk of the remedy:
         Programs that use its interface need the password.
     """
@@ -328,11 +328,11 @@ def camera_stream_open(ctx: Context) -> Iterator[Verdict]:
         motion sends its picture, or its controls, beyond loopback without a login; or a program that streams a camera
         and knows no login listens beyond loopback.
     Why:
-        Cameras are something you don't want under the control of a stranger, says the document: the privacy of
-        everybody in the room is at stake. Search engines collect open cameras.
+        The privacy of everybody in the room is at stake, and there are search engines that collect open cameras.
     Remedy:
-        motion: `stream_localhost on` and `webcontrol_localhost on`, or `stream_auth_method 2` with
-        `stream_authentication name:password`. Others: bind them to 127.0.0.1 behind nginx with a password and TLS.
+        Put the picture behind a password, or show it on the device alone. motion: `stream_auth_method 2` with
+        `stream_authentication name:password`, or `stream_localhost on` and `webcontrol_localhost on`. Others: bind them
+        to 127.0.0.1 behind nginx with a password and TLS.
     Risk of the remedy:
         Viewers need the password.
     """

@@ -88,11 +88,10 @@ def http_without_tls(ctx: Context) -> Iterator[Verdict]:
         TLS. A port that only sends visitors on to https, or answers a certificate authority, is fine.
     Why:
         Passwords, pictures and cookies go over the network in the clear, and whoever is on the way can change the page.
-        The document says: configure web servers to use HTTPS.
     Remedy:
-        Get a certificate: from Let's Encrypt where the device has a public name (`certbot`), else one of your own
-        (`openssl req -x509 …`, or a small authority such as step-ca). Let the server answer on port 443 with it, and
-        let port 80 only redirect: `return 301 https://$host$request_uri;`.
+        Get a certificate, serve the page over https with it, and let port 80 only redirect there. Let's Encrypt
+        (`certbot`) gives one where the device has a public name; else make your own (`openssl req -x509 …`, or a small
+        authority such as step-ca). In nginx, port 80 then says `return 301 https://$host$request_uri;`.
     Risk of the remedy:
         Browsers warn of a certificate that you made yourself until they are told to trust it. Programs that use
         http:// addresses must be changed if they do not follow redirects.
@@ -185,7 +184,8 @@ def web_directory_listing(ctx: Context) -> Iterator[Verdict]:
     Why:
         Backups, pictures and half-finished pages are found that nobody linked to.
     Remedy:
-        Take the line out, or for Apache switch the module off with `a2dismod autoindex`.
+        Switch the listing off: take `autoindex on` (nginx) or `Options Indexes` (Apache) out, or for Apache switch the
+        module off.
     Risk of the remedy:
         Whoever browsed the folders gets 'forbidden'.
     """
@@ -283,8 +283,8 @@ def web_interface_not_reviewed(ctx: Context) -> Iterator[Verdict]:
     What:
         The device answers with web pages beyond loopback. What they do cannot be judged from their configuration.
     Why:
-        A web interface is what an attacker can analyse at leisure. The documents ask to consider the OWASP Top Ten, and
-        to let others review the code.
+        A web interface is what an attacker can analyse at leisure. Its usual errors are known, and listed in
+        the OWASP Top Ten; a second pair of eyes finds them.
     Remedy:
         Go through the OWASP Top Ten for the pages that the device serves: who may see and do what, whether input can
         become a command, how passwords are kept. Let somebody else read the code. Then attest it.

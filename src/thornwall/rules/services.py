@@ -63,8 +63,8 @@ def needless_service(ctx: Context) -> Iterator[Verdict]:
     Why:
         Each unnecessary feature is a possible way in, and one more thing to keep up to date.
     Remedy:
-        If you do not use it: `sudo systemctl disable --now NAME`. See before what depends on it: `systemctl
-        list-dependencies --reverse NAME`.
+        Switch the service off, if you do not use it. See before what depends on it: `systemctl list-dependencies
+        --reverse NAME`.
     Risk of the remedy:
         What the service did no longer happens: for ModemManager mobile connections, for triggerhappy its keys, for
         Raspberry Pi Connect the remote access.
@@ -111,7 +111,7 @@ def unit_runs_writable_file(ctx: Context) -> Iterator[Verdict]:
     Why:
         Whoever may change the file decides what root runs at the next start: an ordinary account becomes root.
     Remedy:
-        Give the file and its folder to root and take the right to write from others: `sudo chown root:root FILE` and
+        Give the file and its folder to root, and take the right to write from others: `sudo chown root:root FILE` and
         `sudo chmod go-w FILE`. Or let the service run as that account: `User=` in its unit.
     Risk of the remedy:
         The account that edited the program in place needs sudo for that afterwards.

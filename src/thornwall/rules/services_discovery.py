@@ -52,13 +52,13 @@ def avahi_listening(ctx: Context) -> Iterator[Verdict]:
         Everybody on the network, a guest or an infected television, learns what the device is and what runs on it
         without asking twice. It is one more program that parses what strangers send.
     Remedy:
-        If you reach the device by its address, or by a name that your router gives it, switch Avahi off: the socket
-        too, for it would start the service again.
+        Switch Avahi off with its socket, which would start it again, if you reach the device by its address or by a
+        name that your router gives it.
     Risk of the remedy:
         raspberrypi.local no longer works, nor do printers, speakers and Home Assistant find the device by themselves.
         Do not do it while you are logged in by a .local name: find the address first (`hostname -I`).
     """
-    yield from judge(ctx, AVAHI, "The device announces itself by multicast DNS")
+    yield from judge(ctx, AVAHI, "The device announces itself by multicast DNS", disable=True)
 
 
 @listens(
@@ -80,13 +80,14 @@ def upnp_listening(ctx: Context) -> Iterator[Verdict]:
         boot.
     Why:
         UPnP knows no login: everybody on the network may look through the media, or, with miniupnpd, open ports of the
-        router. The documents name it as one to shut down.
+        router.
     Remedy:
-        Disable the program. If a television plays from it, bind it to one interface and keep guests off that network.
+        Switch the program off, if nothing plays from it. Else bind it to one interface and keep guests off that
+        network.
     Risk of the remedy:
         Televisions and speakers no longer find the media on this device.
     """
-    yield from judge(ctx, UPNP, "Universal Plug and Play is offered")
+    yield from judge(ctx, UPNP, "Universal Plug and Play is offered", disable=True)
 
 
 @listens(
@@ -146,11 +147,11 @@ def rpcbind_listening(ctx: Context) -> Iterator[Verdict]:
         Only NFS before version 4 needs it. It tells strangers what else runs, and answers a small question with a long
         list: botnets use that to flood others.
     Remedy:
-        Disable the service and its socket, which would start it again. NFS version 4 works without it.
+        Switch rpcbind off with its socket, which would start it again. NFS version 4 works without it.
     Risk of the remedy:
         Shares mounted with NFS version 2 or 3, and NIS, stop working.
     """
-    yield from judge(ctx, RPCBIND, "The port mapper answers strangers")
+    yield from judge(ctx, RPCBIND, "The port mapper answers strangers", disable=True)
 
 
 @listens(
@@ -181,13 +182,15 @@ def cups_listening(ctx: Context) -> Iterator[Verdict]:
         It is a large program, run as root, with a web page for managing it: chains of its flaws have given strangers a
         shell. A device that does not print for others has no use for that.
     Remedy:
-        If nothing prints, stop and disable the service together with its socket and its path unit, as the document
-        says: either would start it again. If only the device itself prints, write `Listen localhost:631` in place of
-        `Port 631` in /etc/cups/cupsd.conf and restart it.
+        Switch the print server off, with its socket and its path unit, which would start it again, if nothing prints.
+        If only the device itself prints, write `Listen localhost:631` in place of `Port 631` in /etc/cups/cupsd.conf
+        and restart it.
     Risk of the remedy:
         Other computers can no longer print through this one.
     """
-    yield from judge(ctx, CUPS, "The print server can be reached from the network", bound=lambda: _cups_bound(ctx))
+    yield from judge(
+        ctx, CUPS, "The print server can be reached from the network", bound=lambda: _cups_bound(ctx), disable=True
+    )
 
 
 def _cups_bound(ctx: Context) -> Fact[bool]:
@@ -228,12 +231,14 @@ def cups_browsed_listening(ctx: Context) -> Iterator[Verdict]:
         A single packet made it add a printer of the attacker's, whose description ran commands at the next print job
         (CVE-2024-47176 and others).
     Remedy:
-        Disable cups-browsed. Printers that speak IPP Everywhere work without it. If you need it, write
+        Switch cups-browsed off: printers that speak IPP Everywhere work without it. If you need it, write
         `BrowseRemoteProtocols none` into /etc/cups/cups-browsed.conf.
     Risk of the remedy:
         Printers shared by other CUPS servers no longer appear by themselves.
     """
-    yield from judge(ctx, BROWSED, "Anybody can announce printers to the device", bound=lambda: _browsed_bound(ctx))
+    yield from judge(
+        ctx, BROWSED, "Anybody can announce printers to the device", bound=lambda: _browsed_bound(ctx), disable=True
+    )
 
 
 def _browsed_bound(ctx: Context) -> Fact[bool]:

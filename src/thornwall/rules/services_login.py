@@ -86,7 +86,7 @@ CONSOLES = (
     attacker=Attacker.WORM,
     consequence=Consequence.TAKEOVER,
     preset=Preset.DOCUMENTS,
-    commands=("sudo apt purge telnetd inetutils-telnetd", "ss -tln sport = 23"),
+    commands=("sudo apt purge telnetd inetutils-telnetd", "ss -tln sport = :23"),
     references=References(
         document=(ENCRYPTION, STEPS, SURFACE),
         ssg=("package_telnetd_removed", "package_inetutils-telnetd_removed"),
@@ -106,8 +106,8 @@ def telnet_listening(ctx: Context) -> Iterator[Verdict]:
         Telnet sends the password and everything else in the clear: whoever is on the same network reads it. It is also
         the door that botnets such as Mirai try first, with lists of factory passwords.
     Remedy:
-        Log in with SSH, which does the same and encrypts it, and remove the telnet server: `sudo apt purge telnetd
-        inetutils-telnetd`. Where inetd started it, put `#` before the line in /etc/inetd.conf and restart inetd.
+        Remove the telnet server, once you can log in over SSH, which does the same and encrypts it. Where inetd starts
+        it and the package stays, put `#` before the line in /etc/inetd.conf and restart inetd.
     Risk of the remedy:
         Whoever still logs in over telnet no longer can: make sure that SSH works first.
     """
@@ -141,12 +141,12 @@ def ftp_listening(ctx: Context) -> Iterator[Verdict]:
     Why:
         FTP sends the name, the password and the files in the clear, and the password is usually that of an account.
     Remedy:
-        Copy files with `scp`, `sftp` or `rsync -e ssh`: the SSH server brings them along. Then disable the FTP server,
-        or remove its package.
+        Copy files with `scp`, `sftp` or `rsync -e ssh`, which the SSH server brings along, and switch the FTP server
+        off, or remove its package.
     Risk of the remedy:
         Cameras and scanners that can only upload over FTP stop doing so.
     """
-    yield from judge(ctx, FTP, "Files and passwords go over FTP, in the clear")
+    yield from judge(ctx, FTP, "Files and passwords go over FTP, in the clear", disable=True)
 
 
 @listens(
@@ -156,7 +156,7 @@ def ftp_listening(ctx: Context) -> Iterator[Verdict]:
     impact=5,
     attacker=Attacker.FAR,
     consequence=Consequence.TAKEOVER,
-    commands=("sudo apt purge rsh-server rsh-redone-server inetutils-inetd",),
+    commands=("sudo apt purge '~i~n^rsh-.*server$'",),
     references=References(
         document=(ENCRYPTION, STEPS),
         ssg=("package_rsh-server_removed", "service_rsh_disabled", "service_rlogin_disabled", "service_rexec_disabled"),
@@ -175,7 +175,7 @@ def rsh_listening(ctx: Context) -> Iterator[Verdict]:
         They send everything in the clear, and rsh and rlogin believe what the other side says of itself: an address
         that is listed needs no password at all.
     Remedy:
-        Use SSH, and remove the package or the lines in /etc/inetd.conf that offer them.
+        Use SSH, and remove the packages of rsh, or the lines in /etc/inetd.conf that offer it.
     Risk of the remedy:
         Old scripts that call rsh or rcp must be changed to ssh and scp.
     """
@@ -209,11 +209,12 @@ def tftp_listening(ctx: Context) -> Iterator[Verdict]:
         TFTP knows no login: whoever can reach it takes every file below its directory, and where uploads are allowed
         puts others there.
     Remedy:
-        Disable it. If other machines boot from this one over the network, let the firewall admit only these.
+        Switch the TFTP server off, unless other machines boot from this one over the network. Then let the firewall
+        admit only these.
     Risk of the remedy:
         Machines that boot over the network from this one no longer start.
     """
-    yield from judge(ctx, TFTP, "Files are handed out to anybody over TFTP")
+    yield from judge(ctx, TFTP, "Files are handed out to anybody over TFTP", disable=True)
 
 
 @listens(
@@ -223,7 +224,10 @@ def tftp_listening(ctx: Context) -> Iterator[Verdict]:
     impact=2,
     attacker=Attacker.WORM,
     consequence=Consequence.DISRUPTION,
-    commands=("sudo systemctl disable --now inetd.service",),
+    commands=(
+        "sudoedit /etc/inetd.conf",
+        "sudo systemctl restart inetd.service",
+    ),
     references=References(
         document=(STEPS,), cis_debian12=("2.1.22",), etsi=("5.6-5",), nist=ACCESS, owasp_iot=("I2",), cwe=(406,)
     ),
@@ -263,11 +267,10 @@ def remote_desktop_listening(ctx: Context) -> Iterator[Verdict]:
     What:
         A VNC server (wayvnc, RealVNC, x11vnc, TigerVNC) or xrdp listens beyond loopback, or is set to start at boot.
     Why:
-        It is the remote management that the documents ask to shut down: whoever gets past its password, often eight
-        characters, sits in front of the device.
+        Whoever gets past its password, often eight characters, sits in front of the device.
     Remedy:
-        Switch it off (`sudo raspi-config`, Interface Options, VNC), or have it listen on loopback alone and go through
-        SSH: `ssh -L 5900:localhost:5900 user@device`.
+        Switch the remote desktop off (`sudo raspi-config`, Interface Options, VNC), or have it listen on loopback alone
+        and go through SSH: `ssh -L 5900:localhost:5900 user@device`.
     Risk of the remedy:
         A device without a screen can then be managed over SSH alone.
     """
@@ -297,7 +300,7 @@ def remote_console_listening(ctx: Context) -> Iterator[Verdict]:
     Why:
         Each is a second way to become root beside SSH, with its own passwords, its own flaws and no rate limit.
     Remedy:
-        Disable what you do not use. Have the others listen on loopback and reach them through an SSH tunnel.
+        Switch off what you do not use; have the rest listen on loopback, and reach it through an SSH tunnel.
     Risk of the remedy:
         The page no longer opens from another computer unless the tunnel is up.
     """

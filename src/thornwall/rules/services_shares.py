@@ -47,12 +47,12 @@ def nfs_listening(ctx: Context) -> Iterator[Verdict]:
     Why:
         Without Kerberos NFS believes what the other machine says about who its user is, and sends files in the clear.
     Remedy:
-        If nothing mounts from this device, disable the server. Else name single addresses in /etc/exports, and let the
-        firewall admit only these.
+        Switch the NFS server off, if nothing mounts from this device. Else name single addresses in /etc/exports, and
+        let the firewall admit only these.
     Risk of the remedy:
         Machines that mount from this one hang until they are told to unmount.
     """
-    yield from judge(ctx, NFS, "Files are shared over NFS")
+    yield from judge(ctx, NFS, "Files are shared over NFS", disable=True)
 
 
 @listens(
@@ -81,12 +81,12 @@ def smb_listening(ctx: Context) -> Iterator[Verdict]:
         It is the service that worms on infected Windows computers look for first, and ransomware reaches files through
         it. Worth having only while somebody uses the share.
     Remedy:
-        If nobody uses the share, disable smbd and nmbd. Else keep it, ask for a password on every share, and let the
+        Switch smbd and nmbd off, if nobody uses the share. Else keep it, ask for a password on every share, and let the
         firewall admit only your own network.
     Risk of the remedy:
         The network drive disappears from other computers.
     """
-    yield from judge(ctx, SMB, "Files are shared over SMB")
+    yield from judge(ctx, SMB, "Files are shared over SMB", disable=True)
 
 
 @listens(
@@ -115,12 +115,11 @@ def rsync_listening(ctx: Context) -> Iterator[Verdict]:
     Why:
         Its own protocol is not encrypted, and modules without `auth users` are open to everybody.
     Remedy:
-        Let rsync run through SSH (`rsync -e ssh`), as the document does for backups: it needs no server of its
-        own. Then disable the service.
+        Let rsync run through SSH (`rsync -e ssh`), which needs no server of its own, and switch the service off.
     Risk of the remedy:
         Backups that use rsync:// addresses or double colons must be changed.
     """
-    yield from judge(ctx, RSYNC, "rsync serves files in the clear")
+    yield from judge(ctx, RSYNC, "rsync serves files in the clear", disable=True)
 
 
 @listens(

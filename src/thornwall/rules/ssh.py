@@ -19,7 +19,7 @@ from thornwall.model.finding import (
 from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, passed, rule
 from thornwall.model.ssh import Setting, SshServer
 from thornwall.rules import ssh_config, ssh_crypto, ssh_host_keys, ssh_sessions
-from thornwall.rules.ssh_ask import evidence, general, judge, server, sound, subject, write
+from thornwall.rules.ssh_ask import evidence, general, judge, server, sound, subject, write, write_with_key
 
 KEYS = "Configure SSH key-based authentication"
 
@@ -47,7 +47,7 @@ def suffices(methods: str, method: str) -> bool:
     effort=Effort.TEN_MINUTES,
     fixable=Fixable.NEEDS_ANSWER,
     preset=Preset.DOCUMENTS,
-    commands=write("PasswordAuthentication no"),
+    commands=write_with_key("PasswordAuthentication no"),
     references=References(
         document=(KEYS,),
         etsi=("5.1-5",),
@@ -65,10 +65,10 @@ def ssh_password_login(ctx: Context) -> Iterator[Verdict]:
     Why:
         Worms try lists of common passwords on every SSH server they can reach, day and night. A key cannot be guessed.
     Remedy:
-        First put your public key on the device (`ssh-copy-id user@device`) and log in with it in a second window. Then
-        write `PasswordAuthentication no` into a file in /etc/ssh/sshd_config.d whose name sorts before the others, such
-        as 10-hardening.conf: sshd takes the first value it finds, so that 99-hardening.conf would lose to
-        50-cloud-init.conf. Check with `sudo sshd -T`, and reload the service.
+        Put your public key on the device, log in with it from a second window, and only then switch passwords off. On
+        your own computer: `ssh-copy-id ACCOUNT@HOST`. `PasswordAuthentication no` goes into a file in
+        /etc/ssh/sshd_config.d whose name sorts before the others, such as 10-hardening.conf: sshd takes the first value
+        it finds, so that 99-hardening.conf would lose to 50-cloud-init.conf. `sudo sshd -T` shows what holds.
     Risk of the remedy:
         Whoever has no key on the device can no longer log in over SSH. Keep the open session until a new login with the
         key has worked.
@@ -130,7 +130,7 @@ def _typed_login(ctx: Context, name: str, method: str, say: str, right: str) -> 
     effort=Effort.MINUTE,
     fixable=Fixable.AUTOMATIC,
     preset=Preset.DOCUMENTS,
-    commands=write("KbdInteractiveAuthentication no"),
+    commands=write_with_key("KbdInteractiveAuthentication no"),
     references=References(
         document=(KEYS,),
         etsi=("5.1-5",),
@@ -148,8 +148,9 @@ def ssh_keyboard_interactive_password(ctx: Context) -> Iterator[Verdict]:
     Why:
         The owner believes that passwords are off, and they are not: a guessed password still opens the device.
     Remedy:
-        Write `KbdInteractiveAuthentication no` into /etc/ssh/sshd_config.d/10-hardening.conf and reload the service. If
-        you use one-time codes, leave it on and demand both: `AuthenticationMethods publickey,keyboard-interactive`.
+        Switch keyboard-interactive logins off as well, once you log in with a key. `KbdInteractiveAuthentication no`
+        goes into /etc/ssh/sshd_config.d/10-hardening.conf. If you use one-time codes, leave it on and demand both:
+        `AuthenticationMethods publickey,keyboard-interactive`.
     Risk of the remedy:
         One-time codes and other questions that PAM asks over SSH stop working.
     """
@@ -205,8 +206,8 @@ def ssh_root_login(ctx: Context) -> Iterator[Verdict]:
         Root exists on every device, so that an attacker has to guess only the password, and has everything at once. Nor
         does the log tell which person it was.
     Remedy:
-        Log in as an ordinary user and use sudo. Write `PermitRootLogin no` into
-        /etc/ssh/sshd_config.d/10-hardening.conf and reload the service.
+        Switch root's login off, once another account can log in over SSH and use sudo. `PermitRootLogin no` goes into
+        /etc/ssh/sshd_config.d/10-hardening.conf: sshd takes the first value it finds.
     Risk of the remedy:
         Backups or scripts that log in as root stop working. Make sure that another account can log in and become root.
     """
@@ -292,7 +293,8 @@ def ssh_root_key_login(ctx: Context) -> Iterator[Verdict]:
         Whoever can write root's authorized_keys once can come back as root at any time, and the log does not tell which
         person used a shared key. No key may be there yet: then nothing is open today.
     Remedy:
-        Write `PermitRootLogin no` into /etc/ssh/sshd_config.d/10-hardening.conf and reload the service.
+        Switch root's login off, once another account can log in over SSH and use sudo. `PermitRootLogin no` goes into
+        /etc/ssh/sshd_config.d/10-hardening.conf: sshd takes the first value it finds.
     Risk of the remedy:
         Backups or configuration management that log in as root stop working.
     """
@@ -353,8 +355,8 @@ def ssh_empty_passwords(ctx: Context) -> Iterator[Verdict]:
     Why:
         One account with an empty password field, and anybody on the network has a command line on the device.
     Remedy:
-        Remove the line, or set `PermitEmptyPasswords no` (the default), and reload the service. Give each account a
-        password (`sudo passwd NAME`) or lock it (`sudo passwd -l NAME`).
+        Set `PermitEmptyPasswords no`, which is the default, and reload the service. Then give each account a password
+        (`sudo passwd NAME`) or lock it (`sudo passwd --lock NAME`).
     Risk of the remedy:
         Programs that log in with no password stop working: give them a key.
     """

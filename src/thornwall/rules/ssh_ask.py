@@ -32,6 +32,12 @@ def write(line: str) -> tuple[str, ...]:
     return (f"echo '{line}' | sudo tee -a {DROP_IN}", RELOAD)
 
 
+def write_with_key(line: str) -> tuple[str, ...]:
+    """As `write`, but only where the account that types it has a key: what it closes may be the only way in."""
+    first, *rest = write(line)
+    return (f"test -s ~/.ssh/authorized_keys && {first}", *rest)
+
+
 def keyword(name: str) -> str:
     """A keyword as people write it."""
     return _NAMES.get(name.lower(), name)

@@ -113,7 +113,7 @@ def _shipped(line: Setting) -> bool:
     effort=Effort.TEN_MINUTES,
     fixable=Fixable.NEEDS_ANSWER,
     preset=Preset.STRICT,
-    commands=write("AllowGroups sudo"),
+    commands=("id -nG | grep -w sudo", *write("AllowGroups sudo")),
     references=References(
         document=("Practical Steps to Secure IoT Devices",),
         cis_debian12=("5.1.4",),
@@ -131,8 +131,9 @@ def ssh_no_user_restriction(ctx: Context) -> Iterator[Verdict]:
     Why:
         An account that a package or a person adds later, perhaps with a weak password, is open to the network at once.
     Remedy:
-        Name who needs it: `AllowUsers NAME` or `AllowGroups sudo` in /etc/ssh/sshd_config.d/10-hardening.conf. Lines of
-        AllowUsers add up, and an account must pass all four settings.
+        Name who may log in, yourself first: `AllowUsers NAME` or `AllowGroups sudo` in
+        /etc/ssh/sshd_config.d/10-hardening.conf. Lines of AllowUsers add up, and an account must pass all four
+        settings.
     Risk of the remedy:
         Who is not named is locked out: put the account you are using into the list first.
     """
@@ -160,7 +161,7 @@ def ssh_no_user_restriction(ctx: Context) -> Iterator[Verdict]:
     consequence=Consequence.BLINDNESS,
     effort=Effort.MINUTE,
     fixable=Fixable.NEEDS_ANSWER,
-    commands=write("UsePAM yes"),
+    commands=(write("KbdInteractiveAuthentication no")[0], *write("UsePAM yes")),
     references=References(
         document=_KEYS,
         cis_debian12=("5.1.22",),
@@ -172,15 +173,15 @@ def ssh_use_pam_no(ctx: Context) -> Iterator[Verdict]:
     """Whether UsePAM is off.
 
     What:
-        `UsePAM no`: sshd checks accounts by itself, without PAM. The document asks for it to keep passwords out;
+        `UsePAM no`: sshd checks accounts by itself, without PAM. Guides ask for it to keep passwords out;
         PasswordAuthentication and KbdInteractiveAuthentication, both off, do that already.
     Why:
         Without PAM there is no lock after failed logins, no second factor, no account expiry by PAM, no limits and no
         session of systemd, and the audit log does not know who logged in. Accounts whose password is locked with `!`
         are refused even with a key.
     Remedy:
-        Set `UsePAM yes` in /etc/ssh/sshd_config.d/10-hardening.conf, together with `PasswordAuthentication no` and
-        `KbdInteractiveAuthentication no`, and reload the service.
+        Set `UsePAM yes`, and `KbdInteractiveAuthentication no` with it, and reload the service. Where passwords are to
+        stay out, `PasswordAuthentication no` does that; `UsePAM no` is not needed for it.
     Risk of the remedy:
         If KbdInteractiveAuthentication is on, PAM asks for passwords again: switch it off in the same step.
     """

@@ -112,7 +112,7 @@ def ssh_host_key_permissions(ctx: Context) -> Iterator[Verdict]:
         With the private key anybody can pose as the device. sshd refuses a key that others can read, so that the
         device may also not come back after a restart.
     Remedy:
-        `sudo chown root:root KEY; sudo chmod 0600 KEY`. If others may have read it, make a new key.
+        Let only root read the private key; if others may have read it, make a new one.
     Risk of the remedy:
         None: sshd reads the keys as root.
     """

@@ -276,7 +276,7 @@ def ssh_log_level(ctx: Context) -> Iterator[Verdict]:
     Why:
         Without the record of logins nobody can tell who was in, or that somebody is guessing passwords.
     Remedy:
-        Remove the line, or write `LogLevel INFO` (VERBOSE also names each key's fingerprint); reload the service.
+        Set `LogLevel INFO`, which is the default, and reload the service. VERBOSE also names each key's fingerprint.
     Risk of the remedy:
         The log grows with each attempt: cap the journal (rule journal-uncapped).
     """
@@ -303,7 +303,7 @@ def ssh_log_level(ctx: Context) -> Iterator[Verdict]:
     effort=Effort.MINUTE,
     fixable=Fixable.AUTOMATIC,
     preset=Preset.STRICT,
-    commands=write("ClientAliveInterval 300"),
+    commands=(write("ClientAliveCountMax 3")[0], *write("ClientAliveInterval 300")),
     references=References(
         document=_KEYS,
         cis_debian12=("5.1.7",),
@@ -322,8 +322,8 @@ def ssh_idle_sessions(ctx: Context) -> Iterator[Verdict]:
     Why:
         Sessions of computers that are gone stay open, and count against the limits.
     Remedy:
-        Write `ClientAliveInterval 300` and `ClientAliveCountMax 3` into /etc/ssh/sshd_config.d/10-hardening.conf. It
-        ends dead connections; an idle but living one is ended by the shell's TMOUT.
+        Have sshd end dead connections: `ClientAliveInterval 300` and `ClientAliveCountMax 3` in
+        /etc/ssh/sshd_config.d/10-hardening.conf. An idle but living session is ended by the shell's TMOUT.
     Risk of the remedy:
         Sessions over a link that fails for longer than fifteen minutes are ended.
     """

@@ -123,7 +123,7 @@ def unread(policy: Policy) -> Iterator[Verdict]:
         owasp_iot=("I9",),
         cwe=(306,),
     ),
-    commands=("sudo -k && sudo true  # you must know the password first", "sudo visudo -f FILE"),
+    commands=('su ACCOUNT -c true && echo "this is the password"', "sudo visudo -f FILE"),
 )
 def sudo_nopasswd(ctx: Context) -> Iterator[Verdict]:
     """sudo runs commands as root for an account and asks for nothing.
@@ -138,11 +138,10 @@ def sudo_nopasswd(ctx: Context) -> Iterator[Verdict]:
         next moment. With the question, it also needs the password.
 
     Remedy:
-        First make sure that the account has a password that you know: log in anew and run `sudo -k; sudo true` after
-        the change in a second session. Then delete the file or take `NOPASSWD:` out with `sudo visudo -f FILE`. The
-        guide's `sudo rm /etc/sudoers.d/010_*` misses files of other names (cloud-init's `90-cloud-init-users`) and also
-        deletes files that have nothing to do with it.
-
+        Have sudo ask for the password again, once you have proved that you know it. Keep a root shell (`sudo -i`) open
+        meanwhile; take `NOPASSWD:` out, or delete the file, and try `sudo -k; sudo true` in a second session. `sudo rm
+        /etc/sudoers.d/010_*`, which guides show, misses files of other names (cloud-init's `90-cloud-init-users`) and
+        deletes some that have nothing to do with it.
     Risk of the remedy:
         An account that has no password (key-only, made by cloud-init) can no longer become root at all; scripts and
         Ansible that call sudo need the password.
@@ -220,7 +219,7 @@ def _free(accounts: Accounts, name: str, free: list[Grant]) -> Verdict:
         subject=name,
         moves=moves,
         commands=(
-            "sudo -k && sudo true  # you must know the password first",
+            f'su {shlex.quote(name)} -c true && echo "this is the password"',
             *(f"sudo visudo -f {shlex.quote(place.file)}" for place in places),
         ),
     )

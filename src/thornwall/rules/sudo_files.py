@@ -67,9 +67,8 @@ def sudo_file_permissions(ctx: Context) -> Iterator[Verdict]:
         grants is lost as well.
 
     Remedy:
-        `sudo chown root:root FILE` and `sudo chmod 0440 FILE`; for the directory 0750. Read the file first: somebody
-        may already have used it.
-
+        Give the file back to root, and read it first: somebody may already have used it. A file gets mode 0440, the
+        directory 0750.
     Risk of the remedy:
         A file that sudo ignored until now comes into force: read what it says.
     """
@@ -108,7 +107,7 @@ def _file_fault(mode: int, uid: int, gid: int) -> str:
 
 @rule(
     "sudo-bad-line",
-    "A line of sudo's configuration is none",
+    "sudo cannot read a line of its configuration",
     subject="sudo",
     kind=Kind.OPERATIONAL,
     fault_class=FaultClass.CONFIGURATION,
@@ -134,8 +133,7 @@ def sudo_bad_line(ctx: Context) -> Iterator[Verdict]:
         more to mend it.
 
     Remedy:
-        `sudo visudo -c` names the line; mend it with `sudo visudo -f FILE`, which checks before it saves.
-
+        Mend the line with `sudo visudo -f FILE`, which checks before it saves; `sudo visudo -c` names it.
     Risk of the remedy:
         None, if visudo is used.
     """

@@ -65,8 +65,7 @@ def sudo_use_pty(ctx: Context) -> Iterator[Verdict]:
         A program that stays behind in the background could type into the caller's terminal after it has ended.
 
     Remedy:
-        `Defaults use_pty` in a file of `/etc/sudoers.d`, checked with `sudo visudo -c`.
-
+        Write `Defaults use_pty` into a file in `/etc/sudoers.d`, and check it with `sudo visudo -c`.
     Risk of the remedy:
         None known on current systems.
     """
@@ -127,8 +126,7 @@ def sudo_log_file(ctx: Context) -> Iterator[Verdict]:
         Pi OS has it.
 
     Remedy:
-        `Defaults logfile=/var/log/sudo.log` in a file of `/etc/sudoers.d`, and a line for logrotate.
-
+        Write `Defaults logfile=/var/log/sudo.log` into a file in `/etc/sudoers.d`, and have logrotate rotate it.
     Risk of the remedy:
         The file grows and wears the SD card a little: rotate it.
     """

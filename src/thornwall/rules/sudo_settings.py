@@ -74,17 +74,16 @@ def sudo_timestamp_timeout(ctx: Context) -> Iterator[Verdict]:
 
     What:
         The setting `timestamp_timeout` of sudo: minutes after which it asks again. Not set it is 15, which passes; the
-        presets `documents` and `strict` want 0, as the guide does.
+        presets `documents` and `strict` want 0.
 
     Why:
         Within that time whoever gets to the open terminal, or a program that runs in it, becomes root unasked. A
         negative value means until the next boot.
 
     Remedy:
-        A file of its own, `/etc/sudoers.d/10-timestamp`, with `Defaults timestamp_timeout=0` (or 5), checked with
-        `sudo visudo -c`. The guide edits the line `Defaults env_reset` of `/etc/sudoers` instead, which makes every
-        update of sudo ask about that file.
-
+        Let sudo ask every time (`Defaults timestamp_timeout=0`), or after five minutes, by a file of its own in
+        `/etc/sudoers.d`. Changing the line `Defaults env_reset` of `/etc/sudoers`, as guides do, makes every update of
+        sudo ask about that file.
     Risk of the remedy:
         With 0 each sudo of a script asks, and one that runs several must be started with `sudo` as a whole.
     """

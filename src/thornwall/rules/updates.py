@@ -94,8 +94,8 @@ def pending_security_updates(ctx: Context) -> Iterator[Verdict]:
     Why:
         Such an update mends a flaw that has been published: from then on everybody can look up how to use it.
     Remedy:
-        `sudo apt-get update && sudo apt-get full-upgrade`, which Raspberry Pi advises over `upgrade`: it also installs
-        what an update newly depends on. Restart if the kernel was among them.
+        Fetch and install the updates, and restart if the kernel was among them. Raspberry Pi advises `full-upgrade`
+        over `upgrade`: it also installs what an update newly depends on.
     Risk of the remedy:
         Services restart, and a changed default can surprise. Have a backup, and do not cut the power meanwhile.
     """
@@ -185,7 +185,8 @@ def pending_updates(ctx: Context) -> Iterator[Verdict]:
     Why:
         Fixes pile up; a device that is updated rarely breaks when it must be updated in a hurry.
     Remedy:
-        `sudo apt-get update && sudo apt-get full-upgrade`.
+        Fetch and install the updates, and restart if the kernel was among them. Raspberry Pi advises `full-upgrade`
+        over `upgrade`: it also installs what an update newly depends on.
     Risk of the remedy:
         Services restart, and a changed default can surprise. Have a backup, and do not cut the power meanwhile.
     """
@@ -223,7 +224,7 @@ def stale_package_lists(ctx: Context) -> Iterator[Verdict]:
     Why:
         As long as nobody looks, the device does not know that it has holes, and answers 'nothing to upgrade'.
     Remedy:
-        `sudo apt-get update`; for good, let it happen daily (rule no-automatic-updates).
+        Fetch the lists of packages now, and let that happen daily (rule no-automatic-updates).
     Risk of the remedy:
         None; it fetches about 10 MB.
     """

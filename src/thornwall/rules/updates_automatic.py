@@ -87,12 +87,12 @@ def _missing(found: Updates, config: AptConfig, services: Services) -> Iterator[
     if switch is not None and not _on(switch):
         yield "APT::Periodic::Enable switches it off", _shown(switch)
     for name, what in (
-        ("Update-Package-Lists", "the lists are not fetched"),
-        ("Unattended-Upgrade", "nothing is installed"),
+        ("Update-Package-Lists", "the lists of packages are not fetched by themselves"),
+        ("Unattended-Upgrade", "nothing is installed by itself"),
     ):
         value = config.get(_PERIODIC + name)
         if not _on(value):
-            yield f"{what} by itself", _shown(value) if value else Evidence(_CONF, f"{_PERIODIC}{name} is not set")
+            yield what, _shown(value) if value else Evidence(_CONF, f"{_PERIODIC}{name} is not set")
     for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
         unit = services.unit(timer)
         if unit is None or not unit.enabled:
@@ -137,9 +137,8 @@ def no_automatic_updates(ctx: Context) -> Iterator[Verdict]:
     Why:
         A small device is set up once and forgotten. Worms use flaws within days of their publication.
     Remedy:
-        Install unattended-upgrades, write the two lines with "1" into /etc/apt/apt.conf.d/20auto-upgrades, and enable
-        apt-daily.timer and apt-daily-upgrade.timer. On Raspberry Pi OS add its own archive, which the package does not
-        know (rule automatic-updates-miss-origin). On Fedora: dnf-automatic with `apply_updates = yes`.
+        Install unattended-upgrades, and switch its daily runs on. On Raspberry Pi OS add its own archive, which the
+        package does not know (rule automatic-updates-miss-origin). On Fedora: dnf-automatic with `apply_updates = yes`.
     Risk of the remedy:
         Services restart at night when they are updated. A device that is switched off by pulling its plug may be caught
         in the middle.
@@ -216,9 +215,8 @@ def automatic_updates_miss_origin(ctx: Context) -> Iterator[Verdict]:
     Why:
         The device looks as if it updated itself, and its kernel and browser never are.
     Remedy:
-        Write the pattern `"origin=Raspberry Pi Foundation,codename=${distro_codename},label=Raspberry Pi Foundation";`
-        into a file of its own, /etc/apt/apt.conf.d/52raspberrypi (on 32-bit systems one with
-        `origin=Raspbian,codename=${distro_codename}` too), and look with `sudo unattended-upgrade --dry-run -v`.
+        Name the archive in a file of its own, /etc/apt/apt.conf.d/52raspberrypi, and see what a dry run says. On 32-bit
+        systems add a pattern with `origin=Raspbian,codename=${distro_codename}` too.
     Risk of the remedy:
         Kernel and firmware change by themselves, and count from the next restart.
     """

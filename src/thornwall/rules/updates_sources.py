@@ -133,8 +133,9 @@ def third_party_sources(ctx: Context) -> Iterator[Verdict]:
         Its makers can run anything as root on the device with their next update, and nobody else tells when it has a
         flaw, or that it is no longer kept up.
     Remedy:
-        Look at each: is it still needed, is it still kept up? Remove its file from /etc/apt/sources.list.d and its
-        packages if not. There is nothing wrong with one that you use and trust: then accept the finding with a waiver.
+        Look through these archives, and remove those that are no longer needed or kept up: the file in
+        /etc/apt/sources.list.d, and the packages. There is nothing wrong with one that you use and trust: then accept
+        the finding with a waiver.
     Risk of the remedy:
         Packages of a removed archive stay as they are, without updates.
     """
@@ -205,7 +206,8 @@ def orphaned_packages(ctx: Context) -> Iterator[Verdict]:
     Why:
         Nobody mends their flaws, and `apt-get upgrade` never mentions them.
     Remedy:
-        `apt list '?obsolete'` shows them. Remove what is not needed; for the rest find an archive, or watch its makers.
+        Remove those that are not needed; for the rest find an archive, or watch their makers. `apt list '?obsolete'`
+        shows them.
     Risk of the remedy:
         What needs a removed package goes with it: read what apt asks before you agree.
     """
@@ -245,7 +247,7 @@ def orphaned_packages(ctx: Context) -> Iterator[Verdict]:
     consequence=Consequence.DISRUPTION,
     effort=Effort.TEN_MINUTES,
     fixable=Fixable.BY_HAND,
-    commands=("sudo apt-get install --reinstall raspi-firmware 'linux-image-rpi-*'",),
+    commands=("sudo apt-get install --reinstall raspi-firmware '~i~n^linux-image-.*rpi'",),
     references=References(document=(UPGRADE,), etsi=("5.3-2",), nist=NIST, owasp_iot=("I5",)),
 )
 def rpi_update_used(ctx: Context) -> Iterator[Verdict]:
@@ -257,8 +259,7 @@ def rpi_update_used(ctx: Context) -> Iterator[Verdict]:
         It installs kernels that are still being tested, past the package system: later security updates of the kernel
         package may be mixed with it or not be used. Raspberry Pi says not to use it for regular updates.
     Remedy:
-        Go back to the packages with `sudo apt-get install --reinstall raspi-firmware` and your kernel package, restart,
-        and remove the file .firmware_revision.
+        Go back to the packaged kernel and firmware, restart, and remove the file .firmware_revision.
     Risk of the remedy:
         Hardware that only the test kernel supports stops working. Have a backup of the card.
     """
