@@ -151,8 +151,8 @@ def password_ageing(ctx: Context) -> Iterator[Verdict]:
         passwords by the calendar, which is why only the strict preset asks for it.
 
     Remedy:
-        Set an age for the passwords of accounts that log in with one: `sudo chage --maxdays 365 ACCOUNT`, and
-        `PASS_MAX_DAYS` in `/etc/login.defs` for those to come. Leave out accounts that log in with keys only.
+        Set an age for the passwords of accounts that log in with one: a year is enough. `PASS_MAX_DAYS` in
+        `/etc/login.defs` does it for accounts to come. Leave out accounts that log in with keys only.
     Risk of the remedy:
         A delayed lock-out: on that day sshd asks for a new password even of those who log in with a key, and refuses
         logins without a terminal. Write the date down.

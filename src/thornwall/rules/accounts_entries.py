@@ -283,8 +283,8 @@ def account_inconsistent(ctx: Context) -> Iterator[Verdict]:
         what a half-finished change or a hand-made edit leaves behind.
 
     Remedy:
-        Mend the lines with `sudo vipw`, `sudo vipw --shadow` and `sudo vigr`, which check and lock the files; `sudo
-        pwck --read-only` and `sudo grpck --read-only` name them.
+        Mend the lines with `sudo vipw` and `sudo vigr`, which check and lock the files (`sudo vipw --shadow` for the
+        hashes). `sudo pwck --read-only` and `sudo grpck --read-only` name them.
     Risk of the remedy:
         An edit of these files can lock everybody out: keep a root shell open until a new login has worked.
     """

@@ -237,8 +237,8 @@ def weak_authorized_key(ctx: Context) -> Iterator[Verdict]:
         attacker, who can work on the public half at leisure.
 
     Remedy:
-        Make a new key on the computer that you log in from, add it with `ssh-copy-id`, try it in a second session, and
-        only then delete the old line.
+        Make a new key, try it in a second session, and only then delete the old line. On the computer that you log in
+        from: `ssh-keygen -t ed25519`, then `ssh-copy-id`.
     Risk of the remedy:
         Whoever else uses the old key is locked out: ask before the line is deleted.
     """

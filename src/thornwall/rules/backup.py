@@ -221,8 +221,8 @@ def backup_restore_untested(ctx: Context) -> Iterator[Verdict]:
     Why:
         Backups fail in silence: a full disk, a changed password, a path left out. One finds out when it is needed.
     Remedy:
-        Once a year restore some files to another place (`restic restore latest --target /tmp/try --include /etc`) and
-        look at them; better, write an image to a spare card and start from it.
+        Once a year restore some files to another place, and look at them. With restic that is `restic restore latest
+        --target /tmp/try --include /etc`. Better, write an image to a spare card and start from it.
     Risk of the remedy:
         None, as long as you restore to another place than the original.
     """

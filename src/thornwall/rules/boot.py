@@ -157,10 +157,9 @@ def boot_seed_secrets_left(ctx: Context) -> Iterator[Verdict]:
         the device itself every account may read it. Nothing deletes these files after they have been used.
 
     Remedy:
-        Delete the lines, or the file: `sudo rm /boot/firmware/userconf.txt`. On images with cloud-init keep user-data
-        and network-config but take the secrets out, and `sudo touch /etc/cloud/cloud-init.disabled`. Cards forget
-        slowly: change a password that lay there in clear.
-
+        Delete the secrets: the lines, or the file (`sudo rm /boot/firmware/userconf.txt`). On images with cloud-init
+        keep user-data and network-config but take the secrets out, and `sudo touch /etc/cloud/cloud-init.disabled`.
+        Cards forget slowly: change a password that lay there in clear.
     Risk of the remedy:
         None for a device that is set up. With cloud-init left on, a changed network-config can change the network at
         the next boot: disable it first.

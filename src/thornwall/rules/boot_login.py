@@ -179,9 +179,8 @@ def root_shell_at_boot(ctx: Context) -> Iterator[Verdict]:
         They help to mend a device that does not start. Left behind, a keyboard (Ctrl+Alt+F9) is enough to be root.
 
     Remedy:
-        Take the words out of /boot/firmware/cmdline.txt (/etc/default/grub elsewhere), `sudo systemctl disable --now
-        debug-shell.service`, and reboot.
-
+        Take the words out of /boot/firmware/cmdline.txt (/etc/default/grub elsewhere), and reboot. A debug shell goes
+        with `sudo systemctl disable --now debug-shell.service`.
     Risk of the remedy:
         None for a device that starts as it should.
     """

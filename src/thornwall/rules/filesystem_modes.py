@@ -103,9 +103,8 @@ def sensitive_file_mode(ctx: Context) -> Iterator[Verdict]:
         private key opens whatever the key opens, and nobody notices.
 
     Remedy:
-        Take the right to read from all but the owner: `sudo chmod go-rwx FILE`; /etc/shadow and /etc/gshadow belong to
-        root and the group shadow, with mode 0640. If other people or programs had accounts in the meantime, change the
-        secret too.
+        Take the right to read from all but the owner. /etc/shadow and /etc/gshadow belong to root and the group shadow,
+        with mode 0640. If other people or programs had accounts in the meantime, change the secret too.
     Risk of the remedy:
         A service that reads its key as another account than root stops at its next start. Give its group just that file
         (`sudo chgrp GROUP FILE; sudo chmod 0640 FILE`).

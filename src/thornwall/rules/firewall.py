@@ -128,8 +128,8 @@ def firewall_default_accept(ctx: Context) -> Iterator[Verdict]:
     Why:
         A list of what is forbidden is never complete: the next program that listens is open.
     Remedy:
-        Allow SSH and what else others need, and only then refuse the rest: `sudo ufw default deny incoming`, or `policy
-        drop` in the input chain of /etc/nftables.conf.
+        Allow SSH and what else others need, and only then refuse the rest. With ufw that is `sudo ufw default deny
+        incoming`, else `policy drop` in the input chain of /etc/nftables.conf.
     Risk of the remedy:
         What was reachable without a rule is no longer. Allow SSH first.
     """
@@ -228,8 +228,8 @@ def firewall_not_persistent(ctx: Context) -> Iterator[Verdict]:
     Why:
         After the next power cut the device is open, and nobody notices.
     Remedy:
-        Write the rules to where they are loaded from at boot: /etc/nftables.conf, with nftables.service enabled; with
-        ufw, enable ufw.service; with iptables, install iptables-persistent.
+        Write the rules to where they are loaded from at boot. That is /etc/nftables.conf, with nftables.service
+        enabled; with ufw, enable ufw.service; with iptables, install iptables-persistent.
     Risk of the remedy:
         Rules that Docker or fail2ban add by themselves must not be saved with the others: look through the file.
     """
@@ -262,7 +262,7 @@ def firewall_not_running(ctx: Context) -> Iterator[Verdict]:
     Why:
         The owner believes that the device is shielded. The unit may have failed, or somebody flushed the rules.
     Remedy:
-        See why it did not start, mend that, and start it again: `systemctl status ufw nftables firewalld` tells.
+        See why it did not start, mend that, and start it again. `systemctl status ufw nftables firewalld` tells.
     Risk of the remedy:
         None beyond what the owner asked for: see that its rules admit SSH.
     """
@@ -339,8 +339,8 @@ def docker_bypasses_firewall(ctx: Context) -> Iterator[Verdict]:
     Why:
         The owner believes that the port is closed, and the whole network reaches the container.
     Remedy:
-        Publish on loopback, `-p 127.0.0.1:8080:80`, where only the device itself uses it; else put rules into the chain
-        DOCKER-USER, which Docker leaves alone.
+        Publish the port on loopback (`-p 127.0.0.1:8080:80`), if only the device itself uses it. Else put rules into
+        the chain DOCKER-USER, which Docker leaves alone.
     Risk of the remedy:
         Other computers no longer reach the container at that port.
     """

@@ -116,8 +116,8 @@ def firewall_no_ssh_rate_limit(ctx: Context) -> Iterator[Verdict]:
     Why:
         It makes guessing slower, and keeps the log readable. sshd's own MaxStartups and PerSourcePenalties help too.
     Remedy:
-        Have the firewall refuse whoever connects to SSH too often: `sudo ufw limit ssh` in place of `ufw allow ssh`; in
-        nftables a `limit rate` before the accept.
+        Have the firewall refuse whoever connects to SSH too often. With ufw that is `sudo ufw limit ssh` in place of
+        `ufw allow ssh`; in nftables a `limit rate` before the accept.
     Risk of the remedy:
         Programs that open many SSH connections one after another, such as Ansible or backups, are slowed down or
         refused.

@@ -183,9 +183,8 @@ def ip_forwarding_on(ctx: Context) -> Iterator[Verdict]:
         firewall that should be in between.
 
     Remedy:
-        Remove the line that switches it on (the evidence names it), then `sudo sysctl -w net.ipv4.ip_forward=0
-        net.ipv6.conf.all.forwarding=0`. If the device is meant to be a router, say so in its profile.
-
+        Remove the line that switches it on, which the evidence names, and switch it off now. If the device is meant to
+        be a router, say so in its profile.
     Risk of the remedy:
         Containers, VPNs and devices behind this one lose their way out.
     """

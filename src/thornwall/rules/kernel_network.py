@@ -48,10 +48,8 @@ def icmp_redirects_accepted(ctx: Context) -> Iterator[Verdict]:
         what passes.
 
     Remedy:
-        Set the four `net.ipv4.conf.{all,default}.accept_redirects` and `net.ipv6.conf.{all,default}.accept_redirects`
-        to 0 in a file of its own in /etc/sysctl.d that sorts last, and load it. Since Debian 13 nothing reads
-        /etc/sysctl.conf at boot.
-
+        Set the four `accept_redirects` to 0 in a file of its own in /etc/sysctl.d that sorts last, and load it. Since
+        Debian 13 nothing reads /etc/sysctl.conf at boot.
     Risk of the remedy:
         None where there is one router. Where two share a network, a few packets take a detour.
     """
@@ -103,9 +101,8 @@ def source_routing_accepted(ctx: Context) -> Iterator[Verdict]:
         Source routes let packets around a firewall, and answers to a forged address come back to the forger.
 
     Remedy:
-        Set both to 0 in a file of its own in /etc/sysctl.d that sorts last, and load it. Since Debian 13 nothing reads
-        /etc/sysctl.conf at boot.
-
+        Set `accept_source_route` to 0, for IPv4 and IPv6, in a file of its own in /etc/sysctl.d that sorts last, and
+        load it. Since Debian 13 nothing reads /etc/sysctl.conf at boot.
     Risk of the remedy:
         None: nothing ordinary uses them.
     """
@@ -248,9 +245,8 @@ def martians_unlogged(ctx: Context) -> Iterator[Verdict]:
         Such packets are a sign of somebody who forges addresses on the network, or of a wrong cable.
 
     Remedy:
-        Set both to 1 in a file of its own in /etc/sysctl.d that sorts last, and load it. Since Debian 13 nothing reads
-        /etc/sysctl.conf at boot.
-
+        Set `log_martians` to 1 in a file of its own in /etc/sysctl.d that sorts last, and load it. Since Debian 13
+        nothing reads /etc/sysctl.conf at boot.
     Risk of the remedy:
         On a badly configured network the log fills: SD cards wear.
     """

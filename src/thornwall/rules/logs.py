@@ -240,8 +240,7 @@ def log_files_open_to_others(ctx: Context) -> Iterator[Verdict]:
     Why:
         Logs hold names, addresses, and passwords typed where the name belongs. Who can write them can remove traces.
     Remedy:
-        Take the right to read and to change the file from others. rsyslog makes new files with $FileCreateMode: set it
-        to 0640.
+        Take the right to read and to change the file from others. In rsyslog set $FileCreateMode to 0640 for new files.
     Risk of the remedy:
         Programs that read the log as an ordinary user need membership of the group adm or systemd-journal.
     """

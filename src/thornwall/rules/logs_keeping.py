@@ -158,8 +158,8 @@ def no_time_sync(ctx: Context) -> Iterator[Verdict]:
         Most Raspberry Pis have no clock that runs without power: times in the log are wrong, certificates seem expired
         or not yet valid, apt refuses its lists, and one-time codes fail.
     Remedy:
-        Switch a time service on: systemd-timesyncd is there, or is installed. For a device without Internet name a
-        server of your network in /etc/systemd/timesyncd.conf, or add a clock module.
+        Switch a time service on, such as systemd-timesyncd. For a device without Internet name a server of your network
+        in /etc/systemd/timesyncd.conf, or add a clock module.
     Risk of the remedy:
         The clock may jump once when it is first set.
     """

@@ -112,8 +112,8 @@ def open_resolver(ctx: Context) -> Iterator[Verdict]:
     Why:
         Botnets send it small questions in the name of their victim, and it floods the victim with long answers.
     Remedy:
-        Let it answer your own network alone: `interface=eth1` and `bind-interfaces` of dnsmasq, the setting 'allow only
-        local requests' of Pi-hole, or a firewall that admits port 53 from there only.
+        Let it answer your own network alone. That is `interface=eth1` and `bind-interfaces` of dnsmasq, the setting
+        'allow only local requests' of Pi-hole, or a firewall that admits port 53 from there only.
     Risk of the remedy:
         Devices outside that network can no longer use it.
     """
@@ -185,8 +185,8 @@ def plaintext_connection(ctx: Context) -> Iterator[Verdict]:
         As a client, too, the device gives away its passwords to whoever is on the way, and the way through the
         Internet is long.
     Remedy:
-        Use the encrypted sibling of the protocol: SSH, SFTP, IMAPS (993), LDAPS (636), MQTT over TLS (8883); or carry
-        it through a VPN or an SSH tunnel.
+        Use the encrypted sibling of the protocol, or carry it through a VPN or an SSH tunnel. The siblings: SSH, SFTP,
+        IMAPS (993), LDAPS (636), MQTT over TLS (8883).
     Risk of the remedy:
         Both sides must know the encrypted protocol, and have the right time for certificates to be accepted.
     """
@@ -312,9 +312,9 @@ def database_open_to_network(ctx: Context) -> Iterator[Verdict]:
         Most databases are used by one program on the same device. Open to the network they are searched for, and
         emptied, by robots within hours.
     Remedy:
-        Have the database listen on 127.0.0.1 alone: `bind-address` of MariaDB, `listen_addresses` of PostgreSQL, `bind`
-        of Redis, `bindIp` of MongoDB. Who needs it from elsewhere takes an SSH tunnel, or gets a firewall rule for one
-        address.
+        Have the database listen on 127.0.0.1 alone. That is `bind-address` of MariaDB, `listen_addresses` of
+        PostgreSQL, `bind` of Redis, `bindIp` of MongoDB. Who needs it from elsewhere takes an SSH tunnel, or gets a
+        firewall rule for one address.
     Risk of the remedy:
         Programs on other machines that use the database directly can no longer connect.
     """

@@ -195,9 +195,8 @@ def pam_weak_hash(ctx: Context) -> Iterator[Verdict]:
         Every password that is set from now on is stored in a way that a stolen copy gives away quickly.
 
     Remedy:
-        Write `yescrypt` (Debian's own choice) instead of the old word, in the pam-config of your own or in
-        `/etc/login.defs`, and set the passwords anew.
-
+        Have new passwords stored as yescrypt, Debian's own choice, and set the passwords anew. The old word stands in
+        the pam-config of your own or in `/etc/login.defs`.
     Risk of the remedy:
         Very old programs that read hashes themselves may not know yescrypt; sha512 is the alternative.
     """
@@ -265,8 +264,8 @@ def su_unrestricted(ctx: Context) -> Iterator[Verdict]:
         there is nothing to try, so only the strict preset asks.
 
     Remedy:
-        Let only the members of a group use su: `sudo groupadd --system sugroup`, and `auth required pam_wheel.so
-        use_uid group=sugroup` in `/etc/pam.d/su`.
+        Let only the members of a group use su. Make it with `sudo groupadd --system sugroup`, and write `auth required
+        pam_wheel.so use_uid group=sugroup` into `/etc/pam.d/su`.
     Risk of the remedy:
         Scripts that call su from another account than root fail.
     """

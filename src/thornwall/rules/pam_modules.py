@@ -59,9 +59,8 @@ def pam_nullok(ctx: Context) -> Iterator[Verdict]:
         As long as no account has an empty password it changes nothing. Should one ever get one, it is open.
 
     Remedy:
-        Copy `/usr/share/pam-configs/unix` to a name of your own, take `nullok` out of the copy, and choose it with
-        `sudo pam-auth-update`.
-
+        Choose a PAM profile of your own without `nullok`: copy `/usr/share/pam-configs/unix`, take the word out of the
+        copy, and choose it with `sudo pam-auth-update`.
     Risk of the remedy:
         Displays that log in through an empty password ask for one. A mistake in these files locks everybody out: keep a
         root shell open.

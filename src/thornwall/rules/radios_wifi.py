@@ -90,7 +90,7 @@ def wifi_weak_encryption(ctx: Context) -> Iterator[Verdict]:
         whatever calls itself so.
 
     Remedy:
-        Set the router to WPA2 or WPA3 with a long passphrase, enter that here, and delete networks that are no longer
+        Set the router to WPA2 or WPA3 with a long passphrase, and enter that here. Delete networks that are no longer
         used: `sudo nmcli connection delete NAME`, or `sudo raspi-config` → System Options → Wireless LAN.
     Risk of the remedy:
         Devices too old for WPA2 can no longer join the network. Change the device's own settings first, or have a cable

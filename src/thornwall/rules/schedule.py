@@ -145,8 +145,8 @@ def unit_runs_writable_script(ctx: Context) -> Iterator[Verdict]:
         as it, is root at the next boot.
 
     Remedy:
-        Let only root change the script, or let the service run as the account that owns it: `sudo systemctl edit UNIT`,
-        then `[Service]` and `User=ACCOUNT`. Scripts of root belong in /usr/local/sbin.
+        Let only root change the script, or let the service run as the account that owns it. For that, `sudo systemctl
+        edit UNIT`, then `[Service]` and `User=ACCOUNT`. Scripts of root belong in /usr/local/sbin.
     Risk of the remedy:
         Under `User=` the service loses root's rights: it can no longer open ports below 1024 or write to /etc, and for
         GPIO, I²C or the camera the account must be in the groups gpio, i2c or video.

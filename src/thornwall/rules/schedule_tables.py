@@ -124,9 +124,8 @@ def cron_path_unsafe(ctx: Context) -> Iterator[Verdict]:
         earlier folder puts a `tar` or a `python3` of his own there.
 
     Remedy:
-        Leave only folders of root in `PATH=`, such as `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin`, and name
-        programs that lie elsewhere in full.
-
+        Leave only folders of root in `PATH=`, and name programs that lie elsewhere in full. Such folders are
+        `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin`.
     Risk of the remedy:
         A job that found its program by the removed folder fails: name that program in full first.
     """

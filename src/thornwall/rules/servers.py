@@ -53,8 +53,8 @@ def mqtt_anonymous(ctx: Context) -> Iterator[Verdict]:
     Why:
         Whoever reaches it sees every sensor, and switches every lamp, lock and heater that listens to it.
     Remedy:
-        Make a password file with `mosquitto_passwd`, then write `allow_anonymous false` and `password_file
-        /etc/mosquitto/passwd` into a file in /etc/mosquitto/conf.d and restart it.
+        Ask for a name and a password: make a file with `mosquitto_passwd`, and name it in /etc/mosquitto/conf.d. The
+        lines are `allow_anonymous false` and `password_file /etc/mosquitto/passwd`; then restart it.
     Risk of the remedy:
         Every sensor and program that uses the broker needs the name and the password first.
     """
@@ -222,8 +222,8 @@ def database_without_login(ctx: Context) -> Iterator[Verdict]:
     Why:
         Robots look for just that, copy the data, delete it and ask for money. Redis and PostgreSQL also run commands.
     Remedy:
-        Bind the database to 127.0.0.1 and ask for a password: `requirepass` of Redis, `authorization: enabled` of
-        MongoDB, `scram-sha-256` in pg_hba.conf. memcached: `-l 127.0.0.1` and `-U 0`.
+        Bind the database to 127.0.0.1, and have it ask for a password. That is `requirepass` of Redis, `authorization:
+        enabled` of MongoDB, `scram-sha-256` in pg_hba.conf of PostgreSQL, `-l 127.0.0.1` and `-U 0` of memcached.
     Risk of the remedy:
         Programs need the password, or must run on the device itself.
     """

@@ -330,7 +330,7 @@ def camera_stream_open(ctx: Context) -> Iterator[Verdict]:
     Why:
         The privacy of everybody in the room is at stake, and there are search engines that collect open cameras.
     Remedy:
-        Put the picture behind a password, or show it on the device alone. motion: `stream_auth_method 2` with
+        Put the picture behind a password, or show it on the device alone. In motion.conf: `stream_auth_method 2` with
         `stream_authentication name:password`, or `stream_localhost on` and `webcontrol_localhost on`. Others: bind them
         to 127.0.0.1 behind nginx with a password and TLS.
     Risk of the remedy:

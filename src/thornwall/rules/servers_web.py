@@ -232,8 +232,8 @@ def web_server_tells_version(ctx: Context) -> Iterator[Verdict]:
         Search engines for devices list hosts by it: when a flaw is found, the list of victims is ready. Debian mends
         flaws without changing that number, so that it also misleads.
     Remedy:
-        Write `server_tokens off;` into the http block of /etc/nginx/nginx.conf; `ServerTokens Prod` into
-        /etc/apache2/conf-available/security.conf. Reload the server.
+        Have the server leave its version out. That is `server_tokens off;` in the http block of /etc/nginx/nginx.conf,
+        or `ServerTokens Prod` in /etc/apache2/conf-available/security.conf. Reload the server.
     Risk of the remedy:
         None that is known.
     """

@@ -111,8 +111,8 @@ def unit_runs_writable_file(ctx: Context) -> Iterator[Verdict]:
     Why:
         Whoever may change the file decides what root runs at the next start: an ordinary account becomes root.
     Remedy:
-        Give the file and its folder to root, and take the right to write from others: `sudo chown root:root FILE` and
-        `sudo chmod go-w FILE`. Or let the service run as that account: `User=` in its unit.
+        Give the file and its folder to root, and take the right to write from others. Or let the service run as that
+        account: `User=` in its unit.
     Risk of the remedy:
         The account that edited the program in place needs sudo for that afterwards.
     """

@@ -52,8 +52,8 @@ def avahi_listening(ctx: Context) -> Iterator[Verdict]:
         Everybody on the network, a guest or an infected television, learns what the device is and what runs on it
         without asking twice. It is one more program that parses what strangers send.
     Remedy:
-        Switch Avahi off with its socket, which would start it again, if you reach the device by its address or by a
-        name that your router gives it.
+        Switch Avahi off, if you reach the device by its address or by a name that your router gives it. The socket goes
+        too, for it would start the service again.
     Risk of the remedy:
         raspberrypi.local no longer works, nor do printers, speakers and Home Assistant find the device by themselves.
         Do not do it while you are logged in by a .local name: find the address first (`hostname -I`).

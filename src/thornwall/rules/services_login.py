@@ -141,8 +141,7 @@ def ftp_listening(ctx: Context) -> Iterator[Verdict]:
     Why:
         FTP sends the name, the password and the files in the clear, and the password is usually that of an account.
     Remedy:
-        Copy files with `scp`, `sftp` or `rsync -e ssh`, which the SSH server brings along, and switch the FTP server
-        off, or remove its package.
+        Copy files over SSH (`scp`, `sftp`, `rsync -e ssh`), and switch the FTP server off, or remove its package.
     Risk of the remedy:
         Cameras and scanners that can only upload over FTP stop doing so.
     """
@@ -269,8 +268,8 @@ def remote_desktop_listening(ctx: Context) -> Iterator[Verdict]:
     Why:
         Whoever gets past its password, often eight characters, sits in front of the device.
     Remedy:
-        Switch the remote desktop off (`sudo raspi-config`, Interface Options, VNC), or have it listen on loopback alone
-        and go through SSH: `ssh -L 5900:localhost:5900 user@device`.
+        Switch the remote desktop off, or have it listen on loopback alone and go through SSH. Off: `sudo raspi-config`,
+        Interface Options, VNC. Through SSH: `ssh -L 5900:localhost:5900 user@device`.
     Risk of the remedy:
         A device without a screen can then be managed over SSH alone.
     """

@@ -148,8 +148,8 @@ def mail_server_listening(ctx: Context) -> Iterator[Verdict]:
     Why:
         A mail server that need not be there is a large program that strangers talk to, and may relay their spam.
     Remedy:
-        Let it deliver only what the device itself sends: `sudo dpkg-reconfigure exim4-config` and loopback addresses,
-        or `inet_interfaces = loopback-only` in /etc/postfix/main.cf.
+        Let it deliver only what the device itself sends. For exim that is `sudo dpkg-reconfigure exim4-config` and
+        loopback addresses, for postfix `inet_interfaces = loopback-only` in /etc/postfix/main.cf.
     Risk of the remedy:
         Mail for this device from outside is no longer taken.
     """

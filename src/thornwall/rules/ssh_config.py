@@ -311,8 +311,8 @@ def ssh_strict_modes_off(ctx: Context) -> Iterator[Verdict]:
     Why:
         Another account, or a program that runs as one, can add its key there and become that user.
     Remedy:
-        Remove the line (the default is yes) and reload the service; then mend what it complains of:
-        `chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys`.
+        Mend the modes first (`chmod go-w ~ ~/.ssh ~/.ssh/authorized_keys`), then set `StrictModes yes`, the default,
+        and reload the service.
     Risk of the remedy:
         Users whose home others can write cannot log in with their key until that is mended.
     """

@@ -54,8 +54,8 @@ def ssh_weak_host_keys(ctx: Context) -> Iterator[Verdict]:
     Why:
         Who finds the private half can pose as the device and read what is typed to it, passwords included.
     Remedy:
-        Remove the weak key and its .pub, make what is missing with `sudo ssh-keygen -A`, restart the service, and tell
-        the people who log in the new fingerprint (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`).
+        Remove the weak key, make what is missing with `sudo ssh-keygen -A`, and restart the service. Tell the people
+        who log in the new fingerprint: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`.
     Risk of the remedy:
         Whoever knew the device by the old key is warned that its identity changed.
     """

@@ -85,8 +85,8 @@ def ssh_forwarding(ctx: Context) -> Iterator[Verdict]:
         Who has a login can use the device as a stepping stone to everything that it reaches, past the firewall; and who
         controls the device can use the keys of the person who forwards an agent.
     Remedy:
-        If nobody tunnels through the device, write `DisableForwarding yes` into
-        /etc/ssh/sshd_config.d/10-hardening.conf and reload the service.
+        Switch forwarding off, if nobody tunnels through the device. `DisableForwarding yes` goes into
+        /etc/ssh/sshd_config.d/10-hardening.conf.
     Risk of the remedy:
         Tunnels (`ssh -L`, `-R`, `-D`), jumps through the device (`-J`), X11 and development tools such as VS Code's
         remote mode stop working.

@@ -181,9 +181,8 @@ def sudo_command_wildcard(ctx: Context) -> Iterator[Verdict]:
         `/var/log/x ../../etc/shadow`; and who may run ALL but `/bin/su` copies su to another name.
 
     Remedy:
-        Name each command with its full arguments, or put a small script of root's own in the entry; with sudo 1.9.10
+        Name each command with its full arguments, or put a small script of root's own in the entry. With sudo 1.9.10
         and later a regular expression (`^…$`) can say exactly what is allowed.
-
     Risk of the remedy:
         Uses that the wildcard covered stop working.
     """

@@ -68,8 +68,8 @@ def unsigned_apt_source(ctx: Context) -> Iterator[Verdict]:
         Packages run as root when they are installed. Without a signature anybody on the way, or who breaks into the
         server, can put in what they like.
     Remedy:
-        Get the archive's key from its makers over https, put it into /usr/share/keyrings, name it with `signed-by=`,
-        and take `trusted=yes` out. If the archive has no signature, do without it.
+        Have apt check the archive by its makers' key, and take `trusted=yes` out. Get the key over https, put it into
+        /usr/share/keyrings, and name it with `signed-by=`. If the archive has no signature, do without it.
     Risk of the remedy:
         `apt-get update` complains of the archive until its key is right.
     """
@@ -133,7 +133,7 @@ def third_party_sources(ctx: Context) -> Iterator[Verdict]:
         Its makers can run anything as root on the device with their next update, and nobody else tells when it has a
         flaw, or that it is no longer kept up.
     Remedy:
-        Look through these archives, and remove those that are no longer needed or kept up: the file in
+        Look through these archives, and remove those that are no longer needed or kept up. That is the file in
         /etc/apt/sources.list.d, and the packages. There is nothing wrong with one that you use and trust: then accept
         the finding with a waiver.
     Risk of the remedy:
