@@ -54,7 +54,10 @@ class Risk(StrEnum):
     @property
     def rank(self) -> int:
         """0 for low to 3 for extreme."""
-        return list(Risk).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {risk: rank for rank, risk in enumerate(Risk)}
 
 
 class Attacker(StrEnum):

@@ -148,12 +148,12 @@ class Rule:
         """The text of one docstring section (`What`, `Why`, `Remedy`, `Risk of the remedy`), or empty."""
         return _sections_of(self.check).get(name, "")
 
-    def remedy(self, commands: tuple[str, ...] = ()) -> Remedy:
+    def remedy(self) -> Remedy:
         """The remedy as it stands in the docstring."""
         return Remedy(
             text=self.section("Remedy"),
             effort=self.effort,
-            commands=commands or self.commands,
+            commands=self.commands,
             needs=self.needs,
             may_break=self.section("Risk of the remedy"),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from thornwall.model.finding import Finding, Move, Status, Waiver
+from thornwall.model.finding import Consequence, Finding, Move, Remedy, Status, Waiver
 from thornwall.model.matrix import risk_of
 from thornwall.model.policy import Attestation, Policy
 from thornwall.model.profile import Profile
@@ -13,7 +13,12 @@ from thornwall.model.rule import Context, Rule, Verdict, answers
 from thornwall.model.snapshot import Snapshot
 from thornwall.rules.risk import impact_moves, likelihood_moves, moved
 
-_ORDER = (Status.FAIL, Status.UNKNOWN, Status.MANUAL, Status.WAIVED, Status.PASS, Status.NOT_APPLICABLE)
+_ORDER = {
+    status: place
+    for place, status in enumerate(
+        (Status.FAIL, Status.UNKNOWN, Status.MANUAL, Status.WAIVED, Status.PASS, Status.NOT_APPLICABLE)
+    )
+}
 
 
 def judge(  # noqa: PLR0913
@@ -31,11 +36,12 @@ def judge(  # noqa: PLR0913
     """
     attested = {a.rule: a for a in attestations if a.until >= today}
     waivers = [waiver for waiver in policy.waivers if waiver.until >= today]
+    gains = {consequence: tuple(impact_moves(consequence, profile)) for consequence in Consequence}
     findings = [
         _settle(finding, waivers, attested)
         for rule in rules
         if policy.has(rule)
-        for finding in _judge_one(rule, Context(snapshot, profile, policy.values_of(rule)))
+        for finding in _judge_one(rule, Context(snapshot, profile, policy.values_of(rule)), gains[rule.consequence])
     ]
     return tuple(sorted(findings, key=_rank))
 
@@ -43,24 +49,22 @@ def judge(  # noqa: PLR0913
 def _rank(finding: Finding) -> tuple[int, int, float, str, str]:
     risk = -finding.risk.rank if finding.status in {Status.FAIL, Status.UNKNOWN} else 0
     worth = -finding.risk_removed / finding.remedy.effort
-    return _ORDER.index(finding.status), risk, worth, finding.rule, finding.subject
+    return _ORDER[finding.status], risk, worth, finding.rule, finding.subject
 
 
-def _judge_one(rule: Rule, context: Context) -> Iterator[Finding]:
+def _judge_one(rule: Rule, context: Context, gains: tuple[Move, ...]) -> Iterator[Finding]:
     try:
         verdicts = list(answers(rule, context))
     except Exception as error:  # noqa: BLE001 - a fault in one rule must not cost the owner the whole report
         verdicts = [Verdict(Status.UNKNOWN, detail=f"a fault of thornwall's own: {error!r}"[:200])]
+    own = rule.remedy()
     for verdict in verdicts:
-        yield _finding(rule, verdict, context.profile)
+        remedy = replace(own, commands=verdict.commands) if verdict.commands else own
+        reached = likelihood_moves(rule.reach, verdict.reach or rule.reach, context.profile)
+        yield _finding(rule, verdict, remedy, (*verdict.moves, *reached, *gains))
 
 
-def _finding(rule: Rule, verdict: Verdict, profile: Profile) -> Finding:
-    moves: list[Move] = [
-        *verdict.moves,
-        *likelihood_moves(rule.reach, verdict.reach or rule.reach, profile),
-        *impact_moves(rule.consequence, profile),
-    ]
+def _finding(rule: Rule, verdict: Verdict, remedy: Remedy, moves: tuple[Move, ...]) -> Finding:
     likelihood, impact, moved_by = moved(rule.likelihood, rule.impact, moves)
     return Finding(
         rule=rule.id,
@@ -74,7 +78,7 @@ def _finding(rule: Rule, verdict: Verdict, profile: Profile) -> Finding:
         risk=risk_of(likelihood, impact),
         detail=verdict.detail,
         attacker=rule.attacker,
-        remedy=rule.remedy(verdict.commands),
+        remedy=remedy,
         fixable=rule.fixable,
         references=rule.references,
         moved_by=moved_by,
