@@ -204,7 +204,7 @@ def boot_seed_secrets_left(ctx: Context) -> Iterator[Verdict]:
         etsi=("5.6-1", "5.6-3"),
         nist=("Device Configuration",),
         owasp_iot=("I10",),
-        cwe=(1191,),
+        cwe=(1263,),
     ),
     commands=("sudo systemctl mask sshswitch.service",),
 )

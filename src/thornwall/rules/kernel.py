@@ -167,7 +167,6 @@ def _by_files(ctx: Context, facts: Kernel) -> Verdict:
         ssg=("sysctl_net_ipv4_ip_forward", "sysctl_net_ipv6_conf_all_forwarding"),
         etsi=("5.6-1",),
         nist=("Device Configuration",),
-        cwe=(1188,),
     ),
     commands=("sudo sysctl -w net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0",),
 )

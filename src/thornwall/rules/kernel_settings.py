@@ -165,8 +165,7 @@ def ptrace_open(ctx: Context) -> Iterator[Verdict]:
         document=("Top IoT Vulnerabilities/Misconfiguration",),
         cis_debian12=("1.5.1",),
         ssg=("sysctl_kernel_randomize_va_space",),
-        etsi=("5.6-8",),
-        cwe=(1188,),
+        cwe=(693,),
     ),
     commands=set_commands("aslr-off", "kernel.randomize_va_space = 2"),
 )

@@ -222,7 +222,7 @@ def disclosed_secret_kept(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     effort=Effort.HOUR,
     fixable=Fixable.BY_HAND,
     preset=Preset.DOCUMENTS,
-    references=References(document=("Code review",), etsi=("5.13-1",)),
+    references=References(document=("Code review",)),
     asks=True,
 )
 def code_not_reviewed(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
@@ -378,7 +378,7 @@ def app_permissions_open(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     effort=Effort.TEN_MINUTES,
     fixable=Fixable.BY_HAND,
     preset=Preset.RECOMMENDED,
-    references=References(document=("Identify the attack surface", "Backup"), etsi=("5.11-1",)),
+    references=References(document=("Identify the attack surface", "Backup")),
     asks=True,
 )
 def no_plan_for_loss(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
@@ -419,7 +419,7 @@ def no_plan_for_loss(ctx: Context) -> Iterator[Verdict]:  # noqa: ARG001
     preset=Preset.RECOMMENDED,
     references=References(
         document=("Identify the attack surface", "Configure SSH key-based authentication"),
-        etsi=("5.5-5",),
+        etsi=("5.6-7",),
         nist=("Logical Access to Interfaces",),
     ),
     asks=True,

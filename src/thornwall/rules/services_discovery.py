@@ -102,7 +102,7 @@ def upnp_listening(ctx: Context) -> Iterator[Verdict]:
         "printf '[Resolve]\\nLLMNR=no\\n' | sudo tee /etc/systemd/resolved.conf.d/10-hardening.conf",
         "sudo systemctl restart systemd-resolved.service",
     ),
-    references=References(document=(STEPS,), etsi=("5.6-1", "5.6-5"), nist=ACCESS, owasp_iot=("I2",), cwe=(350,)),
+    references=References(document=(STEPS,), etsi=("5.6-1", "5.6-5"), nist=ACCESS, owasp_iot=("I2",), cwe=(346,)),
 )
 def llmnr_listening(ctx: Context) -> Iterator[Verdict]:
     """Whether names are asked of, and told to, everybody on the network.

@@ -31,7 +31,6 @@ _ACCESS = ("Logical Access to Interfaces",)
         document=_KEYS,
         nist=("Device Configuration",),
         owasp_top10=("A05:2021",),
-        cwe=(16,),
     ),
 )
 def ssh_drop_in_loses(ctx: Context) -> Iterator[Verdict]:

@@ -270,7 +270,7 @@ def ssh_weak_signatures(ctx: Context) -> Iterator[Verdict]:
     fixable=Fixable.AUTOMATIC,
     preset=Preset.STRICT,
     commands=_RELOAD,
-    references=References(document=_ENCRYPTION, etsi=("5.5-1",), nist=_NIST, cwe=(327,)),
+    references=References(document=_ENCRYPTION, etsi=("5.5-1",), nist=_NIST),
 )
 def ssh_no_post_quantum_key_exchange(ctx: Context) -> Iterator[Verdict]:
     """Whether the key exchange list lacks sntrup761x25519 and mlkem768x25519.

@@ -121,7 +121,7 @@ def ssh_forwarding(ctx: Context) -> Iterator[Verdict]:
     effort=Effort.MINUTE,
     fixable=Fixable.NEEDS_ANSWER,
     commands=write("GatewayPorts no"),
-    references=References(document=("Identify the attack surface",), etsi=("5.6-1",), nist=_ACCESS, cwe=(16,)),
+    references=References(document=("Identify the attack surface",), etsi=("5.6-1",), nist=_ACCESS, cwe=(1327,)),
 )
 def ssh_gateway_ports(ctx: Context) -> Iterator[Verdict]:
     """Whether ports that a login forwards back (`ssh -R`) listen on every interface, or tunnels are allowed.
@@ -308,7 +308,6 @@ def ssh_log_level(ctx: Context) -> Iterator[Verdict]:
         document=_KEYS,
         cis_debian12=("5.1.7",),
         ssg=("sshd_set_idle_timeout", "sshd_set_keepalive"),
-        etsi=("5.1-3",),
         nist=_ACCESS,
         cwe=(613,),
     ),

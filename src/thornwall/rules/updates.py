@@ -173,7 +173,7 @@ def held_security_updates(ctx: Context) -> Iterator[Verdict]:
     fixable=Fixable.AUTOMATIC,
     preset=Preset.DOCUMENTS,
     commands=("sudo apt-get update", "sudo apt-get full-upgrade"),
-    references=References(document=(UPGRADE,), cis_debian12=("1.2.2.1",), etsi=("5.3-8",), nist=NIST, cwe=(1104,)),
+    references=References(document=(UPGRADE,), cis_debian12=("1.2.2.1",), etsi=("5.3-8",), nist=NIST),
     options=(Option("days", 30, "the age in days from which lists prove nothing any more"),),
 )
 def pending_updates(ctx: Context) -> Iterator[Verdict]:
@@ -213,7 +213,7 @@ def pending_updates(ctx: Context) -> Iterator[Verdict]:
     effort=Effort.MINUTE,
     fixable=Fixable.AUTOMATIC,
     commands=(FETCH,),
-    references=References(document=(UPGRADE,), etsi=("5.3-5",), nist=NIST, owasp_iot=("I5",), cwe=(1104,)),
+    references=References(document=(UPGRADE,), etsi=("5.3-5",), nist=NIST, owasp_iot=("I5",)),
     options=(Option("days", 30, "the greatest age of apt's lists in days", strict=7),),
 )
 def stale_package_lists(ctx: Context) -> Iterator[Verdict]:

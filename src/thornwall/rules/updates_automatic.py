@@ -125,7 +125,6 @@ def _missing(found: Updates, config: AptConfig, services: Services) -> Iterator[
         etsi=("5.3-4", "5.3-5"),
         nist=NIST,
         owasp_iot=("I5",),
-        cwe=(1104,),
     ),
 )
 def no_automatic_updates(ctx: Context) -> Iterator[Verdict]:
@@ -204,7 +203,7 @@ def _dnf(found: Updates, services: Services) -> Iterator[Verdict]:
         f"echo 'Unattended-Upgrade::Origins-Pattern:: \"{_PI}\";' | sudo tee /etc/apt/apt.conf.d/52raspberrypi",
         "sudo unattended-upgrade --dry-run -v",
     ),
-    references=References(document=(STEPS,), etsi=("5.3-4",), nist=NIST, owasp_iot=("I5",), cwe=(1104,)),
+    references=References(document=(STEPS,), etsi=("5.3-4",), nist=NIST, owasp_iot=("I5",)),
 )
 def automatic_updates_miss_origin(ctx: Context) -> Iterator[Verdict]:
     """Whether unattended-upgrades takes what Raspberry Pi's archive and the security archive offer.

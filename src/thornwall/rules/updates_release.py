@@ -146,7 +146,7 @@ def _number(version: str) -> tuple[int, ...]:
     fixable=Fixable.BY_HAND,
     needs=(Need.REBOOT,),
     commands=("sudo systemctl reboot",),
-    references=References(document=(UPGRADE,), etsi=("5.3-8",), nist=NIST, cwe=(1104,)),
+    references=References(document=(UPGRADE,), etsi=("5.3-8",), nist=NIST, cwe=(1395,)),
 )
 def reboot_pending(ctx: Context) -> Iterator[Verdict]:
     """Whether the running kernel is older than the installed one, or a package asked for a restart.
