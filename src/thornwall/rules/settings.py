@@ -58,10 +58,10 @@ def nearest(word: str, words: Iterable[str]) -> str:
     words = sorted(words)
     near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     parts = [each for each in words if len(word) > 2 and word in each.split("-")]
-    if parts and (len(parts) > 1 or not near):
+    if len(parts) > 1:
         return f"Did you mean one of these: {', '.join(parts[:8])}?"
-    if near:
-        return f"Did you mean {near[0]!r}?"
+    if near or parts:
+        return f"Did you mean {(near or parts)[0]!r}?"
     return f"There are: {', '.join(words)}." if len(words) <= 12 else "'thornwall rules' lists them."
 
 
