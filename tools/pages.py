@@ -7,6 +7,7 @@ planted host. `--check` writes nothing, and fails if a rule page is out of date.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,12 +17,14 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
+from rich.text import Text
 
 from thornwall.model.rule import Rule
 from thornwall.report.explain import as_markdown
 from thornwall.rules.registry import RULES
 
 DOCS = Path(__file__).parent.parent / "docs"
+SCREENFUL = 44  # lines
 CHROMIUM = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -85,17 +88,22 @@ def pictures() -> None:
         if done.code:
             raise SystemExit(done.stderr)
         report = assess(load(kept), Judging("2026-01-01"))
-        console = Console(record=True, width=100, file=StringIO(), force_terminal=True, color_system="truecolor")
+        printed = StringIO()
+        console = Console(file=printed, width=100, force_terminal=True, color_system="truecolor")
         render_terminal(report, console)
-        svg = console.export_svg(title="thornwall audit pi@raspberrypi.local", theme=MONOKAI)
-        # the picture asks nobody for a font
-        (target / "terminal.svg").write_text(
-            "\n".join(line for line in svg.splitlines() if "http" not in line or "xmlns" in line)
-        )
+        _terminal(printed.getvalue(), target / "terminal.svg")
         page = folder / "report.html"
         page.write_text(render(report))
         for name, size in (("report", "1400,2200"), ("report-phone", "390,1800")):
             _screenshot(page, target / f"{name}.png", size, folder)
+
+
+def _terminal(printed: str, picture: Path) -> None:
+    """The first screenful of what was printed, as an SVG that asks nobody for a font."""
+    console = Console(record=True, width=100, file=StringIO(), force_terminal=True, color_system="truecolor")
+    console.print(Text.from_ansi("\n".join(printed.splitlines()[:SCREENFUL])))
+    svg = console.export_svg(title="thornwall audit pi@raspberrypi.local", theme=MONOKAI)
+    picture.write_text(re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL))
 
 
 def _screenshot(page: Path, picture: Path, size: str, folder: Path) -> None:

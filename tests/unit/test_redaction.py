@@ -212,7 +212,7 @@ def test_no_secret_leaves_the_device(awk: list[str], filter_: Redaction, lines: 
             "AuthorizedKeysFile .ssh/authorized_keys",
             "HostKey=/etc/ssh/ssh_host_ed25519_key",
             "UUID=0a3407de-014b-458b-b5c1-848e92a327a3 / ext4 defaults,noatime 0 1",
-            "deb [signed-by=/usr/share/keyrings/x.gpg] http://deb.debian.org/debian trixie main",
+            "deb [signed-by=/usr/share/keyrings/x.gpg] http://deb.debian.example/debian trixie main",
             "[all]",
         )
     ],

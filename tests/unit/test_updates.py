@@ -73,7 +73,7 @@ def test_the_updates_are_those_that_apt_lists() -> None:
             2,
             "curl",
         ),
-        ('Package: *\nPin: origin "deb.debian.org"\nPin-Priority: 20\n', 0, ""),
+        ('Package: *\nPin: origin "deb.debian.example"\nPin-Priority: 20\n', 0, ""),
         ("Package: *\nPin: release a=testing\nPin-Priority: -1\n", 34, "curl"),
     ],
 )
