@@ -21,7 +21,7 @@ from thornwall.model.finding import (
 )
 from thornwall.model.rule import Context, Verdict, fail, not_applicable, passed, rule
 from thornwall.rules import filesystem_modes, filesystem_mounts, filesystem_setid
-from thornwall.rules.walked import MANY, TEMPORARY, bounds, foreign, grouped, open_files, rest, verdicts, walked
+from thornwall.rules.walked import MANY, TEMPORARY, bounds, foreign, open_files, rest, verdicts, walked
 
 
 @rule(
@@ -222,15 +222,17 @@ def unowned_file(ctx: Context) -> Iterator[Verdict]:
             continue
         top = next((above for above in _above(entry.path) if above in tops), entry.path)
         tops.setdefault(top, []).append(entry)
-    for path, heads in grouped(inside[0] for inside in tops.values()):
+    owners: dict[str, list[Entry]] = {}
+    for inside in tops.values():
+        owners.setdefault(f"{inside[0].user}:{inside[0].group}", []).append(inside[0])
+    for owner, heads in owners.items():
         number = sum(len(tops[head.path]) for head in heads)
-        what = f"{number} files in {path} belong" if len(heads) > 1 else f"{path} belongs"
-        more = f", with {number - 1} below it" if len(heads) == 1 and number > 1 else ""
+        what = f"{number} files belong" if number > 1 else f"{heads[0].path} belongs"
         yield fail(
-            f"{what} to {heads[0].user}:{heads[0].group}, which is no account here{more}.",
+            f"{what} to {owner}, which is no account here.",
             *(Evidence(head.path, head.described) for head in heads[:MANY]),
-            subject=path,
-            commands=(f"sudo chown -R ACCOUNT:GROUP {shlex.quote(path)}",),
+            subject=owner,
+            commands=tuple(f"sudo chown -R ACCOUNT:GROUP {shlex.quote(head.path)}" for head in heads[:MANY]),
         )
     unseen = list(rest(seen))
     yield from unseen
