@@ -25,6 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from thornwall.collect.header import Header
 from thornwall.errors import CaptureError
 from thornwall.model.capture import FORMAT, Capture, CommandResult, FileRecord, FileState, Manifest, Source
 
@@ -139,7 +140,7 @@ def _gunzip(data: bytes, name: str) -> bytes:
 
 def _members(plain: bytes, name: str) -> Iterator[tuple[str, tuple[tarfile.TarInfo, bytes]]]:
     try:
-        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as tar:
+        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:", tarinfo=Header) as tar:
             for count, info in enumerate(tar):
                 if count >= MAX_MEMBERS:
                     raise CaptureError(f"{name} has more than {MAX_MEMBERS} members; no capture does.", hint=_RERUN)
