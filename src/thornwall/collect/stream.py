@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Literal
 
 from thornwall.errors import HostAnswerError
 from thornwall.model.capture import Capture, CommandResult, FileRecord, FileState, Manifest, Source
@@ -175,19 +176,23 @@ def _meta(text: str) -> Iterator[tuple[str, FileRecord]]:
             yield path, _record(path, fields)
 
 
+_LINK = re.compile(r"'?(\./[^']*?)'? -> '?(.*?)'?")
+
+
 def _links(text: str) -> Iterator[tuple[str, FileRecord]]:
     for line in text.splitlines():
         fields = line.split(" ", 7)
-        if len(fields) == 8 and (match := re.fullmatch(r"'?(\./[^']*?)'? -> '?(.*?)'?", fields[7])):
+        if len(fields) == 8 and (match := _LINK.fullmatch(fields[7])):
             path = match[1][1:]
             yield path, replace(_record(path, fields), target=match[2])
 
 
 def _record(path: str, fields: list[str]) -> FileRecord:
     mode, uid, gid, user, group, size, mtime = fields[:7]
+    bits = _number(mode, 16)
     return FileRecord(
         path,
-        mode=_number(mode, 16) & 0o7777 if _number(mode, 16) >= 0 else -1,
+        mode=bits & 0o7777 if bits >= 0 else -1,
         uid=_number(uid),
         gid=_number(gid),
         user=user,
@@ -197,8 +202,11 @@ def _record(path: str, fields: list[str]) -> FileRecord:
     )
 
 
-def _number(text: str, base: int = 10) -> int:
-    return int(text, base) if re.fullmatch(r"[0-9a-fA-F]{1,16}", text) and (base == 16 or text.isdigit()) else -1
+_DIGITS = {10: re.compile(r"[0-9]{1,16}"), 16: re.compile(r"[0-9a-fA-F]{1,16}")}
+
+
+def _number(text: str, base: Literal[10, 16] = 10) -> int:
+    return int(text, base) if _DIGITS[base].fullmatch(text) else -1
 
 
 _NOTES: dict[bytes, FileState] = {b"T": "too-large", b"X": "broken", b"L": "link"}
