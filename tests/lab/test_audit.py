@@ -3,9 +3,16 @@
 What was planted is written down in tests/lab/recipes, and test_lab proves it by the owner's own tools.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from thornwall.jobs.audit import Judging, assess
+from thornwall.jobs.reach import Reaching, read_target
+from thornwall.model.finding import Report, Status
+from thornwall.model.secret import Secret
+from thornwall.transport.base import Nobody
 
 from .host import Host, start
 from .thornwall import Done, audit, home, thornwall
@@ -75,8 +82,43 @@ def test_none_of_them_on_the_hardened_twin(hardened_audit: Done, rule: str) -> N
 
 @pytest.fixture(scope="module")
 def hardened_audit(shared_hardened: Host, folder: Path) -> Done:
-    """The second factor wants a person: the twin is read by its own root instead, through a directory and live."""
     return audit(shared_hardened, folder, *PATIENT, target=f"dir:{shared_hardened.root}")
+
+
+class Owner(Nobody):
+    """The owner of the hardened twin, who has the authenticator and knows the password."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    def password(self, prompt: str) -> Secret | None:
+        return Secret(self.host.sudo_password) if "sudo" in prompt else None
+
+    def keyboard_interactive(
+        self, title: str, instructions: str, prompts: Sequence[tuple[str, bool]]
+    ) -> list[Secret] | None:
+        return [Secret(self.host.totp()) for _ in prompts]
+
+
+@pytest.fixture(scope="module")
+def hardened_live(shared_hardened: Host, folder: Path) -> Report:
+    """Over SSH with key and one-time code, as root with sudo's password."""
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("HOME", home(shared_hardened, folder)["HOME"])
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    reaching = Reaching(identity=folder / ".ssh/id_ed25519", become="password", password_seconds=60)
+    answer = read_target(f"pi@{shared_hardened.address}", reaching, Owner(shared_hardened), lambda name: None)
+    monkeypatch.undo()
+    assert answer.capture.root
+    return assess(answer.capture, Judging("2026-01-01"))
+
+
+def test_none_of_them_on_the_hardened_twin_live_either(hardened_live: Report) -> None:
+    failed = {finding.rule: finding.detail for finding in hardened_live.failed()}
+    assert {rule: detail for rule, detail in failed.items() if rule in PLANTED} == {}
+    unknown = {finding.rule for finding in hardened_live.findings if finding.status is Status.UNKNOWN}
+    assert not unknown & set(PLANTED)
+    assert hardened_live.summary()["extreme"] == hardened_live.summary()["high"] == 0
 
 
 def test_a_capture_says_what_the_live_host_says(shared_planted: Host, planted_audit: Done, folder: Path) -> None:

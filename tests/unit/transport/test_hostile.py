@@ -1,7 +1,6 @@
 """Servers made to be wrong: nothing hangs, nothing grows, every error is one of ours and names the host."""
 
 # The shape of a server's callbacks is asyncssh's.
-# ruff: noqa: ARG002
 
 from __future__ import annotations
 
