@@ -6,7 +6,6 @@ import json
 import re
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import TypeAlias
 
 from thornwall.model.finding import Evidence, Finding, Remedy, Report
@@ -19,8 +18,7 @@ SCHEMA = "thornwall.report/1"
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-_quoted = json.encoder.encode_basestring_ascii
-_leaf = lru_cache(maxsize=256, typed=True)(json.JSONEncoder(allow_nan=False).encode)
+_encode = json.JSONEncoder(allow_nan=False).encode
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -30,22 +28,19 @@ def render(report: Report) -> str:
 
 
 def dump(value: Json) -> str:
-    """JSON text with a newline at its end: ASCII only, two spaces deep."""
-    return _indented(value, "\n") + "\n"
+    """JSON text with a newline at its end: ASCII only, one line for each item of the lists at its top.
 
-
-def _indented(value: Json, newline: str) -> str:
-    """What `json.dumps(…, indent=2)` gives: that leaves the encoder in C, and takes nearly twice as long."""
-    if isinstance(value, str):
-        return _quoted(value)
-    inner = newline + "  "
+    So a finding is a line, for grep and diff; indenting further would leave the encoder that is written in C.
+    """
     if isinstance(value, dict):
-        items = [f"{_quoted(key)}: {_indented(item, inner)}" for key, item in value.items()]
-        return f"{{{inner}{f',{inner}'.join(items)}{newline}}}" if items else "{}"
-    if isinstance(value, list):
-        items = [_indented(item, inner) for item in value]
-        return f"[{inner}{f',{inner}'.join(items)}{newline}]" if items else "[]"
-    return _leaf(value)
+        return "{\n" + ",\n".join(f"{_encode(key)}: {_listed(item)}" for key, item in value.items()) + "\n}\n"
+    return _listed(value) + "\n"
+
+
+def _listed(value: Json) -> str:
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(map(_encode, value)) + "\n]"
+    return _encode(value)
 
 
 def as_json(report: Report) -> dict[str, Json]:
