@@ -23,7 +23,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, TypeAlias, cast, get_args
 
 from thornwall.collect.header import Header
 from thornwall.errors import CaptureError
@@ -194,40 +194,29 @@ def _files(
         state = note["state"]
         if state not in states:
             raise ValueError("no such state")
-        given: dict[str, Any] = {key: note[key] for key in _IN_TAR if key in note}
-        content = None
-        if state in {"read", "link"}:
-            info, content = members[f"files{path}"]
-            if info.issym() != (state == "link"):
-                raise ValueError("a link that is none")
-            given = _from_tar(info) | given
-        numbers = {key: _whole(given.get(key, -1)) for key in ("mode", "uid", "gid", "mtime")}
-        yield (
-            path,
-            FileRecord(
-                path,
-                state,
-                content if state == "read" else None,
-                user=_words(given.get("user", "")),
-                group=_words(given.get("group", "")),
-                size=_whole(note["size"]),
-                target=_words(note["target"]),
-                **numbers,
-            ),
-        )
+        info, data = members[f"files{path}"] if state in {"read", "link"} else (None, b"")
+        if info is not None and info.issym() != (state == "link"):
+            raise ValueError("a link that is none")
+        # where the host told all of it, the manifest says nothing
+        marks = _from_tar(info) if info is not None and note.keys().isdisjoint(_IN_TAR) else _marks(note)
+        content = data if state == "read" else None
+        mode, uid, gid, user, group, mtime = marks
+        size, target = _whole(note["size"]), _words(note["target"])
+        yield path, FileRecord(path, state, content, mode, uid, gid, user, group, size, mtime, target)
 
 
-def _from_tar(info: tarfile.TarInfo) -> dict[str, Any]:
+_Marks: TypeAlias = tuple[int, int, int, str, str, int]  # in the order of _IN_TAR
+
+
+def _marks(note: Mapping[str, Any]) -> _Marks:
+    mode, uid, gid, mtime = (_whole(note.get(key, -1)) for key in ("mode", "uid", "gid", "mtime"))
+    return mode, uid, gid, _words(note.get("user", "")), _words(note.get("group", "")), mtime
+
+
+def _from_tar(info: tarfile.TarInfo) -> _Marks:
     if not math.isfinite(info.mtime):
         raise ValueError("no such time")
-    return {
-        "mode": stat.S_IMODE(info.mode),
-        "uid": info.uid,
-        "gid": info.gid,
-        "user": info.uname,
-        "group": info.gname,
-        "mtime": int(info.mtime),
-    }
+    return stat.S_IMODE(info.mode), info.uid, info.gid, info.uname, info.gname, int(info.mtime)
 
 
 def _commands(

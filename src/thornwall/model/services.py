@@ -61,6 +61,8 @@ class Unit:
     @property
     def commands(self) -> tuple[Setting, ...]:
         """What it runs when it starts."""
+        if not self.settings:  # most units: nobody reads what nothing starts
+            return ()
         return tuple(
             setting
             for key in ("ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost")

@@ -111,8 +111,8 @@ def sensitive_file_mode(ctx: Context) -> Iterator[Verdict]:
     """
     seen = walked(ctx)
     failed, looked = False, 0
-    for path in seen.rows:
-        if not _ANY.fullmatch(path) or path.endswith((".pub", ".crt")):
+    for path in filter(_ANY.fullmatch, seen.rows):
+        if path.endswith((".pub", ".crt")):
             continue
         entry = seen.entry(path)
         if entry is None or entry.type != "f":
