@@ -17,6 +17,9 @@ from thornwall.jobs.reach import Reaching, read_target
 from thornwall.report import render
 from thornwall.transport.base import Nobody
 
+# Seconds between two short measurements, so that not all of them fall into one busy moment of the machine.
+_PAUSE = 0.1
+
 
 def cpu_per_host(user: User, *, times: int) -> list[float]:
     """CPU milliseconds of this process for each of several audits of a host: SSH, parsing, judging, JSON."""
@@ -30,7 +33,11 @@ def judge_capture(user: User, path: Path, *, times: int) -> list[float]:
     user.capture(path)
     judging = Judging(today=_today())
     assess(load(path), judging)
-    return [_wall(lambda: assess(load(path), judging)) for _ in range(times)]
+    taken = []
+    for _ in range(times):
+        time.sleep(_PAUSE)
+        taken.append(_wall(lambda: assess(load(path), judging)))
+    return taken
 
 
 def _audit(user: User) -> None:

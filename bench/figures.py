@@ -60,4 +60,4 @@ def number(value: float) -> str:
 
 def spread(values: Sequence[float], unit: str) -> str:
     """The best and the median of several runs, in words."""
-    return f"median of {len(values)}: {number(median(values))} {unit}, best {number(min(values))} {unit}"
+    return f"best of {len(values)}: {number(min(values))} {unit}, median {number(median(values))} {unit}"
