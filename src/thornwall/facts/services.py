@@ -76,7 +76,7 @@ PROBES: tuple[Probe, ...] = (
 _ROOTS = frozenset({"/etc", "/run", "/usr/lib", "/usr/local/lib", "/lib"})
 _HOW = frozenset({"wants", "requires", "upholds", "d"})
 _TYPES = frozenset({"service", "socket", "path", "timer", "target", "mount", "automount", "swap", "slice", "scope"})
-_SETTING = re.compile(r"\s*([A-Za-z][A-Za-z0-9-]*)\s*=\s*(.*?)\s*$")
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _SYSV = re.compile(r"/etc/rc[2-5]\.d/S\d\d([^/]+)")
 _PRECEDENCE = {"etc": 0, "run": 1, "local": 2}
 
@@ -259,8 +259,9 @@ def settings(path: str, text: str) -> Iterator[Setting]:
         if raw.endswith("\\"):
             value += raw[:-1] + " "
             continue
-        if match := _SETTING.fullmatch(value + raw):
-            yield Setting(section, match[1], match[2], path, begun)
+        key, equals, given = (value + raw).partition("=")
+        if equals and _KEY.fullmatch(key := key.strip()):
+            yield Setting(section, key, given.strip(), path, begun)
         begun, value = 0, ""
 
 
