@@ -151,14 +151,16 @@ def _files(blobs: dict[str, bytes], listed: list[str], nonce: str) -> tuple[dict
             limits.append(_LIMITS[kind].format(path))
         elif kind in {"R", "P"}:
             state = notes.get(path, "read" if path in contents else "broken")
-            known = meta.get(path, FileRecord(path))
+            known = meta.get(path) or FileRecord(path)
             if state == "read" and not contents[path] and known.size > 0 and kind == "R":
                 state = "broken"  # it is not empty there: it was not read
-            files[path] = replace(
-                known, state=state, content=contents.get(path), target=links[path].target if path in links else ""
+            target = links[path].target if path in links else ""
+            files[path] = FileRecord(
+                *(path, state, contents.get(path), known.mode, known.uid, known.gid, known.user, known.group),
+                *(known.size, known.mtime, target),
             )
         elif kind in _STATES and (kind == "X" or path not in files):
-            files[path] = replace(links.get(path, FileRecord(path)), state=_STATES[kind])
+            files[path] = replace(links.get(path) or FileRecord(path), state=_STATES[kind])
     return files, limits
 
 

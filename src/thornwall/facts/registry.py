@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from thornwall.facts import (
     accounts,
     backup,
@@ -46,6 +48,7 @@ SUBJECTS = (
 )
 
 
+@cache
 def probes() -> tuple[Probe, ...]:
     """What is read of a host, each probe once."""
     return tuple(dict.fromkeys(probe for subject in SUBJECTS for probe in subject.PROBES))
