@@ -1,0 +1,14 @@
+"""Hypothesis tries the same examples for everybody, so that a landing does not hang on luck.
+
+`THORNWALL_EXPLORE=1` tries new ones each time: do that when a parser changes.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile("explore" if os.environ.get("THORNWALL_EXPLORE") else "same")
