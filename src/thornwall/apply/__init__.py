@@ -1,0 +1,1 @@
+"""The transaction on the device: scripts, and what they say."""

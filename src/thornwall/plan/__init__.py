@@ -1,0 +1,1 @@
+"""Findings and a snapshot to a plan: pure functions of data."""

@@ -1,0 +1,1 @@
+"""One file a subject: the fixes of its rules."""

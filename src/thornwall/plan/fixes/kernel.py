@@ -1,0 +1,7 @@
+"""Fixes of the rules about kernel."""
+
+from __future__ import annotations
+
+from thornwall.plan.fix import Fix
+
+FIXES: tuple[Fix, ...] = ()

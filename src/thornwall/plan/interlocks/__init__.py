@@ -1,0 +1,1 @@
+"""What holds a step back, because it could lock the owner out or break what the device is for."""

@@ -1,0 +1,7 @@
+"""Interlocks: login."""
+
+from __future__ import annotations
+
+from thornwall.plan.fix import Interlock
+
+INTERLOCKS: tuple[Interlock, ...] = ()

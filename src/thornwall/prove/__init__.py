@@ -1,0 +1,1 @@
+"""What was claimed inside, tried from outside."""
