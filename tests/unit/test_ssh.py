@@ -7,14 +7,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.casefolder import CASES, load
 from thornwall.facts import ssh, sshd_config
 from thornwall.model.capture import Capture, CommandResult, FileRecord, Manifest
-from thornwall.model.fact import Known, Unknown
+from thornwall.model.fact import Fact, Known, Unknown
 from thornwall.model.probe import Read
+from thornwall.model.ssh import Setting, SshServer
 
 READS = tuple(probe.pattern for probe in ssh.PROBES if isinstance(probe, Read))
 SSHD = "/usr/sbin/sshd"
@@ -47,10 +48,19 @@ def test_the_files_alone_lead_to_what_sshd_said(commands: Path) -> None:
     said = effective((folder / "commands" / "sshd-T-root.out").read_text())
     match ssh.parse(alone):
         case Known(server):
-            ours = {name: server.settings[name].value for name in ssh.DEFAULTS}
+            ours = {name: server.for_root(name) for name in ssh.DEFAULTS}
         case other:
             pytest.fail(f"{other}")
-    assert {name: value for name, value in ours.items() if value != said.get(name, value)} == {}
+    assert differing(ours, said) == {}
+
+
+def differing(ours: dict[str, Fact[Setting]], said: dict[str, str]) -> dict[str, Fact[Setting]]:
+    """What is not as sshd said, or not known."""
+    return {
+        name: fact
+        for name, fact in ours.items()
+        if name in said and not (isinstance(fact, Known) and fact.value.value == said[name])
+    }
 
 
 # Keywords with the values that make them hard: spellings, first wins, Match blocks, includes in between.
@@ -95,35 +105,112 @@ def host_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=60, deadline=None)
 @given(FILES, st.integers(0, 5))
 def test_any_mix_of_lines_means_what_it_means_to_sshd(host_key: Path, files: list[list[str]], at: int) -> None:
-    # the sum below takes blocks in the order in which they begin: a file included in the midst of one interleaves them
-    assume(not any(line.startswith("Match") for line in files[0][:at]))
     drop_ins = host_key / "d"
-    shutil.rmtree(drop_ins, ignore_errors=True)
-    drop_ins.mkdir()
     main = [*files[0][:at], f"Include {drop_ins}/*.conf", *files[0][at:]]
-    texts = {host_key / "sshd_config": "\n".join(main)}
-    texts |= {drop_ins / f"{number}0.conf": "\n".join(lines) for number, lines in enumerate(files[1:], 1)}
-    for path, text in texts.items():
-        path.write_text(text)
+    texts = {f"{number}0.conf": "\n".join(lines) for number, lines in enumerate(files[1:], 1)}
+    truth = told(host_key, "\n".join(main), texts)
+    if truth is None:
+        return
+    server = alone(drop_ins, "\n".join(main), texts)
+    assert differing({name: server.for_root(name) for name in ssh.DEFAULTS}, truth) == {}
+
+
+def told(host_key: Path, main: str, drop_ins: dict[str, str]) -> dict[str, str] | None:
+    """What sshd itself makes of the files for root; None where it does not take them."""
+    folder = host_key / "d"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name, text in drop_ins.items():
+        (folder / name).write_text(text)
+    (host_key / "sshd_config").write_text(main)
     peer = "user=root,host=host.invalid,addr=203.0.113.7,laddr=203.0.113.1,lport=22"
     command = [SSHD, "-T", "-f", str(host_key / "sshd_config"), "-h", str(host_key / "key"), "-C", peer]
     said = subprocess.run(command, check=False, capture_output=True, text=True)
-    if said.returncode:
-        return
-    content = {str(path): text.encode() for path, text in texts.items()}
-    reading = sshd_config.read(capture(content, reads=(*content, f"{drop_ins}/*.conf")), str(host_key / "sshd_config"))
-    ours = dict(ssh.DEFAULTS)
-    for block in reading.matches:
-        # a file that is included within a Match block can only narrow it
-        if set(block.criteria.lower().split()) <= {"user", "root", "all"}:
-            for name, setting in block.settings.items():
-                ours.setdefault(f"match {name}", setting.value)
-    for line in reversed(reading.lines):
-        ours[line.name] = line.value
-    for name in ssh.DEFAULTS:
-        ours[name] = ours.get(f"match {name}", ours[name])
-    truth = effective(said.stdout)
-    assert {name: value for name, value in ours.items() if truth.get(name, value) != value} == {}
+    return None if said.returncode else effective(said.stdout)
+
+
+def alone(folder: Path, main: str, drop_ins: dict[str, str], commands: dict[str, bytes] | None = None) -> SshServer:
+    """What we make of the same files, and of nothing else but `commands`."""
+    files = {sshd_config.MAIN: main.encode()} | {f"{folder}/{name}": text.encode() for name, text in drop_ins.items()}
+    match ssh.parse(capture(files, commands, reads=(*READS, f"{folder}/*.conf"))):
+        case Known(server):
+            return server
+        case other:
+            pytest.fail(f"{other}")
+
+
+# The main file, and the one that it includes.
+INTERLEAVED = {
+    "a block within comes first": (
+        "Match User root\nInclude {}/*.conf\nPermitRootLogin no\n",
+        "Match User root\nPermitRootLogin without-password\n",
+    ),
+    "what stands before the include comes first": (
+        "Match User root\nPermitRootLogin no\nInclude {}/*.conf\nMaxSessions 3\n",
+        "Match User root\nPermitRootLogin yes\nMaxSessions 4\n",
+    ),
+    "a block within that is about somebody else": (
+        "Match User root\nInclude {}/*.conf\nPermitRootLogin no\n",
+        "Match User nobody-of-that-name\nPermitRootLogin yes\n",
+    ),
+    "a file without a block of its own": (
+        "Match User root\nInclude {}/*.conf\nPermitRootLogin no\n",
+        "PermitRootLogin yes\n",
+    ),
+    "a block for all comes first": (
+        "Include {}/*.conf\nMatch User root\nPermitRootLogin no\n",
+        "Match all\nPermitRootLogin yes\n",
+    ),
+    "a block for somebody else, then for root within": (
+        "Match User nobody-of-that-name\nInclude {}/*.conf\nMatch User root\nPermitRootLogin no\n",
+        "Match User root\nPermitRootLogin yes\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INTERLEAVED)
+@pytest.mark.parametrize("asked", [True, False], ids=["sshd-T", "files alone"])
+def test_for_root_the_first_value_holds_in_the_order_of_sshd(host_key: Path, name: str, *, asked: bool) -> None:
+    main, drop_in = INTERLEAVED[name]
+    main = main.format(host_key / "d")
+    truth = told(host_key, main, {"10.conf": drop_in})
+    assert truth is not None
+    out = "".join(f"{key} {value}\n" for key, value in truth.items()).encode()
+    server = alone(host_key / "d", main, {"10.conf": drop_in}, {"sshd-T-root": out} if asked else None)
+    found = server.for_root("PermitRootLogin")
+    assert isinstance(found, Known)
+    assert found.value.value == truth["permitrootlogin"]
+    assert found.value.line, "it says which line it is"
+
+
+def test_what_sshd_said_of_root_goes_before_a_block_that_we_read() -> None:
+    text = b"Match User root\nPermitRootLogin no\n"
+    said = b"port 22\npermitrootlogin forced-commands-only\n"
+    match ssh.parse(capture({sshd_config.MAIN: text}, {"sshd-T-root": said})):
+        case Known(server):
+            found = server.for_root("permitrootlogin")
+        case other:
+            pytest.fail(f"{other}")
+    assert found == Known(Setting("permitrootlogin", "forced-commands-only", command="sshd -T -C user=root"))
+
+
+def test_what_sshd_said_does_not_go_before_its_command_line() -> None:
+    files = {sshd_config.MAIN: b"PermitRootLogin no\n", "/etc/default/ssh": b"SSHD_OPTS=-oPermitRootLogin=yes\n"}
+    match ssh.parse(capture(files, {"sshd-T-root": b"port 22\npermitrootlogin no\n"})):
+        case Known(server):
+            found = server.for_root("permitrootlogin")
+        case other:
+            pytest.fail(f"{other}")
+    assert found == Known(Setting("permitrootlogin", "yes", "/etc/default/ssh", 1))
+
+
+def test_a_block_is_not_believed_where_a_file_before_it_could_not_be_read() -> None:
+    main = b"MaxSessions 3\nInclude /etc/ssh/elsewhere/*.conf\nMatch User root\nPermitRootLogin no\n"
+    match ssh.parse(capture({sshd_config.MAIN: main})):
+        case Known(server):
+            assert isinstance(server.for_root("permitrootlogin"), Unknown)
+        case other:
+            pytest.fail(f"{other}")
 
 
 @given(st.dictionaries(st.sampled_from([sshd_config.MAIN, *READS[2:6], "/etc/ssh/sshd_config.d/a.conf"]), st.binary()))

@@ -6,13 +6,14 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from thornwall.facts import sshd_config
 from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.model.capture import Capture, FileRecord
 from thornwall.model.fact import ABSENT, Fact, Known, Unknown
 from thornwall.model.probe import Probe, Read, Redaction, Run
-from thornwall.model.ssh import HostKey, Setting, SshServer
+from thornwall.model.ssh import HostKey, Match, Setting, SshServer
 
 NOTHING = Redaction("nothing", 'return "<redacted>"', strict=True)
 _BINARIES = ("/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd")
@@ -123,8 +124,9 @@ def parse(capture: Capture) -> Fact[SshServer]:
     if other_file is not None:
         reading.before_gap, reading.gap = 0, other_file
     told = _told(capture)
-    everyone = [match for match in reading.matches if match.criteria.lower() in _EVERYONE]
-    matches = tuple(match for match in reading.matches if match not in everyone)
+    alive = _alive(reading.matches)
+    everyone = [match for match in alive if not match.conditions]
+    matches = tuple(match for match in alive if match.conditions)
     chosen = _first([*options, *(setting for match in everyone for setting in match.settings.values())])
     settings = _first([*chosen.values(), *reading.certain])
     if reading.gap is None:
@@ -141,7 +143,7 @@ def parse(capture: Capture) -> Fact[SshServer]:
             matches=matches,
             lines=(*options, *reading.lines),
             accumulated=_accumulated(options, reading, told),
-            effective=told if other_file is None else {},
+            effective=_without(told, {setting.name for setting in options}) if other_file is None else {},
             host_keys=_host_keys(capture),
             gap=reading.gap,
             version=_version(capture),
@@ -161,6 +163,30 @@ def _first(settings: list[Setting]) -> dict[str, Setting]:
         if setting.name not in sshd_config.ACCUMULATE:
             chosen.setdefault(setting.name, setting)
     return chosen
+
+
+def _alive(matches: list[Match]) -> list[Match]:
+    """The blocks without what an earlier one has set for all the logins that they are about: the first value wins."""
+    alive: list[Match] = []
+    settled: set[tuple[str, frozenset[tuple[str, str]]]] = set()
+    for match in matches:
+        own = match.conditions
+        each = own if len(own) <= sshd_config.DEPTH else ()  # nobody has more, but for taking our time
+        wider = [frozenset[tuple[str, str]](), *(frozenset({one}) for one in each), own]
+        settings = {
+            name: setting
+            for name, setting in match.settings.items()
+            if not any((name, conditions) in settled for conditions in wider)
+        }
+        settled.update((name, own) for name in settings)
+        if settings or not match.settings:
+            alive.append(replace(match, settings=settings))
+    return alive
+
+
+def _without(told: Mapping[str, Mapping[str, str]], names: set[str]) -> dict[str, Mapping[str, str]]:
+    """What `sshd -T` said, but for what the server's command line sets: `sshd -T` is run without it."""
+    return {user: {name: value for name, value in values.items() if name not in names} for user, values in told.items()}
 
 
 def _command_line(capture: Capture) -> tuple[list[Setting], Unknown | None]:
@@ -227,7 +253,6 @@ def _overrule(
             settings[name] = Setting(name, value, ours.file, ours.line)
 
 
-_EVERYONE = frozenset({"all", "user *", "host *", "address *"})
 _LISTS = ("algorithms", "ciphers", "macs")
 
 

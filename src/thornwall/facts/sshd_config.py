@@ -158,9 +158,11 @@ def _read(capture: Capture, path: str, outer: _Block | None, reading: Reading, d
                 for name in _included(capture, pattern, reading):
                     _read(capture, name, block, reading, depth + 1)
         elif keyword == "match":
-            block = _block(arguments, path, number, outer)
-            reading.matches.append(Match(block.criteria, path, number, block.settings))
+            block = _opened(_block(arguments, path, number, outer), reading)
         else:
+            if block is not None and reading.matches[-1].settings is not block.settings:
+                # a file that was included in its midst had blocks of its own, and comes before what follows
+                block = _opened(_Block(block.criteria, block.file, block.line), reading)
             _keep(Setting(keyword, normal(keyword, " ".join(arguments)), path, number), block, reading)
 
 
@@ -169,6 +171,11 @@ def _keep(setting: Setting, block: _Block | None, reading: Reading) -> None:
         reading.lines.append(setting)
     else:
         block.settings.setdefault(setting.name, setting)
+
+
+def _opened(block: _Block, reading: Reading) -> _Block:
+    reading.matches.append(Match(block.criteria, block.file, block.line, block.settings))
+    return block
 
 
 def _block(arguments: list[str], path: str, line: int, outer: _Block | None) -> _Block:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from thornwall.model.fact import Fact, Known, Unknown
 
+_ALONE = frozenset({"all", "invalid-user"})  # criteria that take no value
+_ALWAYS = frozenset({("all", ""), ("user", "*"), ("host", "*"), ("address", "*")})
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -34,13 +37,22 @@ class Setting:
 class Match:
     """One Match block: its criteria as they stand (`User backup,admin`), its place, its settings (first wins).
 
-    `Match all` is none: what it sets holds for every login, and is among the general settings.
+    `Match all` is none: what it sets holds for every login, and is among the general settings. A block that a file is
+    included in the midst of is several, in the order in which the server reads them; one within another has the
+    criteria of both.
     """
 
     criteria: str
     file: str
     line: int
     settings: Mapping[str, Setting]
+
+    @property
+    def conditions(self) -> frozenset[tuple[str, str]]:
+        """The criteria one by one, `("user", "root")`, all of which a login must meet; none where it holds for all."""
+        words = iter(self.criteria.split())
+        pairs = ((word.lower(), "" if word.lower() in _ALONE else next(words, "")) for word in words)
+        return frozenset(pair for pair in pairs if pair not in _ALWAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,8 @@ class SshServer:
     """The configuration of the OpenSSH server that is installed, whether it runs or not.
 
     `settings`: what holds for a login that no Match block is about, defaults included. `lines`: every setting outside
-    Match blocks in the order in which the server reads them, so also those that come too late. `accumulated`: the
+    Match blocks in the order in which the server reads them, so also those that come too late. `matches`: without what
+    an earlier block of the same or fewer criteria has set, since it never holds. `accumulated`: the
     values of Port, ListenAddress, AllowUsers and their kin, which add up. `effective`: for an account, what
     `sshd -T -C user=…` said (lower-case keyword to value): empty where it was not run. `gap`: the first file that
     could not be read, and so may hide a setting: what it may hide is left out of `settings`.
@@ -110,12 +123,19 @@ class SshServer:
                 yield match, match.settings[name]
 
     def for_root(self, name: str) -> Fact[Setting]:
-        """What holds for root: a Match block that names root alone, what `sshd -T` says, else as `ask`."""
-        for match, setting in self.matching(name):
-            if match.criteria.lower().split() == ["user", "root"]:
-                return Known(setting)
-        told = self.effective.get("root", {}).get(name.lower())
+        """What holds for root: what `sshd -T` says; where it said nothing, the first block for root alone, else `ask`.
+
+        Blocks come in the order in which the server reads them, and the first value wins.
+        """
         general = self.ask(name)
-        if told is not None and not (isinstance(general, Known) and general.value.value == told):
-            return Known(Setting(name.lower(), told, command="sshd -T -C user=root"))
-        return general
+        found = [setting for match, setting in self.matching(name) if match.conditions <= _ROOT]
+        told = self.effective.get("root", {}).get(name.lower())
+        if told is None:
+            return (self.gap or Known(found[0])) if found else general
+        if isinstance(general, Known):
+            found.append(general.value)
+        other = Setting(name.lower(), told, command="sshd -T -C user=root")
+        return Known(next((setting for setting in found if setting.value == told), other))
+
+
+_ROOT = frozenset({("user", "root")})

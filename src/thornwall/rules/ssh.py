@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from thornwall.model.fact import Known
+from thornwall.model.fact import Known, Unknown
 from thornwall.model.finding import (
     Attacker,
     Consequence,
@@ -16,7 +16,7 @@ from thornwall.model.finding import (
     Reach,
     References,
 )
-from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, passed, rule
+from thornwall.model.rule import Context, Preset, Rule, UnansweredError, Verdict, fail, passed, rule, unknown
 from thornwall.model.ssh import Setting, SshServer
 from thornwall.rules import ssh_config, ssh_crypto, ssh_host_keys, ssh_sessions
 from thornwall.rules.ssh_ask import evidence, general, judge, server, sound, subject, write, write_with_key
@@ -230,6 +230,8 @@ def _for_root(found: SshServer, name: str) -> Setting:
     match found.for_root(name):
         case Known(setting):
             return setting
+        case Unknown(reason, mend):
+            raise UnansweredError(unknown(reason, mend=mend))
         case _:
             return general(found, name)
 
@@ -312,6 +314,7 @@ def ssh_root_key_login(ctx: Context) -> Iterator[Verdict]:
             lambda value: value == "prohibit-password",
             lambda _: "Root may log in over SSH with a key",
             "Root cannot log in over SSH, or for fixed commands only.",
+            setting=setting,
         )
 
 
