@@ -186,3 +186,22 @@ async def test_a_login_shell_that_answers_garbage(planted: Host) -> None:
     planted.run(f"usermod -s /usr/local/bin/odd {planted.user}", check=True)
     with pytest.raises(HostAnswerError, match="prints without end"):
         await ask(to(planted, Owner([planted.password]), access=Access()))
+
+
+async def test_it_tells_how_it_came_in(planted: Host, hardened: Host, home: Path) -> None:
+    by_key, _ = await ask(to(planted, Owner()))
+    assert (by_key.user, by_key.method, by_key.sudo_password) == (planted.user, "publickey", False)
+    access = Access(methods=("password",))
+    by_password, _ = await ask(to(planted, Owner(passwords=[planted.password]), access=access))
+    assert by_password.method == "password"
+    owner = Owner(passwords=[hardened.sudo_password], codes=[hardened.totp()])
+    with_code, _ = await ask(to(hardened, owner, become=Become("password")))
+    assert (with_code.method, with_code.sudo_password) == ("keyboard-interactive", True)
+
+
+async def test_it_tries_no_method_but_those_named(planted: Host, home: Path) -> None:
+    planted.run("echo PasswordAuthentication no > /etc/ssh/sshd_config.d/00-t.conf && systemctl reload ssh")
+    planted.run("echo KbdInteractiveAuthentication no >> /etc/ssh/sshd_config.d/00-t.conf && systemctl reload ssh")
+    access = Access(identity=planted.private_key, methods=("password", "keyboard-interactive"))
+    with pytest.raises(AuthenticationError):
+        await ask(to(planted, Owner(passwords=[planted.password]), access=access))

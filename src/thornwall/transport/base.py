@@ -51,7 +51,8 @@ class Ran:
     `status`: its exit status, 128 + n where signal n killed it. `stderr_tail`: the end of its stderr. `seconds`:
     from the start of the command. `became_root`: it ran with uid 0, by login or by sudo; if not, `refusal` has what
     sudo said, as one printable line, empty if sudo was not asked. `address`: the IP address of the host, empty for
-    this machine.
+    this machine. `user`: whose login it was, and `method`: what completed it, in the words of sshd (`publickey`);
+    both empty for this machine. `sudo_password`: sudo asked for the password, and took it.
     """
 
     status: int
@@ -60,6 +61,9 @@ class Ran:
     became_root: bool = False
     refusal: str = ""
     address: str = ""
+    user: str = ""
+    method: str = ""
+    sudo_password: bool = False
 
 
 class Asker(Protocol):

@@ -88,7 +88,9 @@ class Exchange:
             self._fail(HostAnswerError(f"{self._who} did not take the whole script", hint="has it `head -c`?"))
         else:
             seconds = time.monotonic() - self._started
-            self.result.set_result(Ran(status, bytes(self._tail), seconds, self._uid == 0, self._refusal))
+            self.result.set_result(
+                Ran(status, bytes(self._tail), seconds, self._uid == 0, self._refusal, sudo_password=self._tries > 0)
+            )
 
     def broken(self, why: str) -> None:
         """The channel broke before the command had ended."""

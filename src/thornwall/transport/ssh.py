@@ -22,11 +22,13 @@ class Access:
 
     `identity`: log in with this key only. `accept_new`: trust the key of a host never seen before; a changed key is
     never trusted. `connect_seconds`: for each step of the login; None: ConnectTimeout of the configuration, or 10.
+    `methods`: no others are tried on the target (`password`); empty: all. It is for who wants to know whether they work.
     """
 
     identity: Path | None = None
     accept_new: bool = False
     connect_seconds: float | None = None
+    methods: tuple[str, ...] = ()
 
 
 class SshTransport:
@@ -71,4 +73,4 @@ class SshTransport:
             ran = await exchange.finish()
         finally:
             exchange.abandon()
-        return replace(ran, address=login.address(conn))
+        return replace(ran, address=login.address(conn), user=login.user, method=login.method)

@@ -208,8 +208,9 @@ class Client(asyncssh.SSHClient):
         self._extend()
         methods = self._conn.get_server_auth_methods() if self._conn else ()
         self.offered.extend(method for method in methods if method not in self.offered)
-        if tried and tried not in self.tried:
-            self.tried.append(tried)
+        if tried:
+            # the last one is what completes the login
+            self.tried = [*(each for each in self.tried if each != tried), tried]
 
 
 class Patience:

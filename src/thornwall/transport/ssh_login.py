@@ -56,7 +56,8 @@ class Login:
 
     async def connect(self, target: SshTarget) -> asyncssh.SSHClientConnection:
         """Log in to `target`, through its jump hosts. Raises the errors of `Transport.run`."""
-        settings = resolve(target, identity=self._access.identity, keywords=_INSIST)
+        only = {"preferred_auth": ",".join(self._access.methods)} if self._access.methods else {}
+        settings = resolve(target, identity=self._access.identity, keywords=_INSIST | only)
         tunnel = None
         for jump in self._jumps(settings):
             tunnel = await self._hop(resolve(jump, identity=None, keywords=_INSIST), tunnel)
@@ -77,6 +78,17 @@ class Login:
         """The IP address at the other end; empty where a jump host or a ProxyCommand hides it."""
         peer = conn.get_extra_info("peername") if len(self._hops) == 1 else None
         return str(peer[0]) if isinstance(peer, tuple) else ""
+
+    @property
+    def user(self) -> str:
+        """Whose login it is."""
+        return self._hops[-1][0].settings.user if self._hops else ""
+
+    @property
+    def method(self) -> str:
+        """What completed the login: `publickey`, `password`, `keyboard-interactive`."""
+        tried = self._hops[-1][0].tried if self._hops else []
+        return tried[-1].partition(" ")[0] if tried else ""
 
     async def close(self) -> None:
         """End every connection, the farthest first."""

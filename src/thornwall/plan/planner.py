@@ -1,0 +1,356 @@
+"""Findings to a plan: asks each fix, each interlock, and merges what is left into steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from thornwall.model.change import (
+    Account,
+    AccountDo,
+    AccountField,
+    Activate,
+    Firewall,
+    Operation,
+    OwnLine,
+    Packages,
+    Purpose,
+    PutFile,
+    Sysctl,
+    SysctlDo,
+    Tool,
+    UnitDo,
+    UnitsOff,
+    UnitsOn,
+    Wish,
+)
+from thornwall.model.fact import Known
+from thornwall.model.finding import Finding, Status
+from thornwall.model.plan import Held, Mend, Plan, Question, Step, Undoing
+from thornwall.plan import files, units
+from thornwall.plan.firewall_tools import commands as firewall_commands
+from thornwall.plan.fix import Ask, Fix, Hold, Interlock, Situation
+from thornwall.plan.interlocks.host import refusals
+
+SYSCTLS = "/etc/sysctl.d/99-thornwall.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user wants of it: rules or subjects alone (`only`; empty: all), and not these (`skip`); steps left out
+    by id (`not_steps`), as answered one by one."""
+
+    only: frozenset[str] = frozenset()
+    skip: frozenset[str] = frozenset()
+    not_steps: frozenset[str] = frozenset()
+
+    def takes(self, finding: Finding, subject: str) -> bool:
+        """Whether the finding is to be mended."""
+        names = {finding.rule, subject}
+        return not names & self.skip and (not self.only or bool(names & self.only))
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What one step is made of, before its wishes are merged."""
+
+    fix: Fix
+    mends: list[Mend] = field(default_factory=list)
+    wishes: dict[Wish, None] = field(default_factory=dict)
+    may_break: dict[str, None] = field(default_factory=dict)
+    titles: dict[str, None] = field(default_factory=dict)
+    undoing: Undoing = Undoing.EXACT
+    awaits_reboot: bool = False
+    purpose: Purpose = Purpose.PERMISSIONS
+    after: dict[str, None] = field(default_factory=dict)
+
+    def take(self, other: _Draft) -> None:
+        """Everything of `other` too."""
+        self.mends += [mend for mend in other.mends if mend not in self.mends]
+        self.wishes |= other.wishes
+        self.may_break |= other.may_break
+        self.titles |= other.titles
+        self.after |= other.after
+        self.purpose = max(self.purpose, other.purpose)
+        self.awaits_reboot = self.awaits_reboot or other.awaits_reboot
+        if other.undoing is not Undoing.EXACT:
+            self.undoing = other.undoing
+
+
+def make_plan(
+    situation: Situation,
+    fixes: Mapping[str, Fix],
+    interlocks: Sequence[Interlock],
+    subjects: Mapping[str, str],
+    choice: Choice | None = None,
+) -> Plan:
+    """The plan for what `situation.findings` holds, in the order in which it will be done.
+
+    `subjects`: by rule, what it is about (`ssh`). `before` and `after` are left to whoever can judge.
+    """
+    choice = choice or Choice()
+    drafts: dict[str, _Draft] = {}
+    held: list[Held] = []
+    questions: list[Question] = []
+    by_hand: list[Finding] = []
+    for finding in situation.findings:
+        if finding.status is not Status.FAIL or not choice.takes(finding, subjects.get(finding.rule, "")):
+            continue
+        fix = fixes.get(finding.rule)
+        wants = tuple(fix.make(situation, finding)) if fix else ()
+        if fix is None or not wants:
+            by_hand.append(finding)
+            continue
+        holds, asks, wishes = _sorted_out(situation, interlocks, wants)
+        if holds:
+            held += [_held(hold, finding) for hold in holds]
+        elif asks:
+            questions += [Question(finding.rule, finding.subject, ask.text, ask.account) for ask in asks]
+        elif hold := _impossible(situation, wishes):
+            held.append(_held(hold, finding))
+        else:
+            _add(drafts, fix, finding, wishes)
+    steps = _steps(situation, _joined(drafts.values()), choice, held)
+    return Plan(
+        target=situation.capture.manifest.target,
+        steps=steps,
+        held=tuple(dict.fromkeys(held)),
+        questions=tuple(dict.fromkeys(questions)),
+        by_hand=tuple(by_hand),
+        preset=situation.preset,
+        refused=tuple(_held(hold, None) for hold in refusals(situation)),
+        way_in=situation.way_in,
+    )
+
+
+def _sorted_out(
+    situation: Situation, interlocks: Sequence[Interlock], wants: Iterable[object]
+) -> tuple[list[Hold], list[Ask], list[Wish]]:
+    holds = [want for want in wants if isinstance(want, Hold)]
+    asks = [want for want in wants if isinstance(want, Ask)]
+    wishes: list[Wish] = [want for want in wants if not isinstance(want, Hold | Ask)]  # type: ignore[misc]
+    holds += [hold for wish in wishes for lock in interlocks if (hold := lock(situation, wish)) is not None]
+    holds = [hold for hold in holds if not (hold.accept and situation.answers.accepted(hold.interlock, hold.subject))]
+    return holds, asks, wishes
+
+
+def _held(hold: Hold, finding: Finding | None) -> Held:
+    accept = ":".join(filter(None, [hold.interlock, hold.subject])) if hold.accept else ""
+    rule, subject = (finding.rule, finding.subject) if finding else ("", "host")
+    return Held(hold.interlock, rule, subject, hold.why, hold.unlock, accept)
+
+
+def _impossible(situation: Situation, wishes: Iterable[Wish]) -> Hold | None:
+    """Whether one of the wishes about files cannot be made exact by itself."""
+    by_path: dict[str, list[Wish]] = {}
+    for wish in wishes:
+        if path := files.path_of(wish):
+            by_path.setdefault(path, []).append(wish)
+    try:
+        for path, those in by_path.items():
+            files.operations(situation, path, those)
+    except files.ConflictError as conflict:
+        return _not_exact(conflict)
+    return None
+
+
+def _not_exact(conflict: files.ConflictError) -> Hold:
+    return Hold("not-exact", f"{conflict}.", "Mend it by hand: 'thornwall explain RULE' says how.")
+
+
+def _add(drafts: dict[str, _Draft], fix: Fix, finding: Finding, wishes: Iterable[Wish]) -> None:
+    """To the step of the fix; packages have steps of their own, which come first."""
+    mend = Mend(finding.rule, finding.subject)
+    packages = [wish for wish in wishes if isinstance(wish, Packages)]
+    rest = [wish for wish in wishes if not isinstance(wish, Packages)]
+    for wish in packages:
+        kind = "upgrade" if wish.upgrade else "install" if wish.install else "refresh"
+        draft = drafts.setdefault(f"packages-{kind}", _Draft(fix, purpose=Purpose.PACKAGES))
+        draft.take(_Draft(fix, [mend], {wish: None}, undoing=Undoing.KEEPS if wish.upgrade else Undoing.EXACT))
+        draft.purpose = Purpose.PACKAGES
+        draft.titles = {_PACKAGE_TITLES[kind]: None}
+    if rest or not packages:
+        draft = drafts.setdefault(fix.step, _Draft(fix))
+        draft.take(
+            _Draft(
+                fix,
+                [mend],
+                dict.fromkeys(rest),
+                dict.fromkeys((*fix.may_break, *filter(None, [finding.remedy.may_break]))),
+                {fix.title: None},
+                fix.undoing,
+                fix.awaits_reboot,
+                fix.purpose,
+                {"packages-install": None} if packages else {},
+            )
+        )
+
+
+_PACKAGE_TITLES = {
+    "install": "Install packages",
+    "upgrade": "Install the updates that are waiting",
+    "refresh": "Fetch the lists of packages",
+}
+
+
+def _joined(drafts: Iterable[_Draft]) -> list[_Draft]:
+    """Steps that write the same file are one step: the file is written once."""
+    joined: list[_Draft] = []
+    for draft in drafts:
+        paths = {path for wish in draft.wishes if (path := _file(wish))}
+        same = [each for each in joined if paths & {_file(wish) for wish in each.wishes}] if paths else []
+        if not same:
+            joined.append(draft)
+            continue
+        first, *others = same
+        first.take(draft)
+        for other in others:
+            first.take(other)
+            joined.remove(other)
+    return joined
+
+
+def _file(wish: Wish) -> str:
+    return SYSCTLS if isinstance(wish, Sysctl) else files.path_of(wish)
+
+
+def _steps(situation: Situation, drafts: Iterable[_Draft], choice: Choice, held: list[Held]) -> tuple[Step, ...]:
+    steps = []
+    for draft in drafts:
+        name = draft.fix.step if draft.purpose is not Purpose.PACKAGES else _package_step(draft)
+        if name in choice.not_steps:
+            continue
+        try:
+            operations = _operations(situation, list(draft.wishes))
+        except files.ConflictError as conflict:
+            hold = _not_exact(conflict)
+            held += [Held(hold.interlock, mend.rule, mend.subject, hold.why, hold.unlock) for mend in draft.mends]
+            continue
+        if operations:
+            steps.append(
+                Step(
+                    id=name,
+                    purpose=draft.purpose,
+                    title="; ".join(draft.titles),
+                    operations=operations,
+                    mends=tuple(draft.mends),
+                    may_break=tuple(draft.may_break),
+                    undoing=draft.undoing,
+                    awaits_reboot=draft.awaits_reboot,
+                    after=tuple(draft.after),
+                )
+            )
+    return _once(sorted(steps, key=lambda step: step.purpose))
+
+
+def _package_step(draft: _Draft) -> str:
+    return next(f"packages-{kind}" for kind, title in _PACKAGE_TITLES.items() if title in draft.titles)
+
+
+def _operations(situation: Situation, wishes: Sequence[Wish]) -> tuple[Operation, ...]:
+    """Files first, then tools and accounts, then what is stopped and set now, at last what reads its files again."""
+    wishes = _without_firewall(situation, wishes)
+    by_path: dict[str, list[Wish]] = {}
+    for wish in wishes:
+        if isinstance(wish, Sysctl):
+            line = OwnLine(SYSCTLS, wish.key, f"{wish.key} = {wish.value}")
+            by_path.setdefault(SYSCTLS, []).append(line)
+        elif path := files.path_of(wish):
+            by_path.setdefault(path, []).append(wish)
+    done: list[Operation] = []
+    for path, those in by_path.items():
+        done += files.operations(situation, path, those)
+    live = situation.capture.live
+    done += _packages([wish for wish in wishes if isinstance(wish, Packages)])
+    done += [wish for wish in wishes if isinstance(wish, Tool)]
+    done += [_account(situation, wish) for wish in wishes if isinstance(wish, Account)]
+    for wish in wishes:
+        if isinstance(wish, UnitsOff):
+            done += units.switched_off(situation, wish.units)
+        elif isinstance(wish, UnitsOn):
+            done += units.switched_on(situation, wish.units)
+        elif isinstance(wish, Sysctl) and live:
+            done.append(SysctlDo(wish.key, wish.value, _running(situation, wish.key)))
+    if live:
+        hows = {wish.unit: wish.how for wish in sorted(_activations(wishes), key=lambda each: each.how)}
+        done += [UnitDo(how, (unit,)) for unit, how in hows.items()]
+    return tuple(dict.fromkeys(done))
+
+
+def _activations(wishes: Iterable[Wish]) -> list[Activate]:
+    return [wish for wish in wishes if isinstance(wish, Activate)]
+
+
+def _without_firewall(situation: Situation, wishes: Sequence[Wish]) -> list[Wish]:
+    """The one firewall that all of them want, as commands of its own tool."""
+    wanted = [wish for wish in wishes if isinstance(wish, Firewall)]
+    rest: list[Wish] = [wish for wish in wishes if not isinstance(wish, Firewall)]
+    if not wanted:
+        return rest
+    merged = Firewall(
+        enable=any(wish.enable for wish in wanted),
+        allow=tuple(dict.fromkeys(port for wish in wanted for port in wish.allow)),
+        limit=tuple(dict.fromkeys(port for wish in wanted for port in wish.limit)),
+        log=any(wish.log for wish in wanted),
+        ipv6=any(wish.ipv6 for wish in wanted),
+    )
+    merged = replace(merged, allow=tuple(port for port in merged.allow if port not in merged.limit))
+    return [*rest, *firewall_commands(situation, merged)]
+
+
+def _packages(wishes: Sequence[Packages]) -> list[Operation]:
+    if not wishes:
+        return []
+    names = tuple(sorted({name for wish in wishes for name in wish.install}))
+    return [Packages(names, any(wish.upgrade for wish in wishes), any(wish.refresh for wish in wishes))]
+
+
+def _account(situation: Situation, wish: Account) -> AccountDo:
+    replaced = wish.field in {AccountField.PASSWORD, AccountField.LOCK}
+    known = replaced and any(
+        finding.rule in {"default-password", "empty-password"} and finding.subject == wish.user
+        for finding in situation.findings
+    )
+    return AccountDo(wish.user, wish.field, wish.value, known)
+
+
+def _running(situation: Situation, key: str) -> str:
+    match situation.facts.kernel:
+        case Known(kernel):
+            found = kernel.running.get(key)
+            return found.value if isinstance(found, Known) else ""
+        case _:
+            return ""
+
+
+def _once(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """A unit reads its files again once, in the last step that wants it: each restart counts against its limit."""
+    last: dict[str, int] = {}
+    for number, step in enumerate(steps):
+        for operation in step.operations:
+            if isinstance(operation, UnitDo) and operation.action in {"reload", "restart"}:
+                last[operation.units[0]] = number
+
+    def kept(number: int, operation: Operation) -> bool:
+        again = isinstance(operation, UnitDo) and operation.action in {"reload", "restart"}
+        return not again or (isinstance(operation, UnitDo) and last[operation.units[0]] == number)
+
+    return tuple(
+        replace(step, operations=tuple(each for each in step.operations if kept(number, each)))
+        for number, step in enumerate(steps)
+    )
+
+
+def secrets_needed(plan: Plan) -> tuple[str, ...]:
+    """The accounts whose new password the transaction must bring along."""
+    return tuple(
+        operation.user
+        for step in plan.steps
+        for operation in step.operations
+        if isinstance(operation, AccountDo) and operation.field is AccountField.PASSWORD
+    )
+
+
+def written(plan: Plan) -> tuple[PutFile, ...]:
+    """The files that it writes."""
+    return tuple(each for step in plan.steps for each in step.operations if isinstance(each, PutFile))
