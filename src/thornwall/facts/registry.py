@@ -14,6 +14,7 @@ from thornwall.facts import (
     kernel,
     logs,
     network,
+    originals,
     pam,
     radios,
     schedule,
@@ -49,9 +50,10 @@ SUBJECTS = (
 
 
 @cache
-def probes() -> tuple[Probe, ...]:
-    """What is read of a host, each probe once."""
-    return tuple(dict.fromkeys(probe for subject in SUBJECTS for probe in subject.PROBES))
+def probes(*, planning: bool = False) -> tuple[Probe, ...]:
+    """What is read of a host, each probe once. `planning`: also what `originals` asks."""
+    more = originals.PROBES if planning else ()
+    return tuple(dict.fromkeys((*(probe for subject in SUBJECTS for probe in subject.PROBES), *more)))
 
 
 def snapshot(capture: Capture) -> Snapshot:

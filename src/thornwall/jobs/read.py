@@ -18,10 +18,14 @@ from thornwall.transport.base import Limits, Ran, Transport
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How to read. `password_seconds`: CPU time on the device for trying known default passwords."""
+    """How to read. `password_seconds`: CPU time on the device for trying known default passwords.
+
+    `planning`: also what a plan asks, such as the hashes of files that it may change.
+    """
 
     limits: Limits = field(default_factory=Limits)
     password_seconds: float = 3
+    planning: bool = False
 
 
 async def read_host(  # noqa: PLR0913
@@ -41,8 +45,9 @@ async def read_host(  # noqa: PLR0913
     Raises UnreachableError, HostAnswerError, AuthenticationError, HostKeyError.
     """
     nonce = secrets.token_hex(12)
+    asked = probes(planning=reading.planning)
     script = compile_script(
-        probes(),
+        asked,
         nonce=nonce,
         root=str(root or "/"),
         live=root is None,
@@ -58,7 +63,7 @@ async def read_host(  # noqa: PLR0913
     ran = await transport.run(script, feed=feed, limits=reading.limits)
     try:
         capture = parse_stream(
-            b"".join(chunks), nonce=nonce, probes=probes(), target=target, source=source, version=__version__
+            b"".join(chunks), nonce=nonce, probes=asked, target=target, source=source, version=__version__
         )
     except HostAnswerError as error:
         complaint = ran.stderr_tail.decode("ascii", "replace").strip().splitlines()

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+OTHER = "other"
+"""What stands for a path that is there, and neither a file that could be read nor a link that can be told."""
+
 
 @dataclass(frozen=True, slots=True)
 class Originals:
-    """`hashes`: by path, the sha256 of each file that a fix may edit, or `link:TARGET`. A path that was asked for and
-    is not in it is absent.
+    """`hashes`: by path, the sha256 of each file that a fix may edit, `link:TARGET`, or `other`. A path that was asked
+    for and is not in it is absent.
 
-    `asked`: patterns of the paths that were asked for. `root_type`: file system of / (`ext4`, `overlay`). `free_kib`,
+    `asked`: patterns of the paths that were asked for (`*` does not cross `/`, nor match a dot at the front). `root_type`: file system of / (`ext4`, `overlay`). `free_kib`,
     `free_inodes`: where the records of a transaction are kept (/var/lib); -1: not known, or without limit.
     `dpkg_locked`: who holds dpkg's lock, empty for nobody. `open_transaction`: the id of one that nobody confirmed yet.
     `pending_reload`: units whose files were changed since systemd read them. `ssh_connection`: peer, its port, own

@@ -11,7 +11,7 @@ from thornwall.model.capture import Capture
 from thornwall.model.change import ABSENT, Purpose, Wish, sha256
 from thornwall.model.fact import Fact, Known, Unknown
 from thornwall.model.finding import Finding
-from thornwall.model.originals import Originals
+from thornwall.model.originals import OTHER, Originals
 from thornwall.model.plan import Answers, Undoing, WayIn
 from thornwall.model.profile import Profile
 from thornwall.model.rule import Preset, Value
@@ -61,9 +61,14 @@ class Situation:
     def state(self, path: str) -> Fact[str]:
         """What is at `path` before: a sha256, `link:TARGET`, or `absent`; Unknown where it was not asked for."""
         found = self.originals.hashes.get(path)
+        if found == OTHER:
+            return Unknown(f"{path} is neither a file that could be read nor a link")
         if found is not None:
             return Known(found)
-        if any(fnmatch.fnmatchcase(path, pattern) for pattern in self.originals.asked):
+        # as in sh: `*` crosses no `/`, and no dot at the front
+        asked = (each for each in self.originals.asked if each.count("/") == path.count("/"))
+        hidden = path.rpartition("/")[2].startswith(".")
+        if any(path == each or (not hidden and fnmatch.fnmatchcase(path, each)) for each in asked):
             return Known(ABSENT)
         return Unknown(f"{path} was not read for planning")
 
