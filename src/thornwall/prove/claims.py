@@ -1,0 +1,60 @@
+"""What a plan claims that somebody outside can try: pure, from the plan and the facts before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from thornwall.model.fact import Known
+from thornwall.model.finding import Finding, Status
+from thornwall.model.network import Socket
+from thornwall.model.plan import Plan
+from thornwall.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What is tried from outside once the change is confirmed, and before.
+
+    `closed`: TCP ports that must refuse; `kept`: TCP ports that must go on answering, if they did before. Then: a
+    login by password is refused, root may not log in, sudo asks for a password.
+    """
+
+    closed: tuple[int, ...] = ()
+    kept: tuple[int, ...] = ()
+    password_refused: bool = False
+    root_refused: bool = False
+    sudo_asks: bool = False
+
+
+def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
+    """What the steps of `plan` claim of the host that `facts` tell of."""
+    mended = {(mend.rule, mend.subject) for mend in plan.mends}
+    rules = {mend.rule for mend in plan.mends}
+    lines = {
+        evidence.text
+        for finding in findings
+        if finding.status is Status.FAIL and (finding.rule, finding.subject) in mended and _listens(finding)
+        for evidence in finding.evidence
+    }
+    sockets = [socket for socket in _sockets(facts) if socket.protocol == "tcp" and not socket.loopback]
+    closed = {socket.port for socket in sockets if socket.line in lines}
+    return Claims(
+        closed=tuple(sorted(closed)),
+        kept=tuple(sorted({socket.port for socket in sockets} - closed)),
+        password_refused="ssh-password-login" in rules,
+        root_refused="ssh-root-login" in rules,
+        sudo_asks="sudo-nopasswd" in rules,
+    )
+
+
+def _listens(finding: Finding) -> bool:
+    return finding.rule.endswith("-listening")
+
+
+def _sockets(facts: Snapshot) -> tuple[Socket, ...]:
+    match facts.network:
+        case Known(network):
+            return network.sockets
+        case _:
+            return ()
