@@ -1,0 +1,122 @@
+"""The ways to one host within one action: each script is a new connection and a new login."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from thornwall.errors import UsageError
+from thornwall.jobs.reach import Reaching
+from thornwall.model.secret import Secret
+from thornwall.transport.base import Asker, Become, Feed, Limits, Ran, Transport
+from thornwall.transport.local import LocalTransport
+from thornwall.transport.ssh import Access, SshTransport
+from thornwall.transport.target import CaptureTarget, DirectoryTarget, LocalTarget, SshTarget, Target, parse_target
+
+
+class Remembering:
+    """An Asker that asks the person once for what several connections of one action need.
+
+    Passwords alone: a one-time code is good for one login. What did not lead to a login is forgotten.
+    """
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self._kept: dict[str, Secret] = {}
+        self._typed: dict[str, Secret] = {}
+
+    def password(self, prompt: str) -> Secret | None:
+        """What was typed before at this prompt, else what the person types now."""
+        if prompt in self._kept:
+            # not twice in one login: it was refused
+            return self._kept.pop(prompt)
+        secret = self._asker.password(prompt)
+        if secret is not None:
+            self._typed[prompt.removeprefix("sorry, try again: ")] = secret
+        return secret
+
+    def host_key(self, host: str, algorithm: str, fingerprint: str) -> bool | None:
+        """As the person says."""
+        return self._asker.host_key(host, algorithm, fingerprint)
+
+    def keyboard_interactive(
+        self, title: str, instructions: str, prompts: Sequence[tuple[str, bool]]
+    ) -> list[Secret] | None:
+        """As the person says; a lone password is remembered."""
+        if len(prompts) != 1 or "assword" not in prompts[0][0]:
+            return self._asker.keyboard_interactive(title, instructions, prompts)
+        prompt = f"{title} {prompts[0][0]}"
+        if prompt in self._kept:
+            return [self._kept.pop(prompt)]
+        answers = self._asker.keyboard_interactive(title, instructions, prompts)
+        if answers:
+            self._typed[prompt] = answers[0]
+        return answers
+
+    def succeeded(self) -> None:
+        """The login worked: what was typed for it is good."""
+        self._kept |= self._typed
+
+    def changed(self, before: Secret | None, now: Secret) -> None:
+        """A password of the host is another one now."""
+        for prompt, secret in self._typed.items():
+            if before is None or secret.reveal() == before.reveal():
+                self._typed[prompt] = self._kept[prompt] = now
+
+
+@dataclass
+class Link:
+    """One host, reached as often as needed. `connections`: how many logins it took so far."""
+
+    target: SshTarget | LocalTarget | DirectoryTarget
+    reaching: Reaching
+    asker: Remembering
+    sudo_password: Secret | None = None
+    connections: int = 0
+    seconds: float = field(default=0.0)
+
+    @property
+    def root(self) -> Path | None:
+        """The mounted root that stands for the host, if one does."""
+        return self.target.path.resolve() if isinstance(self.target, DirectoryTarget) else None
+
+    @property
+    def name(self) -> str:
+        """The host as the user called it; empty for this machine."""
+        return self.target.host if isinstance(self.target, SshTarget) else ""
+
+    def transport(self, *, become: Become | None = None, access: Access | None = None) -> Transport:
+        """A way to it that becomes root, with sudo's password where it is known."""
+        become = become or Become("password", self.sudo_password)
+        if isinstance(self.target, SshTarget):
+            access = access or Access(identity=self.reaching.identity, accept_new=self.reaching.accept_new)
+            return SshTransport(self.target, become=become, asker=self.asker, access=access)
+        return LocalTransport(become=become, asker=self.asker)
+
+    async def run(self, script: str, *, feed: Feed, seconds: float = 120, idle: float = 60) -> Ran:
+        """Log in anew and run it as root. Raises the errors of `Transport.run`."""
+        self.connections += 1
+        ran = await self.transport().run(script, feed=feed, limits=Limits(seconds=seconds, idle_seconds=idle))
+        self.asker.succeeded()
+        return ran
+
+    async def as_login(self, script: str, *, feed: Feed) -> Ran:
+        """Log in anew, and become root only if sudo asks nothing."""
+        self.connections += 1
+        limits = Limits(seconds=30, idle_seconds=20)
+        ran = await self.transport(become=Become("if-possible")).run(script, feed=feed, limits=limits)
+        self.asker.succeeded()
+        return ran
+
+
+def link_to(text: str, reaching: Reaching, asker: Asker) -> Link:
+    """The link to what `text` names. Raises UsageError for a capture, which nothing can change."""
+    target: Target = parse_target(text)
+    if isinstance(target, CaptureTarget):
+        raise UsageError(f"{target} is a capture: nothing can be changed in it.", hint="Name the host itself.")
+    if isinstance(target, DirectoryTarget) and not (target.path / "etc").is_dir():
+        raise UsageError(f"{target} holds no root file system: it has no etc.")
+    if isinstance(target, DirectoryTarget):
+        target = replace(target, path=target.path.resolve())
+    return Link(target, reaching, Remembering(asker))
