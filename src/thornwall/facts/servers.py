@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from thornwall.facts import servers_web
 from thornwall.facts.redact import TEXT
@@ -14,12 +13,13 @@ from thornwall.model.capture import Capture
 from thornwall.model.fact import ABSENT, Absent, Fact, Known, Unknown
 from thornwall.model.network import is_loopback
 from thornwall.model.probe import Probe, Read, Redaction
+from thornwall.model.record import record
 from thornwall.model.servers import Config, Directive, Servers
 
 Parser = Callable[[str, str], Iterator[Directive]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Kind:
     """Where a server has its configuration: the main file (the first that is there), then what it includes."""
 

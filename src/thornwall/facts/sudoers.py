@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from thornwall.model.fact import Fact, Known, Unknown
+from thornwall.model.record import record
 from thornwall.model.sudo import Default, Place
 
 Item: TypeAlias = tuple[bool, str]  # (negated, text without its quotes and escapes)
@@ -17,7 +18,7 @@ Item: TypeAlias = tuple[bool, str]  # (negated, text without its quotes and esca
 MAX_FILES = 512  # sudo itself stops at 128 levels of includes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """One command specification: tags and run-as already inherited along its list."""
 
@@ -27,7 +28,7 @@ class Command:
     nopasswd: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spec:
     """`users hosts = commands`, one for each part between colons."""
 
@@ -100,7 +101,7 @@ def read(
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Reader:
     open_file: Callable[[str], Fact[str]]
     list_dir: Callable[[str], Fact[list[str]]]

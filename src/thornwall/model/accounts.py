@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from thornwall.model.fact import ABSENT, Fact, Known, Unknown
+from thornwall.model.record import record
 
 NO_LOGIN = frozenset({"nologin", "false", "true", "sync", "shutdown", "halt", "git-shell"})
 """Last parts of shells that give nobody a command line."""
@@ -16,7 +17,7 @@ WEAK_HASHES = frozenset({"descrypt", "bigcrypt", "bsdicrypt", "md5crypt", "sunmd
 """Methods of crypt(5) that its authors advise against: a stolen hash is tried millions of times a second, or broken."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Password:
     """The password field of shadow(5), as far as it leaves the device, and the ageing fields.
 
@@ -46,7 +47,7 @@ class Password:
         return ":".join(filter(None, ("locked" if self.locked else "", self.method)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trial:
     """What came of trying known passwords on one account.
 
@@ -60,7 +61,7 @@ class Trial:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Account:
     """A line of passwd(5). `field`: `x`, or what else stands in the password field, by its method (`empty`…)."""
 
@@ -79,7 +80,7 @@ class Account:
         return posixpath.basename(self.shell) not in NO_LOGIN
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Group:
     """A line of group(5)."""
 
@@ -89,7 +90,7 @@ class Group:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Value:
     """A setting of login.defs(5), and where it stands."""
 
@@ -98,7 +99,7 @@ class Value:
     file: str = "/etc/login.defs"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AuthorizedKey:
     """A line of authorized_keys that sshd would take.
 
@@ -119,7 +120,7 @@ class AuthorizedKey:
         return self.kind.startswith("sk-") and "verify-required" in self.options
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyFile:
     """One authorized_keys file. `account`: whose it is, '' if no account has that home. Modes are -1 where not told."""
 

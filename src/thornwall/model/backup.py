@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from thornwall.model.fact import Fact, Unknown
+from thornwall.model.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Copy:
     """A file that by its name is an image or an archive of the device. `readable`: every account can get at it."""
 
@@ -22,7 +23,7 @@ class Copy:
 NOT_READ = Unknown("it was not read")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Backup:
     """`scripts`: path -> text of the programs that jobs may run, secrets masked. `denied`: those that may not be read.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from thornwall.model.fact import Fact, Unknown
+from thornwall.model.record import record
 
 _UNREAD = Unknown("it was not read")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigLine:
     """One setting of config.txt. `applies`: whether its sections hold for this board; None: the board is not known."""
 
@@ -28,7 +29,7 @@ class ConfigLine:
         return f"{self.key}={self.value}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigTxt:
     """config.txt as the firmware of this board reads it, includes followed. `lines`: every setting, in order."""
 
@@ -60,7 +61,7 @@ class SeedSecret(StrEnum):
     NOPASSWD = "nopasswd"  # sudo without a password
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seed:
     """A first-boot file on the boot partition, and the lines of it that hold secrets: line -> what."""
 
@@ -68,7 +69,7 @@ class Seed:
     secrets: Mapping[int, SeedSecret] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Autologin:
     """Somebody is logged in at boot without a password: where, who, and the line that says so."""
 
@@ -79,7 +80,7 @@ class Autologin:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Boot:
     """How the board starts.
 

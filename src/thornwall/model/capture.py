@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Literal
 
 from thornwall.model.fact import ABSENT, Fact, Known, Unknown
+from thornwall.model.record import record
 
 FORMAT = "thornwall.capture/1"
 _GLOB = re.compile(r"[*?\[]")
@@ -20,7 +21,7 @@ Source = Literal["local", "ssh", "directory"]
 FileState = Literal["read", "denied", "too-large", "not-regular", "link", "outside", "broken"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileRecord:
     """One file of the host. `content` is None unless `state` is `read`; `mode` has the permission bits only.
 
@@ -46,7 +47,7 @@ class FileRecord:
         return (self.content or b"").decode("utf-8", "replace")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandResult:
     """What a command answered. `status` is its exit status; 124 and 137 mean that its time ran out, 127 none such."""
 
@@ -61,7 +62,7 @@ class CommandResult:
         return self.stdout.decode("utf-8", "replace")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Manifest:
     """How and when the capture was made. `captured_at`: seconds since 1970 by the *host's* clock, -1 unknown.
 

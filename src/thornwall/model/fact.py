@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
+
+from thornwall.model.record import record
 
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Known(Generic[T_co]):
     """The fact was read, and this is its value."""
 
     value: T_co
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Absent:
     """It was looked for where it would be, and is not there."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unknown:
     """It could not be read. `reason`: why, a clause for people; `mend`: what would make it known, or empty."""
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from thornwall.model.record import record
+
 LISTED = (
     "/etc",
     "/boot",
@@ -22,7 +24,7 @@ LISTED = (
 """Below these the walk notes every file. Elsewhere only what stands out, hidden files of homes, and every `.ssh`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """One file as the walk saw it, links not followed. `type` is find's letter: f, d, l, p, s, b or c.
 
@@ -67,7 +69,7 @@ class Entry:
         return f"{'-' if self.type == 'f' else self.type}{''.join(letters)} {self.user}:{self.group}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mount:
     """A mounted file system; of a directory, a line of its fstab. `line`: in fstab, else None."""
 

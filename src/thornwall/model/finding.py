@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
+
+from thornwall.model.record import record
 
 if TYPE_CHECKING:
     from thornwall.model.surface import Surface
@@ -119,7 +121,7 @@ class Fixable(StrEnum):
     BY_HAND = "by-hand"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evidence:
     """Where it was seen. `source`: an absolute path of the host, or a command line as a person would type it.
 
@@ -137,7 +139,7 @@ class Evidence:
         return f"{self.source}:{self.line}" if self.line is not None else self.source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Move:
     """One thing that moved the likelihood or the impact: how far (never 0), and why."""
 
@@ -146,7 +148,7 @@ class Move:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remedy:
     """How to mend it: `text` for people, `commands` to type, one a line; what it costs and what it may break."""
 
@@ -157,7 +159,7 @@ class Remedy:
     may_break: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class References:
     """Where others say the same. Only what was checked: a wrong reference is worse than none.
 
@@ -190,7 +192,7 @@ class References:
         return {name: values for name, values in everything.items() if values}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Waiver:
     """A finding accepted: `rule`, `subject` (`*`: any), why, by whom, until when (ISO date, the last day it holds)."""
 
@@ -201,7 +203,7 @@ class Waiver:
     subject: str = "*"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One rule's answer about one subject of one host.
 
@@ -235,7 +237,7 @@ class Finding:
         return self.likelihood * self.impact
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostName:
     """What the report calls the host. Empty strings where it is not known."""
 
@@ -246,7 +248,7 @@ class HostName:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """The result of one audit: findings in the order in which they should be mended, then the rest."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from thornwall.model.fact import Absent, Fact, Known, Unknown
+from thornwall.model.record import record
 
 
 class Passage(StrEnum):
@@ -23,7 +24,7 @@ class Passage(StrEnum):
     UNCLEAR = "unclear"  # a rule that was not understood may decide
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FilterRule:
     """One rule. `verdict`: `accept`, `drop` (or reject), `jump`, `goto`, `return`, or empty: it decides nothing.
 
@@ -60,7 +61,7 @@ class FilterRule:
         return any(low <= port <= high for low, high in self.ports) != self.not_ports
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chain:
     """A chain. `hook` is empty for one that is only jumped to. `family`: `ip`, `ip6` or `inet`."""
 
@@ -269,7 +270,7 @@ def _decide(rule: FilterRule, verdict: str, course: _Course) -> None:
         course.end = verdict
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Keeper:
     """What puts a filter in place at boot: `ufw`, `nftables`, `firewalld`, `netfilter-persistent`, or a script.
 
@@ -286,7 +287,7 @@ class Keeper:
     logging: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Firewall:
     """`running`: what the kernel has now (root on a live host). `keepers`: what is installed to set it up at boot."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from thornwall.model.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Host:
     """Identity of the machine and of the read. Strings are empty where the host does not say.
 

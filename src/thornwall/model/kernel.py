@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from thornwall.model.fact import Fact, Unknown
+from thornwall.model.record import record
 
 _UNREAD = Unknown("it was not read")
 _REFUSING = frozenset({"/bin/false", "/bin/true", "/usr/bin/false", "/usr/bin/true", "false", "true", ":"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assignment:
     """A line of sysctl.d(5): `name` with dots, `value` as text."""
 
@@ -22,7 +23,7 @@ class Assignment:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Directive:
     """A line of modprobe.d(5): `verb` (`blacklist`, `install`, `options`…), the module with `_` for `-`, the rest."""
 
@@ -43,7 +44,7 @@ class Directive:
         return self.verb == "install" and self.rest.split()[:1] != [] and self.rest.split()[0] in _REFUSING
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kernel:
     """What the kernel is told, and what it does.
 

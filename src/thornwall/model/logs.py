@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from thornwall.model.fact import Fact, Unknown
+from thornwall.model.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JournalSetting:
     """A setting of journald.conf(5) as it holds: the last file by name that sets it. `file` is empty for a default."""
 
@@ -18,7 +19,7 @@ class JournalSetting:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogFile:
     """A log, or a directory of logs, that is there. `mode` has the permission bits; `type` is `f`, `d` or `l`."""
 
@@ -29,7 +30,7 @@ class LogFile:
     group: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """A line that sends the log to another host."""
 
@@ -41,7 +42,7 @@ class Target:
 NOT_READ = Unknown("it was not read")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Logs:
     """Journal and system log.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from functools import lru_cache
+
+from thornwall.model.record import record
 
 _ANY = {"0.0.0.0", "::", "*"}  # noqa: S104 - compared with, not bound to
 _INSIDE = ("docker", "br-", "virbr", "lxc", "lxd", "incus", "podman", "cni", "veth", "ve-", "vb-")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Socket:
     """One socket that listens (TCP) or receives (UDP).
 
@@ -58,7 +59,7 @@ class Socket:
         return f"{self.protocol}/{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Peer:
     """One established connection: who is at the other end."""
 
@@ -74,7 +75,7 @@ class Peer:
     line: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Address:
     """One address of the host. `interface` is empty where the host did not tell which."""
 
@@ -87,7 +88,7 @@ class Address:
         return is_public(self.address)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     """One route: `destination` as `address/bits`, `gateway` empty for a network that is directly attached."""
 
@@ -96,7 +97,7 @@ class Route:
     interface: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Network:
     """What listens, who is connected, and where the host stands.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from thornwall.model.fact import ABSENT, Fact, Unknown
+from thornwall.model.record import record
 
 SECOND_FACTORS = frozenset(
     {
@@ -24,7 +25,7 @@ SECOND_FACTORS = frozenset(
 """Modules that ask for something other than the account's password."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PamLine:
     """One line of pam.d(5). `kind`: auth, account, password or session; `silent`: a `-` in front, so that a module
 
@@ -66,7 +67,7 @@ class PamLine:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Include:
     """`@include file`, or `kind include|substack file` (then `kind` says which lines of it)."""
 
@@ -74,7 +75,7 @@ class Include:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Conf:
     """One setting of a file in /etc/security; a bare word has the value ''."""
 
@@ -83,7 +84,7 @@ class Conf:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pam:
     """The services of /etc/pam.d and the configuration of modules.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from thornwall.model.finding import Waiver
+from thornwall.model.record import record
 from thornwall.model.rule import Preset, Rule, Value
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Policy:
     """A preset, and what a policy file changes of it: rules switched on or off, values of their options, waivers."""
 
@@ -28,7 +29,7 @@ class Policy:
         return {option.name: given.get(option.name, option.value(self.preset)) for option in rule.options}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attestation:
     """A person's answer (all is well) to a manual rule of one target. `until`: ISO date, the last day it holds."""
 

@@ -7,11 +7,12 @@ script. The same script reads a live host and a mounted root (`live` commands ar
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from thornwall.model.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Redaction:
     """How the lines of a file are cleansed of secrets on the device, before anything is sent.
 
@@ -29,7 +30,7 @@ class Redaction:
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Read:
     """A file to read, or the files that match a glob (`*`, `?`, `[...]` as in sh, hidden files only by name).
 
@@ -42,7 +43,7 @@ class Read:
     limit: int = 262_144
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Run:
     """A command whose stdout, stderr and status are kept under `name`.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from thornwall.model.record import record
 
 
 class Data(StrEnum):
@@ -64,7 +65,7 @@ class Place(StrEnum):
     PUBLIC = "public"  # a fair, a school, a shop, the street
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Profile:
     """The answers. The default is an unremarkable device at home that is on the local network."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from thornwall.model.fact import Fact, Unknown
+from thornwall.model.record import record
 
 _UNREAD = Unknown("it was not read")
 
@@ -28,7 +28,7 @@ class Security(StrEnum):
     ENTERPRISE = "WPA-Enterprise"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Adapter:
     """A radio that the running system has. `name`: `wlan0`, `hci0`; `source`: the path of /sys that shows it.
 
@@ -42,7 +42,7 @@ class Adapter:
     usb: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WifiNetwork:
     """A network that the host joins by itself, or (`access_point`) one that it offers. Its name is not kept.
 
@@ -56,7 +56,7 @@ class WifiNetwork:
     access_point: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyFile:
     """A file that holds Wi-Fi keys, and who may read it: permission bits, owner and group."""
 
@@ -66,7 +66,7 @@ class KeyFile:
     group: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Radios:
     """`adapters`: what the running system has (Unknown for a directory, and in a container: /sys is not its own).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from functools import cache
 from typing import TypeAlias, TypeVar
@@ -27,6 +27,7 @@ from thornwall.model.finding import (
     Status,
 )
 from thornwall.model.profile import Profile
+from thornwall.model.record import record
 from thornwall.model.snapshot import Snapshot
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Preset(IntEnum):
     STRICT = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Option:
     """A value of a rule that a policy may set: its default, and what it means (with its unit).
 
@@ -60,7 +61,7 @@ class Option:
         return self.default if special is None else special
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """One answer of a rule, before risk is reckoned.
 
@@ -86,7 +87,7 @@ class UnansweredError(Exception):
         self.verdict = verdict
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Context:
     """What a rule sees: the host, what the device is for, and the values the policy gives this rule's options."""
 
@@ -120,7 +121,7 @@ class Context:
 Check: TypeAlias = Callable[[Context], Iterable[Verdict]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A rule and all that is said of it. The sections of its docstring are `explain` and the documentation page."""
 

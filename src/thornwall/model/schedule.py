@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from thornwall.model.fact import Fact, Unknown
 from thornwall.model.filesystem import Entry
+from thornwall.model.record import record
 
 
 class Runner(StrEnum):
@@ -19,7 +20,7 @@ class Runner(StrEnum):
     TIMER = "timer"  # a systemd timer
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Job:
     """Something that is started without anybody there.
 
@@ -40,7 +41,7 @@ class Job:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Schedule:
     """Everything that is started by itself.
 

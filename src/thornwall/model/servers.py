@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from thornwall.model.fact import ABSENT, Fact
+from thornwall.model.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Directive:
     """One setting of a configuration file. `name` is in lower case; `section`: the block it stands in, or empty."""
 
@@ -19,7 +20,7 @@ class Directive:
     section: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Config:
     """The settings of one server, in the order in which it reads them. `path`: its main file."""
 
@@ -43,7 +44,7 @@ class Config:
         return found.value if found else default
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Site:
     """One place where a web server answers.
 
@@ -61,7 +62,7 @@ class Site:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Servers:
     """What configuration files say.
 

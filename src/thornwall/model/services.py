@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from thornwall.model.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Setting:
     """One assignment of a unit file or drop-in: `[section] key=value`, and where it stands."""
 
@@ -17,7 +19,7 @@ class Setting:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unit:
     """One systemd unit, as its files and links have it.
 
@@ -75,7 +77,7 @@ class Unit:
         return self.all("ListenStream") + self.all("ListenDatagram")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InetdEntry:
     """A service that inetd or xinetd answers for: its name, the server program, and the line that says so."""
 

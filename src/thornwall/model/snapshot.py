@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from thornwall.model.accounts import Accounts
 from thornwall.model.backup import Backup
 from thornwall.model.boot import Boot
@@ -16,6 +14,7 @@ from thornwall.model.logs import Logs
 from thornwall.model.network import Network
 from thornwall.model.pam import Pam
 from thornwall.model.radios import Radios
+from thornwall.model.record import record
 from thornwall.model.schedule import Schedule
 from thornwall.model.servers import Servers
 from thornwall.model.services import Services
@@ -26,7 +25,7 @@ from thornwall.model.updates import Updates
 NOT_READ = Unknown("it was not read")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snapshot:
     """One field a subject; each is built by the file of the same name in `thornwall.facts`."""
 

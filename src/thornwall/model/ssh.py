@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from thornwall.model.fact import Fact, Known, Unknown
+from thornwall.model.record import record
 
 _ALONE = frozenset({"all", "invalid-user"})  # criteria that take no value
 _ALWAYS = frozenset({("all", ""), ("user", "*"), ("host", "*"), ("address", "*")})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """One keyword of sshd_config(5), in lower case, and the value that holds.
 
@@ -33,7 +34,7 @@ class Setting:
         return not self.file and not self.command
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """One Match block: its criteria as they stand (`User backup,admin`), its place, its settings (first wins).
 
@@ -55,7 +56,7 @@ class Match:
         return frozenset(pair for pair in pairs if pair not in _ALWAYS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostKey:
     """A private host key of the server, by its metadata: nothing of its content is read.
 
@@ -72,7 +73,7 @@ class HostKey:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SshServer:
     """The configuration of the OpenSSH server that is installed, whether it runs or not.
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from thornwall.model.fact import ABSENT, Fact, Known, Unknown
+from thornwall.model.record import record
 
 SHELLS = re.compile(r"/(?:usr/)?(?:local/)?s?bin/(?:ba|da|z|fi|k|mk|c|tc)?sh")
 """Commands that give whoever may run them every other command."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """A line of a file, and what stands there (its first line, where it is continued)."""
 
@@ -21,7 +22,7 @@ class Place:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Default:
     """One parameter of a Defaults line.
 
@@ -38,7 +39,7 @@ class Default:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Grant:
     """One command specification as it holds for one account on this host, in the order of the files.
 
@@ -63,7 +64,7 @@ class Grant:
         return self.as_root and not self.negated and (self.command == "ALL" or bool(SHELLS.fullmatch(self.command)))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DoasRule:
     """A line of doas.conf(5). `identity`: a name, or `:group`; `target` '' is anyone, `command` '' is all."""
 
@@ -76,7 +77,7 @@ class DoasRule:
     command: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OwnListing:
     """What `sudo -n -l` said to the account that reads the host. `nopasswd`: (run-as, command) of each such entry."""
 
@@ -113,7 +114,7 @@ class Policy:
         return tuple(default for default in self.defaults if default.name == name)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SudoersFile:
     """A sudoers file that is read. Modes are -1 where not told."""
 
@@ -123,7 +124,7 @@ class SudoersFile:
     gid: int = -1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sudo:
     """sudo and doas. `policy` is Absent where sudo is not installed, Unknown for who may not read it.
 

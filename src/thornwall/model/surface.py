@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from thornwall.model.finding import Reach
+from thornwall.model.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Listener:
     """One listening socket. `pid` is -1, and strings are empty, where the host did not tell.
 
@@ -32,7 +33,7 @@ class Listener:
     role: str = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Connection:
     """One established connection; `inbound`: the other side opened it (our port is one that listens)."""
 
@@ -44,7 +45,7 @@ class Connection:
     inbound: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PhysicalWay:
     """A radio, port, console or card: what it is, `open`, `closed` or `unknown`, and why we say so."""
 
@@ -53,7 +54,7 @@ class PhysicalWay:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WayIn:
     """One way to log in: the `method` ('SSH with a password', 'autologin on tty1'), for whom, and what guards it."""
 
@@ -62,7 +63,7 @@ class WayIn:
     guard: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Person:
     """An account that somebody can use: how it is entered, and what it may do.
 
@@ -77,7 +78,7 @@ class Person:
     shell: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Surface:
     """Everything through which the host can be attacked. `gaps`: what could not be read, as sentences."""
 

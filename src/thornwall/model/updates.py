@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from thornwall.model.fact import ABSENT, Fact, Unknown
+from thornwall.model.record import record
 
 
 class Package(NamedTuple):
@@ -19,7 +20,7 @@ class Package(NamedTuple):
     held: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Suite:
     """One release of an archive as apt has it: the fields of its Release file, empty where it does not say.
 
@@ -49,7 +50,7 @@ class Suite:
         return f"{self.origin or self.site} {self.codename or self.suite}".strip()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """A version that an archive offers of an installed package, other than the installed one."""
 
@@ -58,7 +59,7 @@ class Candidate:
     suite: Suite
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PackageLists:
     """What the lists that apt fetched say.
 
@@ -79,7 +80,7 @@ class PackageLists:
     orphans: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AptValue:
     """A value of apt.conf(5), and where it stands."""
 
@@ -89,7 +90,7 @@ class AptValue:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AptConfig:
     """apt's configuration: `single` by lower-case name, the last one; `lists` by lower-case name, in order."""
 
@@ -105,7 +106,7 @@ class AptConfig:
         return self.lists.get(name.lower(), ())
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AptSource:
     """One source of packages that is switched on (not deb-src): a line of *.list, or a stanza of *.sources.
 
@@ -130,7 +131,7 @@ class AptSource:
         return self.uri.startswith(("file:", "cdrom:", "copy:"))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark:
     """A line that was looked for in some file, or the file itself (`line` None)."""
 
@@ -142,7 +143,7 @@ class Mark:
 NOT_READ = Unknown("it was not read")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Updates:
     """How the host is kept up to date. `packages`: installed ones by name (Absent where there is no dpkg).
 

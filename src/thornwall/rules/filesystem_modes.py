@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from thornwall.model.filesystem import Entry, FileSystem
 from thornwall.model.finding import (
@@ -20,11 +19,12 @@ from thornwall.model.finding import (
     Reach,
     References,
 )
+from thornwall.model.record import record
 from thornwall.model.rule import Context, Verdict, fail, not_applicable, passed, rule
 from thornwall.rules.walked import bounds, rest, shut, walked
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Secret:
     """Files that hold secrets: which, what they are, and which groups beside root may read them."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from thornwall.model.fact import Fact, Known, Unknown
 from thornwall.model.finding import Evidence, Reach, Status
 from thornwall.model.network import Network, Socket
+from thornwall.model.record import record
 from thornwall.model.rule import Context, UnansweredError, Verdict, fail, passed, unknown
 from thornwall.model.services import COMPANIONS, Services, Unit
 from thornwall.rules.exposure import nearest
@@ -15,7 +16,7 @@ from thornwall.rules.exposure import nearest
 SS = "ss -tulpn"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Offer:
     """A network service: what it is called, its units, programs, ports (`tcp/23`), and its names in inetd.conf.
 
@@ -146,7 +147,7 @@ def _planned(ctx: Context, offer: Offer) -> Reach | None:
     return nearest(ctx.host, [Socket(protocol, "*", int(port)) for protocol, _, port in ports])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Standing:
     """Whether a service can be reached beyond loopback (or will be, once the host starts), and how that is seen."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from thornwall.model.boot import ConfigLine, ConfigTxt
 from thornwall.model.fact import Known, Unknown
@@ -21,6 +20,7 @@ from thornwall.model.finding import (
     References,
 )
 from thornwall.model.radios import Radio, Radios
+from thornwall.model.record import record
 from thornwall.model.rule import Context, Preset, Verdict, fail, not_applicable, passed, rule, unknown
 from thornwall.rules import radios_wifi
 from thornwall.rules.offered import switch_off
@@ -28,7 +28,7 @@ from thornwall.rules.offered import switch_off
 _NONE = "nothing is known of its radios"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Kind:
     """What differs between the two radios."""
 

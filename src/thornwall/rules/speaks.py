@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from thornwall.model.network import Socket
+from thornwall.model.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Speech:
     """A protocol: its name, what it is for (`Listener.role`), and whether it sends logins or data in the clear."""
 
