@@ -1,0 +1,267 @@
+"""What the firewall is to do, as commands of the tool that the host has: ufw, or firewalld."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from thornwall.model.change import Firewall, Tool, UnitsOn, Wish
+from thornwall.model.fact import Known
+from thornwall.model.firewall import Firewall as Filter
+from thornwall.model.firewall import Keeper, Passage, Ruleset
+from thornwall.plan.fix import Situation
+
+USER_RULES = "/etc/ufw/user.rules"
+_DEFAULTS = "/etc/default/ufw"
+_KEEPS = ("/etc/ufw", _DEFAULTS)
+_SAFE_PORT = re.compile(r"[0-9]{1,5}(:[0-9]{1,5})?/(tcp|udp)")
+
+# `ufw disable` leaves its chains and what leads to them; a table that came with them goes too, once nothing is in it
+_SWEEP = """\
+for v in '' 6; do
+  command -v ip${v}tables-restore >/dev/null || continue
+  s=$(ip${v}tables-save -t filter)
+  {
+    echo '*filter'
+    printf '%s\\n' "$s" | sed -n 's/^-A \\([A-Z]* -j ufw6\\{0,1\\}-\\)/-D \\1/p'
+    printf '%s\\n' "$s" | sed -n 's/^:\\(ufw6\\{0,1\\}-[a-z-]*\\) .*/-F \\1/p'
+    printf '%s\\n' "$s" | sed -n 's/^:\\(ufw6\\{0,1\\}-[a-z-]*\\) .*/-X \\1/p'
+    echo COMMIT
+  } | ip${v}tables-restore -n || exit 1
+done
+rm -f /run/ufw.lock
+"""
+_SWEEP_TABLE = """\
+s=$(ip{v}tables-save -t filter | grep -v -e '^#' -e '^[*]filter$' -e '^COMMIT$' -e '^:[A-Z]* ACCEPT ')
+[ -n "$s" ] || nft delete table ip{v} filter 2>/dev/null || :
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UfwRule:
+    """A rule that somebody gave to ufw, as its own file notes it. `app`: the profile that it was made of.
+
+    `ports`: `22`, `80,443`, `6000:6007` or `any`; `to`, `source`: a network, or everything (0.0.0.0/0); `way`: `in`,
+    `out`, or with an interface `in_eth0`.
+    """
+
+    action: str
+    protocol: str
+    ports: str
+    to: str
+    source_ports: str
+    source: str
+    app: str
+    way: str
+
+    def names(self, port: int, protocol: str) -> bool:
+        """Whether it is about packets that come in to that port, from somewhere."""
+        if not self.way.startswith("in") or self.protocol not in {"any", protocol}:
+            return False
+        for word in self.ports.split(","):
+            low, _, high = word.partition(":")
+            if word == "any" or (low.isdecimal() and int(low) <= port <= int(high or low)):
+                return True
+        return False
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it holds for whoever comes, to whichever address and interface."""
+        return self.to == self.source == "0.0.0.0/0" and self.source_ports == "any" and self.way == "in"
+
+    def takes(self, peer: str) -> bool:
+        """Whether it is (also) about packets from that address; true where that cannot be told."""
+        try:
+            network = ipaddress.ip_network(self.source, strict=False)
+            address = ipaddress.ip_address(peer.partition("%")[0])
+        except ValueError:
+            return True
+        return not network.prefixlen or (network.version == address.version and address in network)
+
+
+_TUPLE = re.compile(
+    r"^### tuple ### (?P<action>allow|deny|reject|limit)(?:_log|_log-all)? (?P<protocol>\S+) (?P<ports>\S+) (?P<to>\S+)"
+    r" (?P<source_ports>\S+) (?P<source>\S+)(?: (?P<app>\S+) \S+)? (?P<way>(?:in|out)\S*)(?: comment=\S+)?$",
+    re.MULTILINE,
+)
+
+
+def ufw_rules(situation: Situation) -> tuple[UfwRule, ...]:
+    """What ufw was told before, in its order, whether it is switched on or not."""
+    match situation.capture.read(USER_RULES):
+        case Known(text):
+            found = (match.groupdict(default="-") for match in _TUPLE.finditer(text))
+            return tuple(UfwRule(**{**each, "app": unquote(each["app"]).strip("-")}) for each in found)
+        case _:
+            return ()
+
+
+def facts(situation: Situation) -> Filter | None:
+    """What filters, where that is known."""
+    return situation.facts.firewall.value if isinstance(situation.facts.firewall, Known) else None
+
+
+def chosen(situation: Situation) -> str:
+    """`ufw` or `firewalld`: what sets the filter up, or will. Empty where the owner has rules of his own making."""
+    found = facts(situation)
+    if found is None:
+        return ""
+    enabled = {keeper.name for keeper in found.enabled}
+    if enabled:
+        # two of them at once would undo each other's work
+        return enabled.pop() if len(enabled) == 1 and enabled <= {"ufw", "firewalld"} else ""
+    if isinstance(found.running, Known):
+        chains = found.running.value.chains
+        if any(chain.table == "firewalld" for chain in chains):
+            return "firewalld"
+        if any(chain.name.startswith("ufw-") for chain in chains):
+            return "ufw"
+        if found.running.value.closed_by_default("ip") is not Passage.OPEN:
+            return ""
+    if found.keeper("ufw") is None and found.keeper("firewalld") is not None:
+        return "firewalld"
+    host = situation.facts.host
+    if found.keeper("ufw") is not None or (isinstance(host, Known) and host.value.debian_like):
+        return "ufw"
+    return (
+        "firewalld" if isinstance(host, Known) and {"fedora", "rhel"} & {host.value.os_id, *host.value.os_like} else ""
+    )
+
+
+def is_on(situation: Situation, name: str) -> bool:
+    """Whether that tool sets the filter up at boot."""
+    found = facts(situation)
+    return found is not None and any(keeper.name == name for keeper in found.enabled)
+
+
+def commands(situation: Situation, wish: Firewall) -> tuple[Wish, ...]:
+    """The wish as commands of the host's own tool; none where the owner's own rules are the firewall."""
+    tool = chosen(situation)
+    if tool == "ufw":
+        return tuple(_ufw(situation, wish))
+    return tuple(_firewalld(situation, wish)) if tool == "firewalld" else ()
+
+
+def _ports(ports: tuple[str, ...]) -> list[str]:
+    return [port for port in dict.fromkeys(ports) if _SAFE_PORT.fullmatch(port)]
+
+
+def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
+    was_on = is_on(situation, "ufw")
+    first = list(_ufw_settings(situation, wish, was_on))
+    # what is to stay reachable comes before anything is refused
+    run = [*first, *_ufw_rules(situation, wish)]
+    if wish.enable:
+        run.append(("ufw", "default", "deny", "incoming"))
+        if not was_on:
+            run.append(("ufw", "default", "allow", "outgoing"))
+            if _forwards(situation):
+                # containers, VPNs and access points are filtered by whoever set them up
+                run.append(("ufw", "default", "allow", "routed"))
+    if wish.log and (not was_on or _keeper(situation, "ufw").logging in {"", "off"}):
+        run.append(("ufw", "logging", "low"))
+    if wish.enable:
+        run.append(("ufw", "--force", "enable"))
+    elif first and was_on:
+        run.append(("ufw", "reload"))
+    if not run:
+        return
+    if was_on:
+        yield Tool("ufw", tuple(run), _KEEPS, undo_after=(("ufw", "reload"),))
+    elif wish.enable:
+        before = (("ufw", "--force", "disable"), ("sh", "-c", _sweep(situation)))
+        yield Tool("ufw", tuple(run), _KEEPS, undo_before=before)
+    else:
+        yield Tool("ufw", tuple(run), _KEEPS)
+    if wish.enable and not _enabled(situation, "ufw.service"):
+        yield UnitsOn(("ufw.service",))
+
+
+def _ufw_settings(situation: Situation, wish: Firewall, was_on: bool) -> Iterator[tuple[str, ...]]:
+    if wish.enable and not was_on:
+        # it would set log_martians and others at every start, over what /etc/sysctl.d says
+        yield ("sed", "-i", "s|^IPT_SYSCTL=.*|IPT_SYSCTL=|", _DEFAULTS)
+    match situation.capture.read(_DEFAULTS):
+        case Known(text) if (wish.ipv6 or wish.enable) and re.search(r"^IPV6=(?!\"?yes)", text, re.MULTILINE):
+            yield ("sed", "-i", "s/^IPV6=.*/IPV6=yes/", _DEFAULTS)
+        case _:
+            pass
+
+
+def _ufw_rules(situation: Situation, wish: Firewall) -> Iterator[tuple[str, ...]]:
+    told = ufw_rules(situation)
+    for spec in _ports(wish.allow):
+        number, _, protocol = spec.partition("/")
+        same = [rule for rule in told if number.isdecimal() and rule.names(int(number), protocol) and rule.everywhere]
+        if not same or wish.ipv6:
+            # `ufw allow` would turn the owner's own `limit` or `deny` of the same port into an `allow`
+            if not same or same[0].action == "allow":
+                yield ("ufw", "allow", spec)
+    for spec in _ports(wish.limit):
+        number, _, protocol = spec.partition("/")
+        same = [rule for rule in told if rule.names(int(number), protocol) and rule.everywhere]
+        yield from _limit(spec, number, same)
+
+
+def _limit(spec: str, number: str, same: list[UfwRule]) -> Iterator[tuple[str, ...]]:
+    """ufw takes the first rule that fits: the one that admits everybody is changed, not followed by another."""
+    if not same:
+        yield ("ufw", "limit", spec)
+    elif same[0].action == "allow" and same[0].app:
+        yield ("ufw", "limit", same[0].app)
+    elif same[0].action == "allow" and same[0].ports == number:
+        yield ("ufw", "limit", number if same[0].protocol == "any" else spec)
+    elif same[0].action == "allow":
+        yield ("ufw", "prepend", "limit", spec)
+
+
+def _sweep(situation: Situation) -> str:
+    found = facts(situation)
+    chains = found.running.value.chains if found is not None and isinstance(found.running, Known) else ()
+    there = {chain.family for chain in chains if chain.table == "filter"}
+    return _SWEEP + "".join(_SWEEP_TABLE.format(v=v) for v in ("", "6") if f"ip{v}" not in there)
+
+
+def _forwards(situation: Situation) -> bool:
+    match situation.facts.kernel:
+        case Known(kernel):
+            names = ("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding", "net.ipv6.conf.all.forwarding")
+            return any(kernel.running.get(name) == Known("1") for name in names)
+        case _:
+            return False
+
+
+def _keeper(situation: Situation, name: str) -> Keeper:
+    found = facts(situation)
+    keeper = found.keeper(name) if found is not None else None
+    return keeper or Keeper(name, False, Known(Ruleset()))
+
+
+def _enabled(situation: Situation, unit: str) -> bool:
+    match situation.facts.services:
+        case Known(services):
+            return services.enabled(unit)
+        case _:
+            return False
+
+
+def _firewalld(situation: Situation, wish: Firewall) -> Iterator[Wish]:
+    services = situation.facts.services
+    runs = isinstance(services, Known) and services.value.active("firewalld.service")
+    tell = ("firewall-cmd", "--permanent") if runs else ("firewall-offline-cmd",)
+    run = [(*tell, f"--add-port={spec.replace(':', '-')}") for spec in _ports(wish.allow)]
+    if wish.enable:
+        run.append((*tell, "--set-target=default"))
+    if runs and run:
+        run.append(("firewall-cmd", "--reload"))
+    if wish.log and _keeper(situation, "firewalld").logging in {"", "off"}:
+        run.append((tell[0], "--set-log-denied=unicast"))
+    if run:
+        yield Tool(
+            "firewalld", tuple(run), ("/etc/firewalld",), undo_after=(("firewall-cmd", "--reload"),) if runs else ()
+        )
+    if wish.enable and not (runs and _enabled(situation, "firewalld.service")):
+        yield UnitsOn(("firewalld.service",))
