@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import os
 import pkgutil
+import shutil
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +19,8 @@ from thornwall.facts.registry import probes
 from thornwall.model.capture import Capture, CommandResult, Manifest
 from thornwall.model.fact import Known, Unknown
 from thornwall.model.originals import OTHER, Originals
+from thornwall.model.probe import Probe, Run
+from thornwall.model.snapshot import Snapshot
 from thornwall.plan import fixes
 from thornwall.plan.fix import Situation
 
@@ -76,7 +79,7 @@ def test_every_kind_of_file_is_told_apart(shell: list[str], tmp_path: Path) -> N
     }
     assert found.free_kib > 0
     assert found.ssh_connection == ()
-    situation = Situation(None, capture, found)  # type: ignore[arg-type]
+    situation = Situation(Snapshot(), capture, found)
     assert situation.state("/etc/sysctl.d/99-thornwall.conf") == Known("absent")
     assert situation.state("/etc/systemd/system/cups.service") == Known("link:/dev/null")
     for unknown in ("/etc/sudoers.d/pi", "/etc/sysctl.d/.hidden.conf", "/etc/sysctl.d/deep/er.conf", "/etc/never"):
@@ -144,6 +147,74 @@ def test_all_that_fixes_edit_is_asked_for() -> None:
         path
         for module in pkgutil.iter_modules(fixes.__path__)
         for path in getattr(importlib.import_module(f"thornwall.plan.fixes.{module.name}"), "PATHS", ())
-        if not any(path.count("/") == each.count("/") and fnmatchcase(path, each) for each in originals.PATHS)
+        if not _asked(path)
     }
     assert missing == set()
+
+
+CLEAN = {
+    "etc/ssh/sshd_config": b"# Change to no to disable s/key passwords\n#PasswordAuthentication yes\n"
+    b"# To change: the password must be set, see passwd(1)\nPasswordAuthentication yes\nPermitEmptyPasswords no\n",
+    "etc/sudoers.d/010_pi-nopasswd": b"pi ALL=(ALL) NOPASSWD: ALL\n",
+    "etc/pam.d/common-password": b"# here are the per-package modules\npassword\t[success=1]\tpam_unix.so yescrypt\n",
+    "etc/login.defs": b"PASS_MAX_DAYS\t99999\nENCRYPT_METHOD YESCRYPT\n",
+    "etc/sysctl.d/local.conf": b"kernel.sysrq = 0\r\n# no end",
+    "etc/fstab": b"# <file system> <mount point>\nPARTUUID=ab-02 / ext4 defaults,noatime 0 1\n",
+    "etc/mosquitto/mosquitto.conf": b"# password_file path\npassword_file /etc/mosquitto/passwd\nlistener 1883\n",
+    "etc/nginx/sites-available/default": b"# listen [::]:443 ssl default_server;\nserver { listen 80; }\n",
+}
+DIRTY = {
+    "etc/fstab": b"//nas/x /mnt cifs username=pi,password=hunter2 0 0\n",
+    "etc/mosquitto/mosquitto.conf": b"listener 1883\nremote_password hunter2\n",
+    "etc/mosquitto/conf.d/old.conf": b"#remote_password=hunter2\n",
+    "etc/nginx/conf.d/up.conf": b'proxy_set_header Authorization "Basic cGk6aHVudGVyMg==";\n',
+    "etc/nginx/conf.d/url.conf": b"# was: proxy_pass http://pi:hunter2@10.0.0.1/;\n",
+    "etc/default/thing": b"API_KEY=hunter2\n",
+    "etc/default/other": b"# pi:$y$j9T$hunter2hunter2$hunter2\n",
+    "etc/ssh/sshd_config": b"#-----BEGIN OPENSSH PRIVATE KEY-----\n#hunter2\n#-----END OPENSSH PRIVATE KEY-----\n",
+    "etc/pam.d/common-auth": b"auth required pam_mysql.so user=pam passwd=hunter2\n",
+    "etc/redis/redis.conf": b"requirepass hunter2\n",
+    "etc/redis/old.conf": b"# requirepass hunter2\n",
+    "etc/default/large": b"x" * 300_000,
+    "etc/crontab": b"0 1 * * * root true\n",  # a command line may hide anything
+}
+
+
+@pytest.mark.parametrize("awk", ["mawk", "gawk", "busybox"])
+def test_only_files_without_a_secret_are_sent_and_those_to_the_byte(awk: str, tmp_path: Path) -> None:
+    program = shutil.which(awk)
+    if program is None:
+        pytest.skip(f"{awk} is not installed")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "awk").symlink_to(program)
+    clean, dirty = tmp_path / "clean", tmp_path / "dirty"
+    for root, files in ((clean, CLEAN), (dirty, DIRTY)):
+        for path, content in files.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(content)
+    probes = tuple(_with_path(probe, tools) for probe in originals.PROBES)
+    assert parsed(read(["sh"], probes, clean)).contents == {f"/{path}": content for path, content in CLEAN.items()}
+    capture = read(["sh"], probes, dirty)
+    assert parsed(capture).contents == {}
+    assert b"hunter2" not in capture.commands["original-contents"].stdout
+
+
+def _with_path(probe: Probe, tools: Path) -> Probe:
+    return replace(probe, line=f"PATH={tools}:$PATH\n{probe.line}") if isinstance(probe, Run) and probe.shell else probe
+
+
+def test_what_was_sent_is_exact_only_while_its_hash_says_so() -> None:
+    found = Originals(hashes={"/etc/fstab": hashlib.sha256(b"a").hexdigest()}, contents={"/etc/fstab": b"a"})
+    situation = Situation(Snapshot(), said(), found)
+    assert situation.exact("/etc/fstab") == Known(b"a")
+    changed = replace(situation, originals=replace(found, contents={"/etc/fstab": b"b"}))
+    assert isinstance(changed.exact("/etc/fstab"), Unknown)
+
+
+def test_what_is_edited_is_hashed_too() -> None:
+    assert [path for path in originals.EDITED if not _asked(path)] == []
+
+
+def _asked(path: str) -> bool:
+    return any(path.count("/") == each.count("/") and fnmatchcase(path, each) for each in originals.PATHS)

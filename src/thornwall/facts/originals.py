@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from thornwall.facts.originals_clean import CLEAN
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Fact, Known, Unknown
 from thornwall.model.originals import OTHER, Originals
@@ -42,6 +43,7 @@ PATHS: tuple[str, ...] = (
     "/etc/fstab",
     "/boot/config.txt",
     "/boot/cmdline.txt",
+    "/boot/usercfg.txt",
     "/boot/firmware/*.txt",
     "/boot/firmware/ssh",
     "/boot/ssh",
@@ -118,7 +120,33 @@ PATHS: tuple[str, ...] = (
 )
 """What fixes may edit, replace or remove, as globs of sh (hidden files are left out)."""
 
-_HASHES = r"""
+EDITED: tuple[str, ...] = (
+    *(path for path in PATHS if path.startswith(("/etc/ssh/", "/etc/sudoers", "/etc/pam.d/", "/etc/security/"))),
+    *("/etc/login.defs", "/etc/profile", "/etc/bash.bashrc", "/etc/profile.d/*", "/etc/securetty"),
+    *("/etc/issue", "/etc/issue.net", "/etc/motd", "/etc/lightdm/*.conf", "/etc/lightdm/lightdm.conf.d/*"),
+    *("/etc/gdm3/*.conf", "/etc/sddm.conf", "/etc/sysctl.conf", "/etc/sysctl.d/*", "/etc/modprobe.d/*"),
+    *("/etc/modules-load.d/*", "/etc/fstab"),
+    *(f"{boot}/{name}.txt" for boot in ("/boot", "/boot/firmware") for name in ("config", "cmdline", "usercfg")),
+    *("/etc/systemd/*.conf", "/etc/systemd/*.conf.d/*", "/etc/systemd/system/*/*.conf"),
+    *("/etc/apt/apt.conf", "/etc/apt/apt.conf.d/*", "/etc/default/*", "/etc/logrotate.conf", "/etc/cron.allow"),
+    *("/etc/at.allow", "/etc/rsyslog.conf", "/etc/rsyslog.d/*", "/etc/audit/*.conf", "/etc/audit/rules.d/*"),
+    *("/etc/dnf/*.conf", "/etc/hosts.allow", "/etc/hosts.deny", "/etc/nftables.conf", "/etc/ufw/*"),
+    *("/etc/firewalld/*.conf", "/etc/fail2ban/jail.local", "/etc/fail2ban/jail.d/*", "/etc/bluetooth/*.conf"),
+    *("/etc/NetworkManager/*.conf", "/etc/NetworkManager/conf.d/*", "/etc/dhcpcd.conf", "/etc/inetd.conf"),
+    *("/etc/xinetd.conf", "/etc/xinetd.d/*", "/etc/vsftpd.conf", "/etc/proftpd/proftpd.conf"),
+    *("/etc/mosquitto/*.conf", "/etc/mosquitto/conf.d/*.conf", "/etc/nginx/*.conf", "/etc/nginx/*/*"),
+    *("/etc/apache2/*.conf", "/etc/apache2/*/*.conf", "/etc/lighttpd/*.conf", "/etc/lighttpd/*/*.conf"),
+    *("/etc/avahi/*.conf", "/etc/cups/*.conf", "/etc/exim4/update-exim4.conf.conf", "/etc/postfix/main.cf"),
+    *("/etc/samba/smb.conf", "/etc/redis/*.conf", "/etc/mysql/*.conf.d/*", "/etc/postgresql/*/*/*.conf"),
+    *("/etc/memcached.conf", "/etc/exports"),
+)
+"""Of them, those whose lines are edited: they are sent byte for byte, comments too, but only those without a secret.
+
+What an audit reads is cleansed line by line, and so can never be written back. Crontabs, units and programs are not
+here: a command line hides secrets too well.
+"""
+
+_LISTED = r"""
 nl='
 '
 root=$(pwd -P)
@@ -144,6 +172,9 @@ for f in @paths@; do
         printf 'o %s\n' "$f"
     fi
 done
+"""
+
+_HASHES = r"""
 set -f
 IFS=$nl
 # shellcheck disable=SC2086 # one path a line
@@ -152,6 +183,16 @@ IFS=$nl
     [ -z "$links" ] || { printf 'l %s\n' $links && stat -c '%N' -- $links; }
 }
 echo end
+"""
+
+_CONTENTS = r"""
+[ -n "$files" ] || exit 0
+set -f
+IFS=$nl
+# shellcheck disable=SC2086
+clean=$(awk '@awk@' $files </dev/null)
+# shellcheck disable=SC2086
+[ -z "$clean" ] || { wc -c -- $clean && echo data && cat -- $clean; }
 """
 
 _READINESS = r"""
@@ -203,10 +244,17 @@ done
 exit 0
 """
 
+
+def _listed(paths: tuple[str, ...]) -> str:
+    """The script's part that finds the files: `files` and `links`, one a line; of what is neither it tells."""
+    return _LISTED.replace("@paths@", " ".join(f".{path}" for path in paths))
+
+
 PROBES: tuple[Probe, ...] = (
+    Run("original-hashes", _listed(PATHS) + _HASHES, seconds=10, shell=True, live=False),
     Run(
-        "original-hashes",
-        _HASHES.replace("@paths@", " ".join(f".{path}" for path in PATHS)),
+        "original-contents",
+        _listed(EDITED) + _CONTENTS.replace("@awk@", CLEAN),
         seconds=10,
         shell=True,
         live=False,
@@ -216,6 +264,7 @@ PROBES: tuple[Probe, ...] = (
 )
 
 _HASH = re.compile(r"^([0-9a-f]{64}) [ *]\.(/\S+)$", re.MULTILINE)
+_SIZE = re.compile(r"^ *(\d{1,7}) \.(/\S+)$", re.MULTILINE)
 _LINK = re.compile(r"^'\.(/\S+)' -> '([A-Za-z0-9_./@:+,%~=-]+)'$", re.MULTILINE)
 _SEEN = re.compile(r"^[flo] \.(/\S+)$", re.MULTILINE)
 _OPEN = re.compile(r"^open \./var/lib/thornwall/([A-Za-z0-9._-]+)/token/", re.MULTILINE)
@@ -253,6 +302,7 @@ def _originals(capture: Capture, hashes: str, readiness: str) -> Originals:
     open_transaction = _OPEN.search(readiness)
     return Originals(
         hashes=found,
+        contents=dict(_contents(capture)),
         asked=PATHS,
         root_type=root_type,
         read_only="ro" in options.split(","),
@@ -264,6 +314,18 @@ def _originals(capture: Capture, hashes: str, readiness: str) -> Originals:
         ssh_connection=connection,
         route_interface=scope or (device[1] if device and connection else ""),
     )
+
+
+def _contents(capture: Capture) -> Iterator[tuple[str, bytes]]:
+    match capture.command("original-contents"):
+        case Known(result):
+            head, _, data = result.stdout.partition(b"\ndata\n")
+            sizes = [(path, int(size)) for size, path in _SIZE.findall(head.decode("utf-8", "replace"))]
+        case _:
+            return
+    for path, size in sizes:
+        yield path, data[:size]
+        data = data[size:]
 
 
 def _said(text: str, word: str) -> str:

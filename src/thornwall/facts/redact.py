@@ -26,13 +26,7 @@ PRIVATE_KEYS = r"""
 """
 """The first lines of a filter: no line of a private key passes, however the file came to hold one."""
 
-TEXT = Redaction(
-    "text",
-    PRIVATE_KEYS
-    + r"""
-    # comments: what people note down there, nothing judges
-    if (s ~ /^[ \t]*[#;]/ && s !~ /^#!\// && l !~ /do not edit/) return substr(s, match(s, /[#;]/), 1)
-    sub(/[ \t]#[ \t].*$/, " #", s)
+VALUES = r"""
     # crypt(3) hashes, anywhere
     gsub(/[$][0-9a-z-]+[$][^:" \t,;]*/, "<redacted>", s)
     # what the makers of tokens put before them
@@ -64,6 +58,17 @@ TEXT = Redaction(
     if (match(l, /(^|[ \t\/])((sshpass|mysql|mysqldump)[ \t]+-p|(curl|wget)[^#]*[ \t]-[uh])[ \t]*/))
         return substr(s, 1, RSTART + RLENGTH - 1) "<redacted>"
     return s
-""",  # noqa: E501
+"""  # noqa: E501
+"""The last lines of a filter: what looks like the value of a secret is masked."""
+
+TEXT = Redaction(
+    "text",
+    PRIVATE_KEYS
+    + r"""
+    # comments: what people note down there, nothing judges
+    if (s ~ /^[ \t]*[#;]/ && s !~ /^#!\// && l !~ /do not edit/) return substr(s, match(s, /[#;]/), 1)
+    sub(/[ \t]#[ \t].*$/, " #", s)
+"""
+    + VALUES,
 )
 """For configuration that people write: what looks like a secret is masked, comments stay behind, the rest passes."""
