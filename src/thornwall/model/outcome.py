@@ -1,0 +1,45 @@
+"""How a hardening ended: what was proved from outside, what an audit says now, and how to go back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from thornwall.model.finding import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One attempt from outside: its name as a statement ('a password is refused'), whether it held, what was seen."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `harden` says at its end.
+
+    `before`, `after`: the audits; `after` None where there was none (the host was taken back, or could not be read).
+    `transaction`: its id on the device. `undo`: the path of its undo.sh there. `taken_back`: the device has undone it
+    all, or is about to. `verified`: that was seen: a fresh login found every file and unit as recorded before.
+    `awaits_reboot`: titles of steps that have their effect at the next start only. `failed`: why it ended early, as a
+    sentence; empty where it did not. `notes`: sentences.
+    """
+
+    target: str
+    before: Report
+    after: Report | None = None
+    transaction: str = ""
+    undo: str = ""
+    proofs: tuple[Proof, ...] = ()
+    taken_back: bool = False
+    verified: bool = False
+    awaits_reboot: tuple[str, ...] = ()
+    failed: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def stands(self) -> bool:
+        """Whether the changes are confirmed and stay."""
+        return not self.failed and not self.taken_back and all(proof.ok for proof in self.proofs)

@@ -1,0 +1,389 @@
+"""The words of a plan, the same in every format: what each operation does, to what, and what comes of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from thornwall.model.change import (
+    ABSENT,
+    AccountDo,
+    AccountField,
+    Chmod,
+    DropFile,
+    Operation,
+    Packages,
+    Purpose,
+    PutFile,
+    PutLink,
+    SysctlDo,
+    Tool,
+    UnitDo,
+)
+from thornwall.model.finding import Report, Risk
+from thornwall.model.plan import Held, Mend, Plan, Step, Undoing, WayIn
+from thornwall.report.plan import diff
+from thornwall.report.text import count, line
+from thornwall.report.words import RISKS
+
+PURPOSES = {
+    Purpose.PACKAGES: "Packages",
+    Purpose.PERMISSIONS: "Permissions",
+    Purpose.KERNEL: "Kernel",
+    Purpose.LOGS: "Logs",
+    Purpose.UPDATES: "Updates",
+    Purpose.SERVERS: "Servers",
+    Purpose.SERVICES: "Services",
+    Purpose.RADIOS: "Radios",
+    Purpose.BOOT: "Boot and console",
+    Purpose.SCHEDULE: "Scheduled jobs",
+    Purpose.ACCOUNTS: "Accounts",
+    Purpose.FIREWALL: "Firewall",
+    Purpose.PAM: "Logins (PAM)",
+    Purpose.SUDO: "sudo",
+    Purpose.SSH: "SSH",
+}
+
+UNDOING = {
+    Undoing.EXACT: "undo: exact",
+    Undoing.REBOOT: "undo: exact after a restart",
+    Undoing.KEEPS: "undo: stays",
+}
+
+UNDOING_TOLD = {
+    Undoing.EXACT: "Undo gives back what was there, to the byte and at once.",
+    Undoing.REBOOT: "Undo gives back the files at once, and their effect with the next restart.",
+    Undoing.KEEPS: "Undo leaves this as it is: an upgrade, or a password that everybody knows, is not brought back.",
+}
+
+GUARD = (
+    "Everything but packages is one transaction. The device itself takes it back unless a fresh login, over a new "
+    "connection and under the new rules, proves that you can still get in and still become root."
+)
+
+REFUSED = "Nothing may be changed on this host now"
+_COUNTED = {"unknown": "not known", "manual": "questions"}
+_OWN_UNITS = "/etc/systemd/system/"
+_ACTIONS = {"stop": "stop", "start": "start", "restart": "restart", "reload": "reload", "enable": "enable"}
+_FIELDS = {
+    AccountField.LOCK: "the password is locked; keys go on working",
+    AccountField.PASSWORD: "gets the new password that you give",
+    AccountField.EXPIRE_NOW: "the account expires now: no login by any way",
+    AccountField.SHELL: "its login shell becomes {}",
+    AccountField.MAX_DAYS: "its password must be changed after {}",
+    AccountField.MIN_DAYS: "its password can be changed again after {}",
+    AccountField.WARN_DAYS: "is warned {} before its password expires",
+    AccountField.INACTIVE_DAYS: "is locked {} after its password has expired",
+    AccountField.LEAVE_GROUP: "leaves the group {}",
+}
+_NAMES = {AccountField.SHELL, AccountField.LEAVE_GROUP}  # the others' values are days
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One change in words. `verb` is at most nine letters; `what` a path, units, a key; `commands` are never folded."""
+
+    verb: str
+    what: str
+    note: str = ""
+    diff: tuple[diff.Line, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+def shown(step: Step, context: int = 3) -> tuple[Shown, ...]:
+    """The operations of a step in order; units that are masked, one after the other, are one."""
+    masks: list[str] = []
+    told: list[Shown] = []
+    for operation in step.operations:
+        if unit := masked(operation):
+            masks.append(unit)
+            continue
+        if masks:
+            told.append(_mask(masks))
+            masks = []
+        told.append(_shown(operation, context))
+    return tuple([*told, _mask(masks)] if masks else told)
+
+
+def masked(operation: Operation) -> str:
+    """The unit that a link to /dev/null keeps from starting, or empty."""
+    if isinstance(operation, PutLink) and operation.target == "/dev/null" and operation.path.startswith(_OWN_UNITS):
+        name = operation.path.removeprefix(_OWN_UNITS)
+        return "" if "/" in name else name
+    return ""
+
+
+def _mask(names: Iterable[str]) -> Shown:
+    return Shown("mask", line(", ".join(names)), "nothing starts it again, neither at boot nor by a socket")
+
+
+def _shown(operation: Operation, context: int) -> Shown:  # noqa: PLR0911 - one for each kind of operation
+    match operation:
+        case PutFile():
+            return _put(operation, context)
+        case DropFile(path, expect, before):
+            return Shown("remove", line(path), *_dropped(expect, before, context))
+        case PutLink(path, target, expect):
+            was = "" if expect == ABSENT else f"; was {_state(expect)}"
+            return Shown("link", line(path), line(f"→ {target}{was}"))
+        case Chmod():
+            return Shown("mode", line(operation.path), _mode(operation))
+        case UnitDo(action, units):
+            return Shown(_ACTIONS.get(action, line(action, 9)), line(", ".join(units)))
+        case SysctlDo(key, value, before):
+            return Shown("set now", line(key), line(value if before == value else f"{before or 'not known'} → {value}"))
+        case AccountDo(user, field, value, known):
+            words = _FIELDS[field].format(value if field in _NAMES else f"{value} day{'' if value == '1' else 's'}")
+            old = "; the password it had is not brought back by undo: everybody knows it" if known else ""
+            return Shown("account", line(user), line(words + old))
+        case Tool(name, run, keeps):
+            note = f"undo gives back {', '.join(keeps)}" if keeps else ""
+            return Shown("run", line(name), line(note), commands=tuple(command(argv) for argv in run))
+        case Packages():
+            return _packages(operation)
+
+
+def command(argv: Iterable[str]) -> str:
+    """As a person would type it."""
+    return line(shlex.join(argv))
+
+
+def _put(put: PutFile, context: int) -> Shown:
+    path, meta = line(put.path), f"{put.mode:04o} {line(put.user)}:{line(put.group)}"
+    if put.expect == ABSENT:
+        return _without_text(Shown("new", path, meta, diff.lines(None, put.content, context)), put.content)
+    note = "mode and owner stay" if put.keep_meta else meta
+    if put.expect.startswith("link:"):
+        note += f"; was {_state(put.expect)}"
+    if put.before is None:
+        note += "; what it held is not shown"
+    elif words := _one_line(put.before, put.content):
+        note += f"; {words}"
+    return _without_text(Shown("change", path, note, diff.lines(put.before, put.content, context)), put.content)
+
+
+def _one_line(before: bytes, after: bytes) -> str:
+    """Which words a file of one line loses and gains: cmdline.txt is too long for its diff to be read."""
+    old, new = ((diff.decoded(content) or "").strip("\n") for content in (before, after))
+    if not old or not new or "\n" in old or "\n" in new:
+        return ""
+    gone = " ".join(word for word in old.split() if word not in new.split())
+    come = " ".join(word for word in new.split() if word not in old.split())
+    return line("; ".join(filter(None, [gone and f"without {gone}", come and f"with {come}"])))
+
+
+def _without_text(told: Shown, content: bytes) -> Shown:
+    if told.diff:
+        return told
+    size = "empty" if not content else f"{count(len(content), 'byte')} that are no text"
+    return Shown(told.verb, told.what, f"{told.note}; {size}")
+
+
+def _dropped(expect: str, before: bytes | None, context: int) -> tuple[str, tuple[diff.Line, ...]]:
+    if expect.startswith("link:"):
+        return f"was {_state(expect)}", ()
+    if before is None:
+        return "what it held is not shown", ()
+    return "", diff.lines(before, None, context)
+
+
+def _state(expect: str) -> str:
+    if expect.startswith("link:"):
+        return f"a link to {line(expect.removeprefix('link:'))}"
+    return "not there" if expect == ABSENT else "another file"
+
+
+_CLASSES = (("others", 0), ("its group", 3))
+_BITS = ((4, "read"), (2, "write"), (1, "run or enter"))
+
+
+def _mode(chmod: Chmod) -> str:
+    """`0666 → 0644: others can no longer write`, and the owner where that changes."""
+    old = f"{chmod.expect_mode:04o}" if chmod.expect_mode >= 0 else line(chmod.was)
+    parts: list[str] = []
+    if chmod.mode is not None:
+        parts.append(f"{old} → {chmod.mode:04o}" if old else f"{chmod.mode:04o}")
+    if chmod.user or chmod.group:
+        owner = ":".join((line(chmod.user), line(chmod.group))).strip(":")
+        parts.append(f"owner {owner}" if chmod.user else f"group {owner}")
+    lost = _lost(chmod)
+    return ", ".join(parts) + (f": {lost}" if lost else "")
+
+
+def _lost(chmod: Chmod) -> str:
+    """Who can no longer do what, for those to whom it is not evident from the numbers."""
+    if chmod.mode is None or chmod.expect_mode < 0:
+        return ""
+    gone = chmod.expect_mode & ~chmod.mode
+    who: dict[str, list[str]] = {}
+    for name, shift in _CLASSES:
+        if verbs := " or ".join(verb for bit, verb in _BITS if gone >> shift & bit):
+            who.setdefault(verbs, []).append(name)
+    return "; ".join(f"{' and '.join(names)} can no longer {verbs}" for verbs, names in who.items())
+
+
+def _packages(packages: Packages) -> Shown:
+    if packages.install:
+        return Shown("install", line(", ".join(packages.install)))
+    if packages.upgrade:
+        return Shown("upgrade", "every package that has an update")
+    return Shown("refresh", "the lists of packages")
+
+
+# The plan as a whole
+
+
+def about(purpose: Purpose) -> str:
+    """What to say beside the name of a group, or nothing."""
+    if purpose is Purpose.PACKAGES:
+        return "first of all, under a record of their own"
+    return "a way in: read this" if purpose.way_in else ""
+
+
+def grouped(steps: Iterable[Step]) -> Iterator[tuple[Purpose, list[tuple[int, Step]]]]:
+    """Steps by purpose, in order, each with its number in the plan."""
+    group: list[tuple[int, Step]] = []
+    for number, step in enumerate(steps, 1):
+        if group and group[-1][1].purpose is not step.purpose:
+            yield group[-1][1].purpose, group
+            group = []
+        group.append((number, step))
+    if group:
+        yield group[-1][1].purpose, group
+
+
+def mended(mends: Iterable[Mend]) -> list[tuple[str, list[str]]]:
+    """Rules, each with its subjects; none where it is the host as a whole."""
+    rules: dict[str, list[str]] = {}
+    for mend in mends:
+        subjects = rules.setdefault(line(mend.rule), [])
+        if mend.subject != "host":
+            subjects.append(line(mend.subject, 100))
+    return list(rules.items())
+
+
+def rules_told(mends: Iterable[Mend], most: int = 3) -> str:
+    """`default-password: pi; no-firewall`; of each rule at most so many subjects."""
+    told = []
+    for rule, subjects in mended(mends):
+        more = f" and {len(subjects) - most} more" if len(subjects) > most else ""
+        told.append(f"{rule}: {', '.join(subjects[:most])}{more}" if subjects else rule)
+    return "; ".join(told)
+
+
+def alike(held: Iterable[Held]) -> list[tuple[Held, tuple[Mend, ...]]]:
+    """What the same interlock holds for the same reason is one entry, with all that it holds."""
+    groups: dict[tuple[str, str, str, str], list[Held]] = {}
+    for one in held:
+        groups.setdefault((one.interlock, one.why, one.unlock, one.accept), []).append(one)
+    return [(group[0], tuple(Mend(one.rule, one.subject) for one in group if one.rule)) for group in groups.values()]
+
+
+def tally(plan: Plan) -> list[str]:
+    """`4 files new`, `2 units masked`, …: only what there is."""
+    number: Counter[str] = Counter()
+    for step in plan.steps:
+        for operation in step.operations:
+            number.update(_counted(operation))
+    told = (
+        ("new", "new file", ""),
+        ("changed", "changed file", ""),
+        ("removed", "removed file", ""),
+        ("link", "link", ""),
+        ("mode", "mode or owner", "modes or owners"),
+        ("mask", "unit masked", "units masked"),
+        ("on", "unit switched on", "units switched on"),
+        ("again", "unit reads its files again", "units read their files again"),
+        ("sysctl", "kernel setting", ""),
+        ("account", "account field", ""),
+        ("tool", "command", ""),
+        ("package", "package to install", "packages to install"),
+    )
+    parts = [count(number[key], one, many) for key, one, many in told if number[key]]
+    return [*parts, "all updates"] if number["upgrade"] else parts
+
+
+def _counted(operation: Operation) -> dict[str, int]:  # noqa: PLR0911 - one for each kind of operation
+    match operation:
+        case PutFile(expect=expect):
+            return {"new" if expect == ABSENT else "changed": 1}
+        case DropFile():
+            return {"removed": 1}
+        case PutLink():
+            return {"mask" if masked(operation) else "link": 1}
+        case Chmod():
+            return {"mode": 1}
+        case UnitDo(action, units):
+            key = {"reload": "again", "restart": "again", "enable": "on"}.get(action, "")
+            return {key: len(units)} if key else {}
+        case SysctlDo():
+            return {"sysctl": 1}
+        case AccountDo():
+            return {"account": 1}
+        case Tool(run=run):
+            return {"tool": len(run)}
+        case Packages(install, upgrade):
+            return {"package": len(install), "upgrade": int(upgrade)}
+
+
+def beware(plan: Plan) -> list[tuple[str, str]]:
+    """What to know before saying yes: (label, sentence) of ways in, restarts, and what undo does not bring back."""
+    steps = plan.steps
+    ways = list(dict.fromkeys(PURPOSES[step.purpose] for step in steps if step.purpose.way_in))
+    told = [("ways in", f"{', '.join(ways)} change, last of all; read these steps.")] if ways else []
+    passwords = [
+        line(operation.user)
+        for step in steps
+        for operation in step.operations
+        if isinstance(operation, AccountDo) and operation.field is AccountField.PASSWORD
+    ]
+    if passwords:
+        told.append(("password", f"{', '.join(passwords)} will log in with the new password that you give."))
+    for label, chosen, one, many in (
+        ("restart", [step.awaits_reboot for step in steps], "has no effect", "have no effect"),
+        ("stays", [step.undoing is Undoing.KEEPS for step in steps], "is not taken back", "are not taken back"),
+    ):
+        numbers = [number for number, yes in enumerate(chosen, 1) if yes]
+        if numbers:
+            until = "before the next restart" if label == "restart" else "by undo"
+            told.append((label, f"{_numbered(numbers)} {one if len(numbers) == 1 else many} {until}."))
+    return told
+
+
+def _numbered(numbers: list[int]) -> str:
+    words = ", ".join(map(str, numbers))
+    return f"Step {words}" if len(numbers) == 1 else f"Steps {words}"
+
+
+def changes(before: Mapping[str, int], after: Mapping[str, int]) -> list[tuple[str, str, int, int]]:
+    """(name in the summary, words, before, after) of each count, risks first."""
+    names = [*map(str, RISKS), *(name for name in {**before, **after} if name not in set(Risk))]
+    return [(name, _COUNTED.get(name, name), before.get(name, 0), after.get(name, 0)) for name in names]
+
+
+def host(plan: Plan) -> Report:
+    """A report without findings, for the words that reports and plans share."""
+    return Report(plan.target, plan.host, plan.before.score, (), preset=plan.preset.name.lower())
+
+
+def way_in(way: WayIn) -> str:
+    """How this very connection came in, as sentences."""
+    if way.kind == "offline":
+        return "A system at rest: files are changed in place, and the rest is done at its next start."
+    if way.kind == "local":
+        return f"At the machine itself{f', as {line(way.user)}' if way.user else ''}."
+    parts = [f"SSH as {line(way.user)}" if way.user else "SSH"]
+    if way.peer:
+        parts.append(f"from {line(way.peer)}")
+    if way.address:
+        address = f"[{line(way.address)}]" if ":" in way.address else line(way.address)
+        parts.append(f"to {address}{f':{way.port}' if way.port else ''}")
+    if way.interface:
+        parts.append(f"through {line(way.interface)}")
+    if way.methods:
+        parts.append(f"by {line(', '.join(way.methods))}")
+    proved = "A key alone has just logged in." if way.key_proved else "No key was proved."
+    password = f"The password of {line(way.user) or 'the account'} was just checked." if way.password_proved else ""
+    return " ".join(filter(None, [" ".join(parts) + ".", proved, password]))

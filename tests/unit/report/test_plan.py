@@ -1,0 +1,197 @@
+"""A plan on the terminal: nobody presses yes without knowing what happens, and no host can steer what is shown."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
+
+from tests.unit.report.hostile import STEERING, TEXTS
+from tests.unit.report.plan_sample import FULL, HELD, KERNEL, MODES, NOTHING, REFUSED, SSHD, hostile_plan
+from thornwall.model.change import Chmod, Operation, PutFile
+from thornwall.model.plan import Plan, Undoing, WayIn
+from thornwall.report.plan import PLAN_FORMATS, render
+from thornwall.report.plan.diff import unified
+from thornwall.report.plan.terminal import render_terminal
+from thornwall.report.plan.words import shown, way_in
+
+
+def show(plan: Plan, width: int = 80, *, colour: bool = False, verbose: bool = False) -> str:
+    file = StringIO()
+    console = Console(
+        file=file,
+        width=width,
+        color_system="256" if colour else None,
+        force_terminal=colour,
+        legacy_windows=False,
+        _environ={},
+    )
+    render_terminal(plan, console, verbose=verbose)
+    return file.getvalue()
+
+
+def bare(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_sample_has_every_kind_of_operation() -> None:
+    kinds = {type(operation) for step in FULL.steps for operation in step.operations}
+    assert kinds == set(Operation.__args__)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_full(width: int, snapshot: SnapshotAssertion) -> None:
+    assert bare(show(FULL, width)) == snapshot
+
+
+def test_verbose(snapshot: SnapshotAssertion) -> None:
+    assert bare(show(FULL, verbose=True)) == snapshot
+
+
+def test_a_refusal_is_what_is_read_first() -> None:
+    first = next(line for line in show(REFUSED).splitlines() if line.strip())
+    assert first.strip() == "NOTHING MAY BE CHANGED ON THIS HOST NOW"
+    assert "Wait until it is done." in show(REFUSED)
+    assert "thornwall harden pi@" not in show(REFUSED)  # a command that would only be refused
+
+
+def test_nothing_to_do_is_said() -> None:
+    text = show(NOTHING)
+    assert "Nothing would be changed." in text
+    assert "thornwall harden" not in text
+
+
+def test_whatever_is_held_says_what_unlocks_it() -> None:
+    text = flat(show(FULL))
+    for held in HELD:
+        assert flat(held.why) in text
+        assert flat(held.unlock) in text
+    assert text.count("--accept") == 1  # two rules, held by one interlock for one reason
+    assert "--accept service-in-use:mosquitto.service" in text
+
+
+def test_a_long_diff_is_cut_and_whole_when_verbose() -> None:
+    content = "".join(f"setting{number} yes\n" for number in range(60)).encode()
+    plan = replace(FULL, steps=(replace(KERNEL, operations=(PutFile("/etc/x.conf", content, "absent"),)),))
+    short = show(plan)
+    assert "setting11 yes" in short
+    assert "setting12 yes" not in short
+    assert "… 48 more lines: --verbose shows the whole diff." in short
+    assert "setting59 yes" in show(plan, verbose=True)
+    assert "more line" not in show(plan, verbose=True)
+
+
+def test_many_alike_are_counted() -> None:
+    many = replace(MODES, operations=tuple(Chmod(f"/etc/{n}", 0o644, expect_mode=0o666) for n in range(50)))
+    assert "… and 44 more: --verbose shows them." in show(replace(FULL, steps=(many,)))
+    assert "/etc/49" in show(replace(FULL, steps=(many,)), verbose=True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "before", "words"),
+    [
+        (0o644, 0o666, "0666 → 0644: others and its group can no longer write"),
+        (0o640, 0o644, "0644 → 0640: others can no longer read"),
+        (0o700, 0o755, "0755 → 0700: others and its group can no longer read or run or enter"),
+        (0o755, 0o4755, "4755 → 0755"),
+        (0o600, -1, "0600"),
+    ],
+)
+def test_modes_in_words(mode: int, before: int, words: str) -> None:
+    (told,) = shown(replace(MODES, operations=(Chmod("/x", mode, expect_mode=before),)))
+    assert told.note == words
+
+
+def test_how_each_step_is_taken_back() -> None:
+    text = show(FULL)
+    for undoing, words in (
+        (Undoing.EXACT, "(undo: exact)"),
+        (Undoing.REBOOT, "(undo: exact after a restart; awaits a restart)"),
+        (Undoing.KEEPS, "(undo: stays; awaits a restart)"),
+    ):
+        assert [step for step in FULL.steps if step.undoing is undoing]
+        assert words in text
+
+
+def test_ways_in() -> None:
+    over_ssh = WayIn("ssh", "pi", 1000, "h", "fe80::1", 2222, "fe80::2", "wlan0", ("password",))
+    assert way_in(over_ssh) == "SSH as pi from fe80::2 to [fe80::1]:2222 through wlan0 by password. No key was proved."
+    assert way_in(WayIn("local", "root", 0)) == "At the machine itself, as root."
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_line_is_wider_but_commands_which_stay_whole(width: int) -> None:
+    for line in show(FULL, width, verbose=True).splitlines():
+        assert cell_len(line) <= width or "$ " in line
+
+
+def test_the_words_are_the_same_without_colour() -> None:
+    coloured = show(FULL, colour=True)
+    assert "\x1b[" in coloured
+    plain = "".join(part if not index else part.partition("m")[2] for index, part in enumerate(coloured.split("\x1b[")))
+    assert bare(plain) == bare(show(FULL))
+
+
+def test_every_format_ends_in_a_newline() -> None:
+    for name in PLAN_FORMATS:
+        for plan in (FULL, NOTHING, REFUSED):
+            assert render(plan, name).endswith("\n")
+
+
+FILES = st.none() | st.lists(st.sampled_from(["a", "b ", "", "\tc", "é"]), max_size=8).map("\n".join).map(str.encode)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FILES, FILES)
+def test_patch_reads_the_diffs(
+    tmp_path_factory: pytest.TempPathFactory, before: bytes | None, after: bytes | None
+) -> None:
+    """GNU patch makes the new file of the old one, to the byte."""
+    folder: Path = tmp_path_factory.mktemp("patch")
+    text = unified("/file", before, after)
+    if (before or b"") == (after or b""):
+        assert not text
+        return
+    target = folder / "file"
+    target.write_bytes(before or b"")
+    done = subprocess.run(["patch", "-s", "-f", str(target)], input=text.encode(), capture_output=True, check=False)
+    assert done.returncode == 0, (text, done.stdout, done.stderr)
+    assert (target.read_bytes() if target.exists() else b"") == (after or b"")
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS)
+def test_a_host_cannot_steer(text: str) -> None:
+    plan = hostile_plan(text)
+    for written in (render(plan, "terminal"), show(plan)):
+        assert not STEERING.search(written)
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS)
+def test_every_escape_is_ours(text: str) -> None:
+    for part in show(hostile_plan(text), colour=True, verbose=True).split("\x1b")[1:]:
+        assert part[0] == "["
+        assert part[1:].partition("m")[0].replace(";", "").isdigit()
+
+
+def test_markup_of_a_host_stays_text() -> None:
+    assert "[/red][bold]x[/bold] :bomb:" in bare(show(hostile_plan("[/red][bold]x[/bold] :bomb:")))
+
+
+def test_what_is_new_is_shown_whole() -> None:
+    text = show(FULL)
+    for line in SSHD.decode().splitlines():
+        assert f"+ {line}" in text
