@@ -13,10 +13,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import math
 import os
 import re
-import stat
 import tarfile
 import tempfile
 import zlib
@@ -25,7 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias, cast, get_args
 
-from thornwall.collect.header import Header
+from thornwall.collect.members import Member, members
 from thornwall.errors import CaptureError
 from thornwall.model.capture import FORMAT, Capture, CommandResult, FileRecord, FileState, Manifest, Source
 
@@ -34,6 +32,7 @@ MAX_BYTES = 96 * 1024 * 1024
 MAX_MEMBERS = 20_000
 MAX_MEMBER = 9 * 1024 * 1024
 _NAME = re.compile(r"(files|commands)/[^\x00-\x1f\x7f]{1,1000}|manifest\.json")
+_ODD = re.compile(r"/\.{0,2}(?:/|\Z)")  # a name that leads elsewhere, or nowhere
 _RERUN = "Make the capture again with 'thornwall capture'; if it was sent to you, ask for it again."
 
 
@@ -115,10 +114,10 @@ def _manifest(capture: Capture) -> dict[str, Any]:
 def unpack(data: bytes, name: str = "the capture") -> Capture:
     """The capture in the bytes of a `.tar.gz`. Raises CaptureError; `name` is what to call it then."""
     try:
-        members = dict(_members(_gunzip(data, name), name))
-        raw = json.loads(members["manifest.json"][1])
+        found = dict(_members(_gunzip(data, name), name))
+        raw = json.loads(found["manifest.json"].content)
         manifest = _read_manifest(raw, name)
-        return Capture(manifest, dict(_files(raw, members)), dict(_commands(raw, members)))
+        return Capture(manifest, dict(_files(raw, found)), dict(_commands(raw, found)))
     except KeyError as error:
         raise CaptureError(f"{name} is no capture: it has no {str(error)[:80]}.", hint=_RERUN) from error
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
@@ -138,31 +137,26 @@ def _gunzip(data: bytes, name: str) -> bytes:
     return plain
 
 
-def _members(plain: bytes, name: str) -> Iterator[tuple[str, tuple[tarfile.TarInfo, bytes]]]:
+def _members(plain: bytes, name: str) -> Iterator[tuple[str, Member]]:
     try:
-        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:", tarinfo=Header) as tar:
-            for count, info in enumerate(tar):
-                if count >= MAX_MEMBERS:
-                    raise CaptureError(f"{name} has more than {MAX_MEMBERS} members; no capture does.", hint=_RERUN)
-                yield info.name, (info, _content(plain, info, name))
+        for count, member in enumerate(members(plain)):
+            if count >= MAX_MEMBERS:
+                raise CaptureError(f"{name} has more than {MAX_MEMBERS} members; no capture does.", hint=_RERUN)
+            _check(member, name)
+            yield member.name, member
     except (tarfile.TarError, EOFError, UnicodeError, ValueError, OverflowError, MemoryError, RecursionError) as error:
         raise CaptureError(f"{name} is damaged: its tar cannot be read.", hint=_RERUN) from error
 
 
-def _content(plain: bytes, info: tarfile.TarInfo, name: str) -> bytes:
-    parts = info.name.split("/")
-    if not _NAME.fullmatch(info.name) or ".." in parts or "." in parts or "" in parts:
-        raise CaptureError(f"{name} has a member with a name that no capture has: {info.name[:80]!a}.", hint=_RERUN)
-    if info.issym() and parts[0] == "files":
-        return b""
-    if not info.isreg() or info.issparse():
-        raise CaptureError(f"{name} has a member that is no plain file: {info.name[:80]!a}.", hint=_RERUN)
-    if info.size > MAX_MEMBER:
-        raise CaptureError(f"{name} has a member of {info.size} bytes: {info.name[:80]!a}.", hint=_RERUN)
-    data = plain[info.offset_data : info.offset_data + info.size]
-    if len(data) != info.size:
-        raise CaptureError(f"{name} is cut short in {info.name[:80]!a}.", hint=_RERUN)
-    return data
+def _check(member: Member, name: str) -> None:
+    if not _NAME.fullmatch(member.name) or _ODD.search(member.name):
+        raise CaptureError(f"{name} has a member with a name that no capture has: {member.name[:80]!a}.", hint=_RERUN)
+    if member.kind == "other" or (member.kind == "link" and not member.name.startswith("files/")):
+        raise CaptureError(f"{name} has a member that is no plain file: {member.name[:80]!a}.", hint=_RERUN)
+    if member.size > MAX_MEMBER:
+        raise CaptureError(f"{name} has a member of {member.size} bytes: {member.name[:80]!a}.", hint=_RERUN)
+    if member.kind == "file" and len(member.content) != member.size:
+        raise CaptureError(f"{name} is cut short in {member.name[:80]!a}.", hint=_RERUN)
 
 
 def _read_manifest(raw: Mapping[str, Any], name: str) -> Manifest:
@@ -186,21 +180,19 @@ def _read_manifest(raw: Mapping[str, Any], name: str) -> Manifest:
     )
 
 
-def _files(
-    raw: Mapping[str, Any], members: Mapping[str, tuple[tarfile.TarInfo, bytes]]
-) -> Iterator[tuple[str, FileRecord]]:
+def _files(raw: Mapping[str, Any], found: Mapping[str, Member]) -> Iterator[tuple[str, FileRecord]]:
     states = get_args(FileState)
     for path, note in raw["files"].items():
         state = note["state"]
         if state not in states:
             raise ValueError("no such state")
-        info, data = members[f"files{path}"] if state in {"read", "link"} else (None, b"")
-        if info is not None and info.issym() != (state == "link"):
+        member = found[f"files{path}"] if state in {"read", "link"} else None
+        if member is not None and (member.kind == "link") != (state == "link"):
             raise ValueError("a link that is none")
         # where the host told all of it, the manifest says nothing
-        marks = _from_tar(info) if info is not None and note.keys().isdisjoint(_IN_TAR) else _marks(note)
-        content = data if state == "read" else None
+        marks = (*member.owner, member.mtime) if member and note.keys().isdisjoint(_IN_TAR) else _marks(note)
         mode, uid, gid, user, group, mtime = marks
+        content = member.content if member and state == "read" else None
         size, target = _whole(note["size"]), _words(note["target"])
         yield path, FileRecord(path, state, content, mode, uid, gid, user, group, size, mtime, target)
 
@@ -213,21 +205,11 @@ def _marks(note: Mapping[str, Any]) -> _Marks:
     return mode, uid, gid, _words(note.get("user", "")), _words(note.get("group", "")), mtime
 
 
-def _from_tar(info: tarfile.TarInfo) -> _Marks:
-    if not math.isfinite(info.mtime):
-        raise ValueError("no such time")
-    return stat.S_IMODE(info.mode), info.uid, info.gid, info.uname, info.gname, int(info.mtime)
-
-
-def _commands(
-    raw: Mapping[str, Any], members: Mapping[str, tuple[tarfile.TarInfo, bytes]]
-) -> Iterator[tuple[str, CommandResult]]:
+def _commands(raw: Mapping[str, Any], found: Mapping[str, Member]) -> Iterator[tuple[str, CommandResult]]:
     for name, status in raw["commands"].items():
-        complaint = members.get(f"commands/{name}.err")
-        yield (
-            name,
-            CommandResult(name, members[f"commands/{name}.out"][1], complaint[1] if complaint else b"", _whole(status)),
-        )
+        complaint = found.get(f"commands/{name}.err")
+        said = found[f"commands/{name}.out"].content
+        yield name, CommandResult(name, said, complaint.content if complaint else b"", _whole(status))
 
 
 def _words(value: object) -> str:
