@@ -32,7 +32,7 @@ def infos(draw: st.DrawFn) -> tarfile.TarInfo:
     info.type = draw(KINDS)
     info.linkname, info.uname, info.gname = draw(TEXT), draw(TEXT)[:8], draw(TEXT)[:8]
     info.mode, info.uid = draw(st.integers(0, 0o7777777)), draw(st.integers(0, 0o7777777))
-    info.mtime = draw(st.integers(0, 1 << 33))
+    info.mtime = draw(st.integers(0, (1 << 33) - 1))
     return info
 
 
