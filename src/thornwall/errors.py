@@ -20,6 +20,9 @@ class Exit(IntEnum):
     UNREACHABLE = 4  # no connection, or it was cut
     AUTHENTICATION = 5  # the host refused the login, or sudo the password
     HOST_KEY = 6  # the host key is unknown and was not accepted, or has changed
+    REFUSED = 7  # the host may not be changed now: what is in the way is named
+    TAKEN_BACK = 8  # a proof failed, and the host is back as it was
+    UNSURE = 9  # a proof failed, and whether the host is back could not be seen
     INTERNAL = 70  # a fault of thornwall's own (sysexits EX_SOFTWARE)
     INTERRUPTED = 130
 
@@ -68,3 +71,15 @@ class HostKeyError(ThornwallError):
     """The host's key is not the one that is known, or nobody vouched for it."""
 
     exit_code = Exit.HOST_KEY
+
+
+class RefusedError(ThornwallError):
+    """Nothing was changed: the host is in no state for it, or what was planned is no longer true of it."""
+
+    exit_code = Exit.REFUSED
+
+
+class TakenBackError(ThornwallError):
+    """The device has taken the change back; the message says why."""
+
+    exit_code = Exit.TAKEN_BACK

@@ -31,9 +31,10 @@ def _root(
 
 
 def _register() -> None:
-    from thornwall.cli import audit, know, people
+    from thornwall.cli import audit, harden, know, people
 
     audit.register(app)
+    harden.register(app)
     know.register(app)
     people.register(app)
 

@@ -77,8 +77,8 @@ def audit(
     from thornwall.model.finding import Risk
 
     where = destinations(formats or [], output or [])
-    reaching = _reaching(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds)
-    judging = _judging(target, preset, policy, profile)
+    reaching = reaching_for(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds)
+    judging = judging_for(target, preset, policy, profile)
     answer = _read(target, reaching, quiet=quiet)
     report = assess(answer.capture, judging, address=answer.address)
     write_report(report, where, verbose=verbose, quiet=quiet)
@@ -104,7 +104,7 @@ def capture(
 
     if output is None:
         raise UsageError("Where should the capture go?", hint="Add -o FILE.tar.gz.")
-    reaching = _reaching(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds)
+    reaching = reaching_for(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds)
     answer = _read(target, reaching, quiet=quiet)
     save(answer.capture, output)
     if not quiet:
@@ -127,14 +127,14 @@ def surface(
     from thornwall.cli.output import write_surface
     from thornwall.jobs.audit import surface_of
 
-    reaching = _reaching(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds=0)
+    reaching = reaching_for(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds=0)
     answer = _read(target, reaching, quiet=quiet)
     host, found = surface_of(answer.capture, address=answer.address)
     write_surface(found, host, answer.capture.manifest.target, str(shape), output)
     return Exit.OK
 
 
-def _reaching(
+def reaching_for(
     identity: Path | None,
     accept_new: bool,
     ask_sudo_pass: bool,
@@ -142,6 +142,7 @@ def _reaching(
     timeout: float,
     password_seconds: float,
 ) -> Reaching:
+    """The options as one. Raises UsageError."""
     from thornwall.jobs.reach import Reaching
 
     if ask_sudo_pass and no_sudo:
@@ -167,11 +168,12 @@ def _read(target: str, reaching: Reaching, *, quiet: bool) -> Answer:
 
 def read_for(target: str, identity: Path | None, accept_new: bool, ask_sudo_pass: bool, *, quiet: bool) -> Answer:
     """Read a host for another command, without trying passwords on it."""
-    reaching = _reaching(identity, accept_new, ask_sudo_pass, no_sudo=False, timeout=120, password_seconds=0)
+    reaching = reaching_for(identity, accept_new, ask_sudo_pass, no_sudo=False, timeout=120, password_seconds=0)
     return _read(target, reaching, quiet=quiet)
 
 
-def _judging(target: str, preset: str | None, policy: Path | None, profile: Path | None) -> Judging:
+def judging_for(target: str, preset: str | None, policy: Path | None, profile: Path | None) -> Judging:
+    """What is judged by: policy, profile, and what was answered before."""
     from thornwall.jobs import store
     from thornwall.jobs.audit import Judging
 

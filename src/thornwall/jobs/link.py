@@ -8,6 +8,7 @@ from pathlib import Path
 
 from thornwall.errors import UsageError
 from thornwall.jobs.reach import Reaching
+from thornwall.model.capture import Source
 from thornwall.model.secret import Secret
 from thornwall.transport.base import Asker, Become, Feed, Limits, Ran, Transport
 from thornwall.transport.local import LocalTransport
@@ -82,13 +83,18 @@ class Link:
         return self.target.path.resolve() if isinstance(self.target, DirectoryTarget) else None
 
     @property
+    def source(self) -> Source:
+        """What a capture of it says where it comes from."""
+        return "directory" if self.root else "ssh" if self.name else "local"
+
+    @property
     def name(self) -> str:
         """The host as the user called it; empty for this machine."""
         return self.target.host if isinstance(self.target, SshTarget) else ""
 
     def transport(self, *, become: Become | None = None, access: Access | None = None) -> Transport:
         """A way to it that becomes root, with sudo's password where it is known."""
-        become = become or Become("password", self.sudo_password)
+        become = become or Become(self.reaching.become, self.sudo_password)
         if isinstance(self.target, SshTarget):
             access = access or Access(identity=self.reaching.identity, accept_new=self.reaching.accept_new)
             return SshTransport(self.target, become=become, asker=self.asker, access=access)

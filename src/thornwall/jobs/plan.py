@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from thornwall.collect.archive import load
 from thornwall.facts import originals as originals_of
 from thornwall.facts.registry import snapshot
 from thornwall.jobs.audit import Judging, assess
+from thornwall.jobs.link import Link
+from thornwall.jobs.read import Reading, read_host
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding, Report, Status
@@ -19,7 +23,16 @@ from thornwall.plan.planner import Choice, make_plan
 from thornwall.plan.registry import FIXES, INTERLOCKS
 from thornwall.rules.registry import RULES
 from thornwall.rules.risk import score
-from thornwall.transport.base import Ran
+from thornwall.transport.base import Limits, Ran
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the owner says before a plan is made. `password_proved`: the login's own password is known to be right."""
+
+    answers: Answers = field(default_factory=Answers)
+    choice: Choice = field(default_factory=Choice)
+    password_proved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,27 @@ class Planned:
     situation: Situation = field(repr=False)
 
 
+async def look(link: Link, judging: Judging, wishes: Wishes, step: Callable[[str], None]) -> Planned:
+    """Read the host over one connection, and plan. Raises the errors of `Transport.run`."""
+    reading = Reading(Limits(seconds=link.reaching.seconds), link.reaching.password_seconds, planning=True)
+    link.connections += 1
+    capture, ran = await read_host(
+        link.transport(), reading, step, target=str(link.target), source=link.source, root=link.root
+    )
+    link.asker.succeeded()
+    way = way_in(capture, ran, link.name, originals(capture))
+    return make(capture, judging, way, wishes, address=ran.address)
+
+
+def of_capture(path: Path, judging: Judging, wishes: Wishes) -> Planned:
+    """The plan for the host that a saved capture tells of; who would carry it out logs in anew, and is asked anew."""
+    capture = load(path)
+    found = originals(capture)
+    offline = WayIn("offline")
+    way = offline if not capture.live else way_in(capture, Ran(0), "", found)
+    return make(capture, judging, way, wishes)
+
+
 def originals(capture: Capture) -> Originals:
     """What was read for planning; nothing at all where it was not."""
     match originals_of.parse(capture):
@@ -40,7 +74,7 @@ def originals(capture: Capture) -> Originals:
             return Originals()
 
 
-def way_in(capture: Capture, ran: Ran, name: str, found: Originals, *, password_proved: bool = False) -> WayIn:
+def way_in(capture: Capture, ran: Ran, name: str, found: Originals) -> WayIn:
     """How the connection that read the host came in. `name`: the host as the user called it."""
     if capture.manifest.source == "directory":
         return WayIn("offline")
@@ -58,34 +92,27 @@ def way_in(capture: Capture, ran: Ran, name: str, found: Originals, *, password_
         interface=found.route_interface,
         methods=tuple(filter(None, [ran.method])),
         key_proved=ran.method == "publickey",
-        password_proved=password_proved or ran.sudo_password,
+        password_proved=ran.sudo_password,
     )
 
 
-def make(  # noqa: PLR0913 - what a plan depends on
-    capture: Capture,
-    judging: Judging,
-    way: WayIn,
-    *,
-    answers: Answers | None = None,
-    choice: Choice | None = None,
-    address: str = "",
-) -> Planned:
+def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, address: str = "") -> Planned:
     """Judge what was read, and plan what mends it."""
     report = assess(capture, judging, address=address)
+    way = replace(way, password_proved=way.password_proved or wishes.password_proved)
     situation = Situation(
         facts=snapshot(capture),
         capture=capture,
         originals=originals(capture),
         way_in=way,
-        answers=answers or Answers(),
+        answers=wishes.answers,
         preset=judging.policy.preset,
         profile=judging.profile,
         values=_values(judging),
         findings=report.failed(),
     )
     subjects = {rule.id: rule.subject for rule in RULES}
-    plan = make_plan(situation, FIXES, INTERLOCKS, subjects, choice)
+    plan = make_plan(situation, FIXES, INTERLOCKS, subjects, wishes.choice)
     plan = replace(
         plan,
         host=report.host,

@@ -1,0 +1,198 @@
+"""`plan` and `harden`: what would change, and the change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from thornwall.cli import options
+from thornwall.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from thornwall.jobs.audit import Judging
+    from thornwall.jobs.plan import Planned, Wishes
+    from thornwall.jobs.reach import Reaching
+    from thornwall.plan.planner import Choice
+
+_WHICH = "What is changed"
+
+Only: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="RULE|SUBJECT", help="Mend this alone. Several too.", rich_help_panel=_WHICH),
+]
+Skip: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--skip", metavar="RULE|SUBJECT", help="Leave this as it is. Several too.", rich_help_panel=_WHICH),
+]
+Accept: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept",
+        metavar="INTERLOCK[:SUBJECT]",
+        help="Do it although the plan holds it back; only what can lock nobody out.",
+        rich_help_panel=_WHICH,
+    ),
+]
+SecretsFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--secrets",
+        metavar="FILE",
+        help="New passwords and sudo's, as TOML; - is standard input. Not to be readable by others.",
+        rich_help_panel=_WHICH,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(plan)
+    app.command(epilog=_CODES)(harden)
+
+
+_CODES = (
+    "Exit codes: 0 done, confirmed and proved, or nothing to do · 2 wrong usage · 4 unreachable · 5 authentication "
+    "refused · 6 host key changed or not known · 7 the host may not be changed now · 8 a proof failed, and the host is "
+    "back as it was · 9 a proof failed, and whether it is back could not be seen."
+)
+
+
+def plan(
+    target: options.TargetArgument = "",
+    shape: Annotated[
+        str,
+        typer.Option("--format", "-f", metavar="FORMAT", help="terminal, json, html, sh, ansible or cloud-init."),
+    ] = "terminal",
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there.")] = None,
+    only: Only = None,
+    skip: Skip = None,
+    accept: Accept = None,
+    preset: options.Preset = None,
+    policy: options.PolicyFile = None,
+    profile: options.ProfileFile = None,
+    identity: options.Identity = None,
+    accept_new: options.AcceptNew = False,
+    ask_sudo_pass: options.AskSudoPass = False,
+    timeout: options.Timeout = 120,
+    password_seconds: options.PasswordSeconds = 3,
+    quiet: options.NoProgress = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Show what 'thornwall harden' would change, to the byte, and what could lock you out. Changes nothing."""
+    from thornwall.cli.audit import judging_for, reaching_for
+    from thornwall.cli.console import out
+    from thornwall.cli.output import write_file
+    from thornwall.jobs.plan import Wishes
+    from thornwall.jobs.script import script_of
+    from thornwall.model.plan import Answers
+    from thornwall.report.plan import PLAN_FORMATS
+    from thornwall.rules.settings import nearest
+
+    if shape != "sh" and shape not in PLAN_FORMATS:
+        raise UsageError(f"There is no format {shape!r}.", hint=nearest(shape, [*PLAN_FORMATS, "sh"]))
+    reaching = reaching_for(identity, accept_new, ask_sudo_pass, False, timeout, password_seconds)
+    wishes = Wishes(Answers(accepts=frozenset(accept or ())), _choice(only, skip))
+    found = _look(target, reaching, judging_for(target, preset, policy, profile), wishes, quiet=quiet)
+    if shape == "terminal" and output is None:
+        from thornwall.report.plan.terminal import render_terminal
+
+        render_terminal(found.plan, out, verbose=verbose)
+        return Exit.OK
+    text = script_of(found.plan) if shape == "sh" else PLAN_FORMATS[shape].render(found.plan)
+    if output is None:
+        out.file.write(text)
+    else:
+        write_file(output, text)
+    return Exit.OK
+
+
+def _look(target: str, reaching: Reaching, judging: Judging, wishes: Wishes, *, quiet: bool) -> Planned:
+    import asyncio
+
+    from thornwall.cli.console import Person, interactive
+    from thornwall.jobs.link import link_to
+    from thornwall.jobs.plan import look, of_capture
+    from thornwall.transport.base import Nobody
+    from thornwall.transport.target import CaptureTarget, parse_target
+
+    named = parse_target(target)
+    if isinstance(named, CaptureTarget):
+        return of_capture(named.path, judging, wishes)
+    person = Person()
+    link = link_to(target, reaching, person if interactive() else Nobody())
+    with person.sees(f"Reading {target or 'this machine'}", quiet=quiet) as step:
+        return asyncio.run(look(link, judging, wishes, step))
+
+
+def harden(
+    target: options.TargetArgument = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing: what would need an answer is left out.")
+    ] = False,
+    interactive: Annotated[bool, typer.Option("--interactive", help="Ask for each step.")] = False,
+    confirm_within: Annotated[
+        int,
+        typer.Option(
+            "--confirm-within",
+            metavar="SECONDS",
+            min=30,
+            max=3600,
+            help="The device takes everything back unless a fresh login confirms it within this time.",
+        ),
+    ] = 180,
+    secrets: SecretsFile = None,
+    only: Only = None,
+    skip: Skip = None,
+    accept: Accept = None,
+    preset: options.Preset = None,
+    policy: options.PolicyFile = None,
+    profile: options.ProfileFile = None,
+    identity: options.Identity = None,
+    accept_new: options.AcceptNew = False,
+    timeout: options.Timeout = 120,
+    password_seconds: options.PasswordSeconds = 3,
+    quiet: options.NoProgress = False,
+    verbose: options.Verbose = False,
+) -> int:
+    """Mend what can be mended, as one change that the device takes back by itself unless you can still log in."""
+    import asyncio
+
+    from thornwall.cli.audit import judging_for, reaching_for
+    from thornwall.cli.console import err, out
+    from thornwall.cli.console import interactive as somebody
+    from thornwall.cli.owner import Owner, read_secrets
+    from thornwall.jobs.harden import Wanted
+    from thornwall.jobs.harden import harden as run
+    from thornwall.jobs.link import link_to
+    from thornwall.report.plan.outcome import render_outcome
+
+    if not yes and not somebody():
+        raise UsageError("There is nobody to ask.", hint="Add --yes, after a look at 'thornwall plan'.")
+    owner = Owner(read_secrets(secrets), assume_yes=yes, one_by_one=interactive, quiet=quiet, verbose=verbose)
+    link = link_to(target, reaching_for(identity, accept_new, True, False, timeout, password_seconds), owner)
+    wanted = Wanted(_choice(only, skip), frozenset(accept or ()), confirm_within)
+    judging = judging_for(target, preset, policy, profile)
+    with owner.sees(f"Hardening {target or 'this machine'}", quiet=quiet) as step:
+        outcome = asyncio.run(run(link, judging, owner, wanted, step))
+    if outcome is None:
+        err.print("Nothing was changed.")
+        return Exit.OK
+    render_outcome(outcome, out)
+    if outcome.taken_back:
+        return Exit.TAKEN_BACK if outcome.verified else Exit.UNSURE
+    return Exit.OK if outcome.stands else Exit.FINDINGS
+
+
+def _choice(only: list[str] | None, skip: list[str] | None) -> Choice:
+    """Raises UsageError for what is neither a rule nor a subject."""
+    from thornwall.plan.planner import Choice
+    from thornwall.rules.registry import RULES
+    from thornwall.rules.settings import nearest
+
+    names = {rule.id for rule in RULES} | {rule.subject for rule in RULES}
+    for name in (*(only or ()), *(skip or ())):
+        if name not in names:
+            raise UsageError(f"There is neither a rule nor a subject {name!r}.", hint=nearest(name, names))
+    return Choice(frozenset(only or ()), frozenset(skip or ()))

@@ -1,0 +1,124 @@
+"""The owner of a host at the terminal: sees a plan, says yes or no, types new passwords unseen."""
+
+from __future__ import annotations
+
+import stat
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from getpass import getpass
+from pathlib import Path
+
+from thornwall.cli.console import Person, err, out, printable, yes
+from thornwall.errors import UsageError
+from thornwall.model.plan import Plan, Step
+from thornwall.model.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a file of secrets holds: new passwords by account, and the one that sudo takes now."""
+
+    passwords: Mapping[str, Secret] = field(default_factory=dict)
+    sudo: Secret | None = None
+
+
+def read_secrets(path: Path | None) -> Secrets:
+    """TOML: `sudo = "…"` and `[passwords]` with an account a line. `-` is standard input. Raises UsageError.
+
+    A file that others may read is refused: it holds passwords.
+    """
+    if path is None:
+        return Secrets()
+    try:
+        if str(path) == "-":
+            data = tomllib.loads(sys.stdin.read())
+        else:
+            if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise UsageError(f"{path} may be read by others.", hint=f"It holds passwords: chmod 600 {path}")
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} could not be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        # the error's own text may hold a piece of a password
+        raise UsageError(f"{path} is no TOML.", hint='sudo = "…", then [passwords] and account = "…".') from None
+    passwords, sudo = data.pop("passwords", {}), data.pop("sudo", None)
+    if data or not isinstance(passwords, dict) or not isinstance(sudo, str | None):
+        raise UsageError(f"{path} holds something else than sudo and [passwords].")
+    for account, password in [*passwords.items(), *([("sudo", sudo)] if sudo is not None else [])]:
+        if not isinstance(password, str) or not password or any(char in password for char in "\0\n\r:"):
+            raise UsageError(f"{path}: the password of {account!a} is not one line of text without a colon.")
+    return Secrets({name: Secret(text) for name, text in passwords.items()}, Secret(sudo) if sudo else None)
+
+
+class Owner(Person):
+    """Asked by `thornwall.jobs.harden`. `assume_yes`: nobody is asked, and what would need an answer is left out."""
+
+    def __init__(self, secrets: Secrets, *, assume_yes: bool, one_by_one: bool, quiet: bool, verbose: bool) -> None:
+        super().__init__()
+        self._secrets = secrets
+        self._assume_yes = assume_yes
+        self._one_by_one = one_by_one
+        self._quiet = quiet
+        self._verbose = verbose
+
+    def show(self, plan: Plan) -> None:
+        """The plan, before anything changes."""
+        from thornwall.report.plan.terminal import render_terminal
+
+        if not self._quiet:
+            render_terminal(plan, out, verbose=self._verbose)
+
+    def agrees(self, plan: Plan) -> bool:
+        """Yes to the whole."""
+        if self._assume_yes:
+            return True
+        with self._asked():
+            return yes(f"Make these {len(plan.steps)} changes to {printable(plan.target)}?")
+
+    def wants(self, step: Step) -> bool:
+        """Yes to one step, where the owner wants to be asked for each."""
+        if not self._one_by_one:
+            return True
+        with self._asked():
+            return yes(f"{printable(step.title)} ({', '.join(sorted({mend.rule for mend in step.mends}))})?")
+
+    def new_password(self, account: str, why: str) -> Secret | None:
+        """A new password for an account, typed twice; None: leave it as it is."""
+        if account in self._secrets.passwords:
+            return self._secrets.passwords[account]
+        if self._assume_yes:
+            return None
+        with self._asked():
+            err.print(printable(why), markup=False)
+            for _ in range(3):
+                first = getpass(
+                    f"New password for {printable(account)} (empty: leave it as it is): ", stream=sys.stderr
+                )
+                if not first:
+                    return None
+                if first == getpass("Once more: ", stream=sys.stderr):
+                    return Secret(first)
+                err.print("They differ.")
+        return None
+
+    def own_password(self, account: str) -> Secret | None:
+        """The password that the account has now: sudo will ask for it."""
+        if self._secrets.sudo is not None:
+            return self._secrets.sudo
+        if self._assume_yes:
+            return None
+        with self._asked():
+            typed = getpass(
+                f"sudo will ask for a password from now on. The password that {printable(account)} has now "
+                "(empty: leave sudo as it is): ",
+                stream=sys.stderr,
+            )
+        return Secret(typed) if typed else None
+
+    def password(self, prompt: str) -> Secret | None:
+        """A password for the way in; for sudo, the one from the file of secrets."""
+        if prompt.startswith("password of sudo") and self._secrets.sudo is not None:
+            return self._secrets.sudo
+        return super().password(prompt) if sys.stdin.isatty() else None

@@ -1,0 +1,184 @@
+"""Plan, agree, apply under guard, confirm by a fresh login, prove from outside, and audit again."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from thornwall.apply.compile import Transaction, transaction_script
+from thornwall.apply.events import Applied, Follower
+from thornwall.errors import RefusedError
+from thornwall.jobs import plan as planning
+from thornwall.jobs.audit import Judging
+from thornwall.jobs.link import Link
+from thornwall.jobs.packages import do_packages
+from thornwall.jobs.proof import Proving, confirm
+from thornwall.model.change import Packages
+from thornwall.model.finding import Report
+from thornwall.model.outcome import Outcome
+from thornwall.model.plan import Answers, Plan, Step
+from thornwall.model.secret import Secret
+from thornwall.plan.planner import Choice, secrets_needed
+from thornwall.prove.claims import claims
+from thornwall.transport.base import Asker
+
+Telling = Callable[[str], None]
+
+
+class Owner(Asker, Protocol):
+    """The owner of the host, who decides."""
+
+    def show(self, plan: Plan) -> None:
+        """Show what would be done."""
+
+    def agrees(self, plan: Plan) -> bool:
+        """Whether to do it."""
+
+    def wants(self, step: Step) -> bool:
+        """Whether this step is to be done (asked for each where the owner wants it so; else yes)."""
+
+    def new_password(self, account: str, why: str) -> Secret | None:
+        """A new password for an account; None: it stays as it is."""
+
+    def own_password(self, account: str) -> Secret | None:
+        """The password that `account` has now, before sudo begins to ask for it; None: sudo stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the owner wants of a hardening. `window`: seconds until the device takes it back unless confirmed."""
+
+    choice: Choice = field(default_factory=Choice)
+    accepts: frozenset[str] = frozenset()
+    window: int = 180
+
+
+@dataclass(slots=True)
+class _Work:
+    """One hardening under way."""
+
+    link: Link
+    judging: Judging
+    owner: Owner
+    wanted: Wanted
+    step: Telling
+    answers: Answers
+    choice: Choice
+    own: Secret | None = None  # the password that the login's account has now
+    planned: planning.Planned | None = None
+
+    @property
+    def wishes(self) -> planning.Wishes:
+        """What the owner said so far."""
+        return planning.Wishes(self.answers, self.choice, password_proved=self.own is not None)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as it stands."""
+        assert self.planned is not None  # noqa: S101 - it was read first
+        return self.planned.plan
+
+
+async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, step: Telling) -> Outcome | None:
+    """Do it all; None if the owner said no, or there is nothing to do.
+
+    Raises TakenBackError where a proof failed, RefusedError where the host may not be changed now, and the errors of
+    `Transport.run`.
+    """
+    work = _Work(link, judging, owner, wanted, step, Answers(accepts=wanted.accepts), wanted.choice)
+    await _read(work)
+    _ask(work)
+    _refuse(work.plan)
+    owner.show(work.plan)
+    if not work.plan.steps or not owner.agrees(work.plan):
+        return None
+    _choose(work)
+    assert work.planned is not None  # noqa: S101
+    first = work.planned.report
+    if any(isinstance(each, Packages) for item in work.plan.steps for each in item.operations):
+        await _packages(work)
+    return await _transaction(work, first)
+
+
+async def _read(work: _Work) -> None:
+    work.planned = await planning.look(work.link, work.judging, work.wishes, work.step)
+
+
+def _again(work: _Work) -> None:
+    """Plan anew from what was read."""
+    assert work.planned is not None  # noqa: S101
+    before = work.planned.situation
+    address = work.planned.report.host.address
+    work.planned = planning.make(before.capture, work.judging, before.way_in, work.wishes, address=address)
+
+
+def _ask(work: _Work) -> None:
+    """New passwords first; then the one that sudo will ask for, which must be known before sudo asks."""
+    passwords = dict(work.answers.passwords)
+    for question in work.plan.questions:
+        if question.account and question.account not in passwords:
+            secret = work.owner.new_password(question.account, question.text)
+            if secret is not None:
+                passwords[question.account] = secret
+    work.answers = replace(work.answers, passwords=passwords)
+    user = work.plan.way_in.user
+    _again(work)
+    held = any(each.interlock == "nopasswd-off" for each in work.plan.held)
+    if held and user and user not in passwords and not work.plan.way_in.password_proved:
+        work.own = work.owner.own_password(user)
+        if work.own is not None:
+            _again(work)
+
+
+def _refuse(plan: Plan) -> None:
+    if plan.refused:
+        first = plan.refused[0]
+        raise RefusedError(f"{plan.target} may not be changed now: {first.why}", hint=first.unlock)
+
+
+def _choose(work: _Work) -> None:
+    """Leave out the steps that the owner does not want."""
+    unwanted = frozenset(step.id for step in work.plan.steps if not work.owner.wants(step))
+    if unwanted:
+        work.choice = replace(work.choice, not_steps=unwanted)
+        _again(work)
+
+
+async def _packages(work: _Work) -> None:
+    """Packages come in before the transaction; then the host is read again, since they bring files of their own."""
+    work.step("packages")
+    await do_packages(work.link, work.plan, work.step)
+    await _read(work)
+
+
+async def _transaction(work: _Work, first: Report) -> Outcome:
+    plan, link = work.plan, work.link
+    steps = tuple(
+        replace(item, operations=tuple(each for each in item.operations if not isinstance(each, Packages)))
+        for item in plan.steps
+    )
+    steps = tuple(item for item in steps if item.operations)
+    assert work.planned is not None  # noqa: S101
+    proving = Proving(link, plan, claims(plan, first.findings, work.planned.situation.facts), work.judging, work.step)
+    await proving.look_before()
+    applied = await _apply(work, steps)
+    proving.learn(work.answers, work.own)
+    return await confirm(proving, applied, first)
+
+
+async def _apply(work: _Work, steps: tuple[Step, ...]) -> Applied:
+    nonce = secrets.token_hex(12)
+    needed = set(secrets_needed(work.plan))
+    transaction = Transaction(
+        nonce=nonce,
+        steps=steps,
+        window=work.wanted.window,
+        root=str(work.link.root or "/"),
+        title=f"harden {work.plan.preset.name.lower()}",
+        secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
+    )
+    follower = Follower(nonce, work.step)
+    await work.link.run(transaction_script(transaction), feed=follower.feed, seconds=work.wanted.window + 120, idle=90)
+    return follower.applied()

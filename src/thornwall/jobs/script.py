@@ -1,0 +1,3 @@
+"""A plan as the very script that would carry it out."""
+
+from __future__ import annotations
