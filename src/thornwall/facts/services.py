@@ -101,11 +101,22 @@ def parse(capture: Capture) -> Fact[Services]:
     seen = _Seen()
     walked = list(_walked(capture))
     for path, target in (*_records(capture), *walked):
-        _place(seen, path, target)
+        name = path[len(_VENDOR) + 1 :]
+        if target or "/" in name or not path.startswith(_VENDOR):
+            _place(seen, path, target)
+        elif name.rpartition(".")[2] in _TYPES:  # most are such: a file of the distribution's, the last to count
+            seen.fragments.setdefault(name, path)
     live = _live(capture)
     listed = bool(walked)
     names = {*seen.fragments, *seen.masked, *seen.links, *seen.linked, *live, *seen.sysv}
-    units = {name: _unit(capture, seen, name, live.get(name, ""), listed) for name in sorted(names)}
+    moved = seen.links.keys() | seen.linked.keys() | seen.masked.keys()
+    units: dict[str, Unit] = {}
+    for name in sorted(names):
+        path, active = seen.fragments.get(name, ""), live.get(name, "")
+        if name not in moved and path.startswith(_VENDOR):
+            units[name] = Unit(name, path, "disabled", (), active)  # most are such; what they would do nobody asks
+        else:
+            units[name] = _unit(capture, seen, name, active, listed)
     return Known(
         Services(
             units=units,
@@ -207,8 +218,6 @@ def _rank(path: str) -> int:
 
 def _unit(capture: Capture, seen: _Seen, name: str, active: str, listed: bool) -> Unit:
     path = seen.fragments.get(name, "")
-    if path.startswith(_VENDOR) and name not in seen.links and name not in seen.linked and name not in seen.masked:
-        return Unit(name, path, "disabled", (), active)  # most are such; what they would do nobody asks
     template = re.sub(r"@[^@]*\.", "@.", name) if "@" in name else name
     path = path or seen.fragments.get(template, "")
     links = [*seen.links.get(name, ()), *seen.linked.get(name, ())]

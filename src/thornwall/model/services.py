@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from thornwall.model.record import record
 
@@ -134,17 +135,29 @@ class Services:
 
         A masked service cannot be started by its socket either, so that its companions do not count.
         """
-        found: dict[str, Unit] = {}
+        starts, found = self._starts, dict[str, Unit]()
         for name in names:
             full = name if "." in name else f"{name}.service"
-            companions = [full]
-            if full.endswith(".service") and not self.masked(full):
-                companions += [full.removesuffix(".service") + suffix for suffix in COMPANIONS]
-            for each in companions:
-                unit = self.unit(each)
-                if unit is not None and unit.enabled:
-                    found[unit.name] = unit
+            if full in starts:
+                found[starts[full].name] = starts[full]
+            if full.endswith(".service"):
+                stem = full.removesuffix("service")
+                woken = [starts[stem + kind] for kind in ("socket", "path", "timer") if stem + kind in starts]
+                if woken and not self.masked(full):
+                    found.update((unit.name, unit) for unit in woken)
         return tuple(found.values())
+
+    @cached_property
+    def _starts(self) -> Mapping[str, Unit]:
+        """The units that are started at boot, by every name that leads to one: most names asked for are no unit's."""
+        found = {name: unit for name, unit in self.units.items() if unit.enabled}
+        for alias, name in self.aliases.items():
+            unit = self.units.get(name)
+            if unit is not None and unit.enabled:
+                found[alias] = unit
+            elif unit is not None:
+                found.pop(alias, None)
+        return found
 
     @property
     def inetd_unit(self) -> Unit | None:
