@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     begin = commands.add_parser("start", help="boot a clean host that runs until it is stopped")
     begin.add_argument("release", choices=RELEASES)
     begin.add_argument("variant", choices=VARIANTS)
+    begin.add_argument("--packages", action="store_true", help="with packages at hand that it may be asked to install")
     begin.set_defaults(act=_start)
     stop = commands.add_parser("stop", help="stop hosts and remove their files")
     stop.add_argument("name", nargs="*", help="as 'list' names them (all)")
@@ -60,7 +61,7 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    _show(start(arguments.release, arguments.variant, keep=True))
+    _show(start(arguments.release, arguments.variant, keep=True, packages=arguments.packages))
     return 0
 
 

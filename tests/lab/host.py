@@ -19,6 +19,7 @@ from .images import Image, Secrets, image
 from .login import login
 from .machine import Machine
 from .network import Wire, connect, disconnect, forget_routes, reserve
+from .packages import put
 from .pool import delete, pool, snapshot, unmount
 from .settings import RELEASES, VARIANTS, lab_dir
 from .tools import locked, missing, process_started
@@ -183,10 +184,11 @@ class _Record:
     orphaned: bool
 
 
-def start(release: str = "trixie", variant: str = "planted", *, keep: bool = False) -> Host:
+def start(release: str = "trixie", variant: str = "planted", *, keep: bool = False, packages: bool = False) -> Host:
     """Boot a clean host of a variant; the image is built first when the cache has none.
 
-    It dies with this process unless `keep`. LabError when this machine cannot, or the host does not come up.
+    It dies with this process unless `keep`. With `packages`, apt finds what recipes/packages.sh lists, and every
+    update, as if just downloaded. LabError when this machine cannot, or the host does not come up.
     """
     if release not in RELEASES or variant not in VARIANTS:
         raise LabError(f"no such host: {release} {variant}; there are {', '.join(RELEASES)}; {', '.join(VARIANTS)}")
@@ -204,6 +206,8 @@ def start(release: str = "trixie", variant: str = "planted", *, keep: bool = Fal
         _write_record(host, owner=os.getpid())
     try:
         _copy_root(source, host)
+        if packages:
+            put(source, host.root)
         connect(wire)
         host.machine.boot(host.root, wire.namespace, _folder(name) / "console.log", outlive_owner=keep)
     except BaseException:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import cgroups
 from .errors import LabError
-from .mirror import Mirror, read_mirror
+from .mirror import read_mirror
 from .pool import create, delete, in_use, pool, snapshot
 from .settings import RECIPES, lab_dir
 from .tools import locked, run
@@ -74,20 +74,19 @@ def _ensure(release: str, stage: str) -> Path:
         return folder
     work = pool() / "work" / f"{release}-{stage}"
     cgroups.kill(_group(work))  # of a builder that was killed itself
-    _discard(work)
+    discard(work)
     parent = _ensure(release, _PARENT[stage]) if stage in _PARENT else None
     started = time.monotonic()
     print(f"lab: building {release} {stage}", file=sys.stderr, flush=True)
     work.mkdir()
-    mirror = read_mirror()
     if parent is None:
-        _bootstrap(release, work, mirror)
+        _bootstrap(release, work)
     else:
-        _derive(release, stage, parent, work, mirror)
+        _derive(release, stage, parent, work)
     work.rename(folder)
     for older in folder.parent.glob(f"{release}-{stage}-*"):
         if older != folder:
-            _discard(older)
+            discard(older)
     print(f"lab: built {folder.name} in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
     return folder
 
@@ -110,12 +109,14 @@ def recipe_hash(stage: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def _discard(folder: Path) -> None:
+def discard(folder: Path) -> None:
+    """Remove a folder of the pool, and the root in it."""
     delete(folder / "root")
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _bootstrap(release: str, work: Path, mirror: Mirror) -> None:
+def _bootstrap(release: str, work: Path) -> None:
+    mirror = read_mirror()
     lines = (RECIPES / "base.txt").read_text().splitlines()
     packages = [line for line in lines if line and not line.startswith("#")]
     create(work / "root")
@@ -136,28 +137,41 @@ def _bootstrap(release: str, work: Path, mirror: Mirror) -> None:
     (work / "root/etc/apt/apt.conf.d/99mmdebstrap").unlink(missing_ok=True)
 
 
-def _derive(release: str, stage: str, parent: Path, work: Path, mirror: Mirror) -> None:
+def _derive(release: str, stage: str, parent: Path, work: Path) -> None:
     """Copy the parent, and run the recipe of a stage inside the copy."""
     root = work / "root"
     snapshot(parent / "root", root)
     known = _make_secrets(stage, parent, work)
-    environment = {
+    environment = {name.upper(): value for name, value in asdict(known).items() if value is not None}
+    if (work / "id_ed25519.pub").exists():
+        environment["AUTHORIZED_KEY"] = (work / "id_ed25519.pub").read_text().strip()
+    run_inside(work, release, stage, environment)
+    _finish(root)
+    (work / "secrets.json").touch(mode=0o600)
+    (work / "secrets.json").write_text(json.dumps(asdict(known), indent=1))
+
+
+def run_inside(work: Path, release: str, recipe: str, environment: dict[str, str], binds: Sequence[str] = ()) -> None:
+    """Run recipes/RECIPE.sh inside WORK/root, which is not booted, with this machine's network.
+
+    `work` is a folder in the pool's own 'work'. `binds` are options of systemd-nspawn.
+    """
+    root = work / "root"
+    mirror = read_mirror()
+    known = {
         "LAB_RELEASE": release,
         "LAB_RECIPES": "/run/lab/recipes",
         "LAB_MIRROR": mirror.main,
         "LAB_SECURITY_MIRROR": mirror.security,
-        **{name.upper(): value for name, value in asdict(known).items() if value is not None},
-    }
-    if (work / "id_ed25519.pub").exists():
-        environment["AUTHORIZED_KEY"] = (work / "id_ed25519.pub").read_text().strip()
+    } | environment
     secret_file = work / "environment"
     secret_file.touch(mode=0o600)
-    secret_file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()))
+    secret_file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in known.items()))
     apt = root / "etc/apt/apt.conf.d/99lab"
     apt.write_text("".join(f"{option}\n" for option in mirror.options) + 'Acquire::Languages "none";\n')
     archives = lab_dir() / "archives" / release
     (archives / "partial").mkdir(parents=True, exist_ok=True)
-    script = f". /run/lab/environment && . /run/lab/recipes/lib.sh && . /run/lab/recipes/{stage}.sh"
+    script = f". /run/lab/environment && . /run/lab/recipes/lib.sh && . /run/lab/recipes/{recipe}.sh"
     _logged(
         work,
         [
@@ -176,6 +190,7 @@ def _derive(release: str, stage: str, parent: Path, work: Path, mirror: Mirror) 
             f"--bind-ro={RECIPES}:/run/lab/recipes",
             f"--bind-ro={secret_file}:/run/lab/environment",
             f"--bind={archives}:/var/cache/apt/archives",
+            *binds,
             "sh",
             "-euc",
             script,
@@ -183,9 +198,6 @@ def _derive(release: str, stage: str, parent: Path, work: Path, mirror: Mirror) 
     )
     apt.unlink()
     secret_file.unlink()
-    _finish(root)
-    (work / "secrets.json").touch(mode=0o600)
-    (work / "secrets.json").write_text(json.dumps(asdict(known), indent=1))
 
 
 def _make_secrets(stage: str, parent: Path, work: Path) -> Secrets:
