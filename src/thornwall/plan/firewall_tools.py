@@ -14,9 +14,9 @@ from thornwall.model.firewall import Firewall as Filter
 from thornwall.model.firewall import Keeper, Passage, Ruleset
 from thornwall.plan.fix import Situation
 
-USER_RULES = "/etc/ufw/user.rules"
 _DEFAULTS = "/etc/default/ufw"
 _KEEPS = ("/etc/ufw", _DEFAULTS)
+_EVERYTHING = {"0.0.0.0/0", "::/0"}
 _SAFE_PORT = re.compile(r"[0-9]{1,5}(:[0-9]{1,5})?/(tcp|udp)")
 
 # `ufw disable` leaves its chains and what leads to them; a table that came with them goes too, once nothing is in it
@@ -70,7 +70,7 @@ class UfwRule:
     @property
     def everywhere(self) -> bool:
         """Whether it holds for whoever comes, to whichever address and interface."""
-        return self.to == self.source == "0.0.0.0/0" and self.source_ports == "any" and self.way == "in"
+        return {self.to, self.source} <= _EVERYTHING and self.source_ports == "any" and self.way == "in"
 
     def takes(self, peer: str) -> bool:
         """Whether it is (also) about packets from that address; true where that cannot be told."""
@@ -89,9 +89,9 @@ _TUPLE = re.compile(
 )
 
 
-def ufw_rules(situation: Situation) -> tuple[UfwRule, ...]:
-    """What ufw was told before, in its order, whether it is switched on or not."""
-    match situation.capture.read(USER_RULES):
+def ufw_rules(situation: Situation, family: int = 4) -> tuple[UfwRule, ...]:
+    """What ufw was told before for IPv4 (or IPv6), in its order, whether it is switched on or not."""
+    match situation.capture.read(f"/etc/ufw/user{6 if family == 6 else ''}.rules"):
         case Known(text):
             found = (match.groupdict(default="-") for match in _TUPLE.finditer(text))
             return tuple(UfwRule(**{**each, "app": unquote(each["app"]).strip("-")}) for each in found)
@@ -196,10 +196,11 @@ def _ufw_rules(situation: Situation, wish: Firewall) -> Iterator[tuple[str, ...]
     for spec in _ports(wish.allow):
         number, _, protocol = spec.partition("/")
         same = [rule for rule in told if number.isdecimal() and rule.names(int(number), protocol) and rule.everywhere]
-        if not same or wish.ipv6:
-            # `ufw allow` would turn the owner's own `limit` or `deny` of the same port into an `allow`
-            if not same or same[0].action == "allow":
-                yield ("ufw", "allow", spec)
+        # `ufw allow` would turn the owner's own `limit` or `deny` of the same port into an `allow`
+        if not same:
+            yield ("ufw", "allow", spec)
+        elif wish.ipv6 and same[0].action in {"allow", "limit"}:
+            yield ("ufw", same[0].action, spec)  # it was told before IPv6 was on
     for spec in _ports(wish.limit):
         number, _, protocol = spec.partition("/")
         same = [rule for rule in told if rule.names(int(number), protocol) and rule.everywhere]
