@@ -327,7 +327,7 @@ def firewall_no_logging(ctx: Context) -> Iterator[Verdict]:
     likelihood=3,
     impact=3,
     consequence=Consequence.TAKEOVER,
-    fixable=Fixable.NEEDS_ANSWER,
+    fixable=Fixable.BY_HAND,
     references=References(document=(BLOCK, "Connecting to the Internet"), etsi=("5.6-1",), nist=ACCESS, cwe=(1327,)),
 )
 def docker_bypasses_firewall(ctx: Context) -> Iterator[Verdict]:

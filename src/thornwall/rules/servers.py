@@ -38,7 +38,7 @@ def outside(address: str) -> bool:
     attacker=Attacker.FAR,
     consequence=Consequence.TAKEOVER,
     effort=Effort.TEN_MINUTES,
-    fixable=Fixable.NEEDS_ANSWER,
+    fixable=Fixable.BY_HAND,
     commands=("sudo mosquitto_passwd -c /etc/mosquitto/passwd NAME", "sudo systemctl restart mosquitto"),
     references=References(
         document=(SURFACE,), etsi=("5.5-5",), nist=ACCESS, owasp_iot=("I2", "I3"), owasp_top10=("A07:2021",), cwe=(306,)
@@ -206,7 +206,7 @@ _DATABASES: tuple[tuple[str, Offer, Judge], ...] = (
     attacker=Attacker.WORM,
     consequence=Consequence.DISCLOSURE,
     effort=Effort.TEN_MINUTES,
-    fixable=Fixable.NEEDS_ANSWER,
+    fixable=Fixable.BY_HAND,
     preset=Preset.DOCUMENTS,
     references=References(
         document=(SURFACE,), etsi=("5.5-5",), nist=ACCESS, owasp_iot=("I2",), owasp_top10=("A07:2021",), cwe=(306,)
@@ -257,7 +257,7 @@ def database_without_login(ctx: Context) -> Iterator[Verdict]:
     attacker=Attacker.WORM,
     consequence=Consequence.TAKEOVER,
     effort=Effort.MINUTE,
-    fixable=Fixable.NEEDS_ANSWER,
+    fixable=Fixable.BY_HAND,
     commands=("sudo systemctl edit docker.service", "sudo systemctl restart docker.service"),
     references=References(document=(SURFACE,), etsi=("5.5-5", "5.6-1"), nist=ACCESS, owasp_iot=("I3",), cwe=(306,)),
 )

@@ -256,7 +256,7 @@ def node_red_without_login(ctx: Context) -> Iterator[Verdict]:
     attacker=Attacker.FAR,
     consequence=Consequence.DISCLOSURE,
     effort=Effort.MINUTE,
-    fixable=Fixable.NEEDS_ANSWER,
+    fixable=Fixable.BY_HAND,
     commands=("sudo pihole setpassword",),
     references=References(document=(TARGET,), etsi=("5.5-5",), nist=ACCESS, owasp_iot=("I3",), cwe=(306,)),
 )

@@ -69,7 +69,7 @@ def beyond_loopback(site: Site) -> bool:
     attacker=Attacker.NEAR,
     consequence=Consequence.DISCLOSURE,
     effort=Effort.HOUR,
-    fixable=Fixable.NEEDS_ANSWER,
+    fixable=Fixable.BY_HAND,
     preset=Preset.DOCUMENTS,
     references=References(
         document=(ENCRYPTION,),
