@@ -1,7 +1,328 @@
-"""Fixes of the rules about kernel."""
+"""Fixes of the rules about the kernel: its settings, the modules that it loads, mandatory access control."""
 
 from __future__ import annotations
 
-from thornwall.plan.fix import Fix
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-FIXES: tuple[Fix, ...] = ()
+from thornwall.model.change import EditLine, EditWords, OwnLine, Packages, Purpose, Sysctl
+from thornwall.model.fact import Known
+from thornwall.model.finding import Finding
+from thornwall.model.kernel import Kernel
+from thornwall.model.plan import Undoing
+from thornwall.plan.fix import Fix, Hold, Make, Situation, Want, fix
+
+SYSCTLS = "/etc/sysctl.d/99-thornwall.conf"
+MODULES = "/etc/modprobe.d/thornwall.conf"
+PATHS: tuple[str, ...] = (
+    *("/etc/sysctl.d/*", "/etc/sysctl.conf", "/etc/ufw/sysctl.conf", "/etc/modprobe.d/*"),
+    *("/boot/cmdline.txt", "/boot/firmware/cmdline.txt"),
+)
+
+# read after sysctl.d: by 'sysctl --system' of procps, and by ufw whenever it starts
+_LATER = ("/etc/sysctl.conf", "/etc/ufw/sysctl.conf")
+_ASSIGNMENT = re.compile(r"\s*-?\s*([A-Za-z0-9_./*-]+)\s*=\s*(\S*)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What a rule wants of the kernel. `good`: other values that are right as well, by name."""
+
+    rule: str
+    title: str
+    values: Mapping[str, str]
+    good: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    undoing: Undoing = Undoing.EXACT
+
+    def right(self, name: str, value: str) -> bool:
+        """Whether the setting may stay as it is."""
+        return value == self.values[name] or value in self.good.get(name, ())
+
+
+_SETTINGS = (
+    _Settings(
+        "rp-filter-off",
+        "Check that packets come from where they can",
+        {"net.ipv4.conf.all.rp_filter": "2"},
+        {"net.ipv4.conf.all.rp_filter": frozenset({"1"})},
+    ),
+    _Settings(
+        "icmp-redirects-accepted",
+        "Let no neighbour change the routes",
+        {
+            f"net.{family}.conf.{each}.accept_redirects": "0"
+            for family in ("ipv4", "ipv6")
+            for each in ("all", "default")
+        },
+    ),
+    _Settings(
+        "source-routing-accepted",
+        "Let no sender choose the way of its packets",
+        {"net.ipv4.conf.all.accept_source_route": "0", "net.ipv6.conf.all.accept_source_route": "0"},
+        {"net.ipv6.conf.all.accept_source_route": frozenset({"-1"})},
+    ),
+    _Settings(
+        "syncookies-off",
+        "Withstand floods of half-open connections",
+        {"net.ipv4.tcp_syncookies": "1"},
+        {"net.ipv4.tcp_syncookies": frozenset({"2"})},
+    ),
+    _Settings("broadcast-pings-answered", "Answer no ping to everybody", {"net.ipv4.icmp_echo_ignore_broadcasts": "1"}),
+    _Settings(
+        "martians-unlogged",
+        "Log packets whose sender cannot be",
+        {"net.ipv4.conf.all.log_martians": "1", "net.ipv4.conf.default.log_martians": "1"},
+    ),
+    _Settings(
+        "kernel-pointers-shown",
+        "Hide the kernel's addresses",
+        {"kernel.kptr_restrict": "1"},
+        {"kernel.kptr_restrict": frozenset({"2"})},
+    ),
+    _Settings("kernel-log-open", "Keep the kernel's log for root", {"kernel.dmesg_restrict": "1"}),
+    _Settings(
+        "ptrace-open",
+        "Keep programs out of each other's memory",
+        {"kernel.yama.ptrace_scope": "1"},
+        {"kernel.yama.ptrace_scope": frozenset({"2", "3"})},
+    ),
+    _Settings("aslr-off", "Load programs at random addresses", {"kernel.randomize_va_space": "2"}),
+    _Settings(
+        "setuid-core-dumps",
+        "Leave no memory of privileged programs on the disk",
+        {"fs.suid_dumpable": "0"},
+        {"fs.suid_dumpable": frozenset({"2"})},
+    ),
+    _Settings(
+        "protected-links-off",
+        "Follow no links of others in temporary folders",
+        {"fs.protected_hardlinks": "1", "fs.protected_symlinks": "1"},
+    ),
+    # 2, not 1: the kernel lets nobody take 1 back before the next start
+    _Settings(
+        "unprivileged-bpf",
+        "Keep eBPF for root",
+        {"kernel.unprivileged_bpf_disabled": "2"},
+        {"kernel.unprivileged_bpf_disabled": frozenset({"1"})},
+    ),
+    _Settings(
+        "kexec-allowed",
+        "Load no other kernel while this one runs",
+        {"kernel.kexec_load_disabled": "1"},
+        undoing=Undoing.REBOOT,
+    ),
+    # the kernel resets settings of single interfaces when it is switched
+    _Settings(
+        "ip-forwarding-on",
+        "Pass on no packets that are for others",
+        {"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0"},
+        undoing=Undoing.REBOOT,
+    ),
+)
+
+
+def _make(settings: _Settings) -> Make:
+    def make(situation: Situation, finding: Finding) -> Iterator[Want]:
+        match situation.facts.kernel:
+            case Known(kernel):
+                yield from _settings(situation, kernel, settings)
+            case _:
+                return
+        if finding.rule == "ip-forwarding-on":
+            yield Hold(
+                "forwards-for-others",
+                "No program can see whether other devices reach each other through this one.",
+                "Say that nothing needs it to forward; or say in the device's profile that it is a router.",
+                accept=True,
+            )
+
+    return make
+
+
+def _settings(situation: Situation, kernel: Kernel, settings: _Settings) -> Iterator[Want]:
+    """The settings that this kernel has; nothing at all where a file that counts more cannot be edited."""
+    names = [name for name in settings.values if _has(situation, kernel, name)]
+    wants: list[Want] = []
+    for name in names:
+        running = kernel.running.get(name)
+        line = kernel.configured(name)
+        if isinstance(running, Known) and settings.right(name, running.value) and _stays(settings, name, kernel):
+            continue
+        overruled = _overruled(situation, name, settings)
+        if overruled is None:
+            return
+        wants += overruled
+        if _settable(situation, name):
+            wants.append(Sysctl(name, settings.values[name]))
+        elif line is not None:
+            wants.append(OwnLine(SYSCTLS, name, f"{name} = {settings.values[name]}"))
+    yield from dict.fromkeys(wants)
+
+
+def _stays(settings: _Settings, name: str, kernel: Kernel) -> bool:
+    line = kernel.configured(name)
+    return line is None or settings.right(name, line.value)
+
+
+def _has(situation: Situation, kernel: Kernel, name: str) -> bool:
+    """Whether this kernel has the setting; of a folder, the kernel of the next start is taken to have it."""
+    return isinstance(kernel.running.get(name), Known) or not situation.capture.live
+
+
+def _settable(situation: Situation, name: str) -> bool:
+    """In a container only the network's settings are its own; the others can be written into files alone."""
+    host = situation.facts.host
+    return name.startswith("net.") or not (isinstance(host, Known) and host.value.container)
+
+
+def _overruled(situation: Situation, name: str, settings: _Settings) -> list[EditLine] | None:
+    """Edits of lines that would win over ours; None where one of them cannot be edited.
+
+    systemd-sysctl takes the last file by name. What comes after all of them, ufw and sysctl.conf, is edited where it
+    can be: an old /etc/sysctl.conf does nothing at boot.
+    """
+    edits: list[EditLine] = []
+    kernel = situation.facts.kernel
+    line = kernel.value.assigned.get(name) if isinstance(kernel, Known) else None
+    if line is not None and not settings.right(name, line.value) and _after(line.path):
+        if not line.path.startswith("/etc/"):
+            return None
+        edits += _edits(situation, line.path, name, settings)
+        if not edits:
+            return None
+    for path in _LATER:
+        edits += _edits(situation, path, name, settings)
+    return edits
+
+
+def _after(path: str) -> bool:
+    return posixpath.basename(path) > posixpath.basename(SYSCTLS)
+
+
+def _edits(situation: Situation, path: str, name: str, settings: _Settings) -> Iterator[EditLine]:
+    match situation.exact(path):
+        case Known(content):
+            lines = content.decode("utf-8", "surrogateescape").split("\n")
+        case _:
+            return
+    for number, text in enumerate(lines, 1):
+        found = _ASSIGNMENT.fullmatch(text.removesuffix("\r"))
+        if found and found[1].replace("/", ".") == name and not settings.right(name, found[2]):
+            yield EditLine(path, number, text, f"{found[1]}={settings.values[name]}")
+
+
+_FIXES = tuple(
+    Fix(each.rule, "kernel-settings", Purpose.KERNEL, each.title, _make(each), undoing=each.undoing)
+    for each in _SETTINGS
+)
+
+
+# modules
+
+
+def _refuse(situation: Situation, modules: tuple[str, ...]) -> Iterator[Want]:
+    """Lines that keep modules out. Nothing where somebody else's `install` line says how one is loaded."""
+    match situation.facts.kernel:
+        case Known(kernel) if kernel.modprobe_unread is None:
+            for name in modules:
+                line = kernel.directive(name, "install")
+                if line is not None and not line.refuses:
+                    return
+            for name in modules:
+                if kernel.refused(name) is None:
+                    yield OwnLine(MODULES, f"install {name}", f"install {name} /bin/false")
+        case _:
+            return
+
+
+@fix(
+    "usb-storage-allowed",
+    step="usb-storage",
+    purpose=Purpose.KERNEL,
+    title="Refuse the driver for USB sticks and disks",
+    awaits_reboot=True,
+)
+def usb_storage(situation: Situation, finding: Finding) -> Iterator[Want]:
+    """Where modprobe has a say, and the system does not live on such a disk (the finding then names USBGuard)."""
+    kernel = situation.facts.kernel
+    if not isinstance(kernel, Known) or any("usbguard" in command for command in finding.remedy.commands):
+        return
+    disks = sorted(kernel.value.usb_disks)
+    if disks:
+        yield Hold(
+            "usb-disk-plugged-in",
+            f"A USB disk or stick is plugged in ({', '.join(disks)}), and could no longer be used.",
+            "Take it out; or say that it is not needed.",
+            accept=True,
+        )
+    yield from _refuse(situation, ("usb-storage", "uas"))
+
+
+def _rare(rule: str, title: str, modules: tuple[str, ...]) -> Fix:
+    def make(situation: Situation, _: Finding) -> Iterator[Want]:
+        kernel = situation.facts.kernel
+        listed = {name for name in modules if isinstance(kernel, Known) and kernel.value.directive(name, "blacklist")}
+        yield from _refuse(situation, tuple(name for name in modules if name not in listed))
+
+    return Fix(rule, "rare-modules", Purpose.KERNEL, title, make)
+
+
+# mandatory access control
+
+
+@fix(
+    "no-mac",
+    step="apparmor",
+    purpose=Purpose.BOOT,
+    title="Switch AppArmor on",
+    may_break=("The board starts once more with another line of kernel parameters: have somebody near it.",),
+    awaits_reboot=True,
+)
+def apparmor(situation: Situation, _: Finding) -> Iterator[Want]:
+    """The packages, and on a Raspberry Pi the kernel's parameter. What boots by GRUB is left to a person."""
+    kernel, updates = situation.facts.kernel, situation.facts.updates
+    if not isinstance(kernel, Known) or not isinstance(updates, Known) or not isinstance(updates.value.packages, Known):
+        return
+    active = kernel.value.lsm.value if isinstance(kernel.value.lsm, Known) else ()
+    words: list[EditWords] = []
+    if "apparmor" not in active:
+        words = list(_parameter(situation, active))
+        if not words:
+            return
+    missing = tuple(name for name in ("apparmor", "apparmor-profiles") if name not in updates.value.packages.value)
+    if missing:
+        yield Packages(missing)
+    yield from words
+
+
+def _parameter(situation: Situation, active: tuple[str, ...]) -> Iterator[EditWords]:
+    """`lsm=` on cmdline.txt; the modules that run now stay in it, since it names all that are to run."""
+    boot, host = situation.facts.boot, situation.facts.host
+    if not isinstance(boot, Known) or not isinstance(boot.value.cmdline, Known) or not boot.value.cmdline_path:
+        return
+    if not isinstance(host, Known) or not host.value.raspberry_pi:
+        return
+    words = boot.value.cmdline.value
+    asked = [word for word in words if word.startswith(("lsm=", "security=", "apparmor="))]
+    named = [name for word in asked if word.startswith("lsm=") for name in word[4:].split(",") if name]
+    kept = named or [name for name in active if name not in {"capability", "ima", "evm", "none", ""}]
+    if "selinux" in kept:  # only one of the two can be
+        return
+    wanted = f"lsm={','.join(dict.fromkeys([*kept, 'apparmor']))}"
+    remove = tuple(word for word in asked if word != wanted)
+    yield EditWords(boot.value.cmdline_path, remove, (wanted,))
+
+
+FIXES: tuple[Fix, ...] = (
+    *_FIXES,
+    usb_storage,
+    _rare("rare-network-protocols", "Refuse network protocols that nobody uses", ("dccp", "sctp", "rds", "tipc")),
+    _rare(
+        "rare-filesystems",
+        "Refuse file systems that nobody uses",
+        ("cramfs", "freevxfs", "hfs", "hfsplus", "jffs2", "udf"),
+    ),
+    apparmor,
+)
