@@ -1,7 +1,162 @@
-"""Fixes of the rules about logs."""
+"""Fixes of the rules about logs: the journal, who may read the logs, the clock."""
 
 from __future__ import annotations
 
-from thornwall.plan.fix import Fix
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-FIXES: tuple[Fix, ...] = ()
+from thornwall.model.change import EditLine, OwnLine, Packages, Purpose, SetMode, Tool, UnitsOn
+from thornwall.model.fact import Known
+from thornwall.model.finding import Finding
+from thornwall.model.logs import JournalSetting
+from thornwall.model.services import Services
+from thornwall.plan.fix import Fix, Situation, Want, fix
+
+DROP_IN = "/etc/systemd/journald.conf.d/99-thornwall.conf"
+PATHS: tuple[str, ...] = ("/etc/systemd/journald.conf", "/etc/systemd/journald.conf.d/*", "/etc/systemd/system/*")
+
+_CAP = "200M"
+_JOURNALD = ("systemd-journald.socket", "systemd-journald-dev-log.socket", "systemd-journald.service")
+_KEPT = "What the journal has written to /var/log/journal by then stays there when this is undone."
+
+
+# journald writes to the disk only once it is told to flush, and that after it has read its files again
+_AGAIN = ("systemctl", "restart", "systemd-journald.service")
+_RESTART = Tool("journald", (_AGAIN, ("journalctl", "--flush")), keeps=(), undo_after=(_AGAIN,))
+
+
+def _journal(situation: Situation) -> Mapping[str, JournalSetting] | None:
+    logs = situation.facts.logs
+    return logs.value.journal.value if isinstance(logs, Known) and isinstance(logs.value.journal, Known) else None
+
+
+def _services(situation: Situation) -> Services:
+    services = situation.facts.services
+    return services.value if isinstance(services, Known) else Services()
+
+
+def _set(situation: Situation, name: str, value: str) -> Iterator[Want]:
+    """The last drop-in by name wins: ours, unless somebody's sorts behind it; then that line is changed as well."""
+    yield OwnLine(DROP_IN, name, f"{name}={value}", "Journal")
+    there = (_journal(situation) or {}).get(name.lower())
+    if there is None or posixpath.basename(there.file) <= posixpath.basename(DROP_IN) or ".d/" not in there.file:
+        return
+    match situation.exact(there.file):
+        case Known(content):
+            lines = content.decode("utf-8", "surrogateescape").split("\n")
+            if 0 < there.line <= len(lines):
+                yield EditLine(there.file, there.line, lines[there.line - 1], f"{name}={value}")
+        case _:
+            return
+
+
+def _persistent(situation: Situation) -> Iterator[Want]:
+    """Keep it on the disk, and keep it small: cards wear. Nothing where a file that wins cannot be edited."""
+    wants = list(_set(situation, "Storage", "persistent"))
+    there = (_journal(situation) or {}).get("storage")
+    if (
+        there
+        and ".d/" in there.file
+        and posixpath.basename(there.file) > posixpath.basename(DROP_IN)
+        and len(wants) < 2
+    ):
+        return
+    yield from wants
+    if "systemmaxuse" not in (_journal(situation) or {}):
+        yield from _set(situation, "SystemMaxUse", _CAP)
+    yield from _restart(situation)
+
+
+def _restart(situation: Situation) -> Iterator[Want]:
+    """Where `auto` keeps the log in memory for want of a folder, undo takes the folder away again."""
+    storage = (_journal(situation) or {}).get("storage")
+    folder = _folder(situation) if storage is not None and storage.value.lower() == "auto" else ()
+    if situation.capture.live:
+        yield replace(_RESTART, keeps=folder)
+
+
+def _folder(situation: Situation) -> tuple[str, ...]:
+    logs = situation.facts.logs
+    files = logs.value.files.value if isinstance(logs, Known) and isinstance(logs.value.files, Known) else {}
+    return () if "/var/log/journal" in files else ("/var/log/journal",)
+
+
+@fix(
+    "volatile-journal",
+    step="journal",
+    purpose=Purpose.LOGS,
+    title=f"Keep the log on the disk, at most {_CAP} of it",
+    may_break=(_KEPT,),
+)
+def volatile_journal(situation: Situation, _: Finding) -> Iterator[Want]:
+    """Storage=persistent: with that journald makes /var/log/journal itself."""
+    yield from _persistent(situation)
+
+
+@fix("logging-disabled", step="journal", purpose=Purpose.LOGS, title="Keep a log", may_break=(_KEPT,))
+def logging_disabled(situation: Situation, _: Finding) -> Iterator[Want]:
+    """Storage=none, or a masked journald. Without any journal it is left to a person to choose a log daemon."""
+    journal = _journal(situation)
+    if journal is None:
+        return
+    masked = tuple(unit for unit in _JOURNALD if _services(situation).masked(unit))
+    if journal["storage"].value.lower() == "none":
+        yield from _persistent(situation)
+    if masked:
+        yield UnitsOn(masked)
+
+
+@fix("journal-uncapped", step="journal", purpose=Purpose.LOGS, title=f"Let the log grow to {_CAP} at most")
+def journal_uncapped(situation: Situation, _: Finding) -> Iterator[Want]:
+    """SystemMaxUse."""
+    yield from _set(situation, "SystemMaxUse", _CAP)
+    yield from _restart(situation)
+
+
+@fix("log-files-open-to-others", step="log-modes", purpose=Purpose.PERMISSIONS, title="Close logs to other accounts")
+def log_files(situation: Situation, finding: Finding) -> Iterator[Want]:
+    """Folders stay readable: what lies in them has modes of its own."""
+    logs = situation.facts.logs
+    files = logs.value.files.value if isinstance(logs, Known) and isinstance(logs.value.files, Known) else {}
+    file = files.get(finding.subject)
+    if file is not None and file.type in {"f", "d"}:
+        yield SetMode(file.path, clear=0o002 if file.type == "d" else 0o007)
+
+
+def _installed(situation: Situation, package: str) -> bool | None:
+    updates = situation.facts.updates
+    if not isinstance(updates, Known) or not isinstance(updates.value.packages, Known):
+        return None
+    return package in updates.value.packages.value
+
+
+@fix("no-auditd", step="auditd", purpose=Purpose.LOGS, title="Keep the kernel's audit log")
+def auditd(situation: Situation, _: Finding) -> Iterator[Want]:
+    """A container has no audit log of its own."""
+    host = situation.facts.host
+    installed = _installed(situation, "auditd")
+    if installed is None or (isinstance(host, Known) and host.value.container):
+        return
+    if not installed:
+        yield Packages(("auditd",))
+    yield UnitsOn(("auditd.service",))
+
+
+@fix("no-time-sync", step="time-sync", purpose=Purpose.LOGS, title="Set the clock from the network")
+def time_sync(situation: Situation, finding: Finding) -> Iterator[Want]:
+    """A time service that is installed already, or systemd-timesyncd."""
+    words = situation.values.get(finding.rule, {}).get("services", ())
+    names = words if isinstance(words, tuple) else ()
+    services = _services(situation)
+    for name in names:
+        unit = services.unit(name)
+        if unit is not None and unit.name.endswith(".service"):
+            yield UnitsOn((unit.name,))
+            return
+    if "systemd-timesyncd" in names and _installed(situation, "systemd-timesyncd") is False:
+        yield Packages(("systemd-timesyncd",))
+        yield UnitsOn(("systemd-timesyncd.service",))
+
+
+FIXES: tuple[Fix, ...] = (volatile_journal, logging_disabled, journal_uncapped, log_files, auditd, time_sync)
