@@ -6,7 +6,6 @@ own extensions. What is set up at boot is told by files, so that a mounted root 
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Iterator
 
@@ -186,7 +185,7 @@ def _nft_file(capture: Capture, path: str) -> Fact[Ruleset]:
 
     def include(pattern: str) -> Iterator[tuple[str, str]]:
         pattern = pattern if pattern.startswith("/") else f"/etc/{pattern.removeprefix('./')}"
-        matching = sorted(each for each in capture.files if fnmatch.fnmatchcase(each, pattern))
+        matching = [path for path, _ in capture.glob(pattern)]
         if not matching and not re.search(r"[*?\[]", pattern):
             missing.append(pattern)
         for each in matching:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import posixpath
 import re
 from collections.abc import Iterator
@@ -97,13 +96,11 @@ def _included(capture: Capture, patterns: list[str], missing: list[str], depth: 
     found: list[Block] = []
     for given in patterns if depth < 8 else ():
         pattern = posixpath.normpath(posixpath.join("/etc/nginx", given))
-        matching = sorted(each for each in capture.files if fnmatch.fnmatchcase(each, pattern))
+        matching = [path for path, _ in capture.glob(pattern)]
         harmless = re.search(r"/modules-enabled/|mime\.types$|_params$|\.conf$.*/snippets/|fastcgi", pattern)
         if not matching and not re.search(r"[*?\[]", pattern) and not harmless:
             missing.append(pattern)
         for each in matching:
-            if posixpath.basename(each).startswith("."):
-                continue
             match capture.read(each):
                 case Known(text):
                     found += _nginx_file(capture, each, text, missing, depth + 1)

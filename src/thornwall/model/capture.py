@@ -6,9 +6,9 @@ import bisect
 import fnmatch
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from thornwall.model.fact import ABSENT, Fact, Known, Unknown
@@ -131,14 +131,13 @@ class Capture:
     def glob(self, pattern: str) -> Iterator[tuple[str, Fact[FileRecord]]]:
         """The files that match, in the order of their names; `*` does not cross `/`, as in sh."""
         paths = self._sorted_paths
-        prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+        prefix, matches = _compiled(pattern)
         parts = pattern.count("/")
-        hidden = posixpath.basename(pattern).startswith(".")
+        hidden = pattern.rpartition("/")[2].startswith(".")
         for path in paths[bisect.bisect_left(paths, prefix) :]:
             if not path.startswith(prefix):
                 break
-            shown = hidden or not posixpath.basename(path).startswith(".")
-            if shown and path.count("/") == parts and fnmatch.fnmatchcase(path, pattern):
+            if path.count("/") == parts and matches(path) and (hidden or path[path.rfind("/") + 1 :][:1] != "."):
                 yield path, self.record(path)
 
     def blocked(self, pattern: str) -> Unknown | None:
@@ -191,7 +190,7 @@ class Capture:
         """The globs by their first folder and their depth: only those few are tried on a path."""
         found: dict[tuple[str, int], list[str]] = {}
         for pattern in self.manifest.reads:
-            if _GLOB.search(pattern):
+            if "*" in pattern or "?" in pattern or "[" in pattern:
                 found.setdefault(_place(pattern), []).append(pattern)
         return found
 
@@ -219,6 +218,12 @@ class Capture:
                 return Unknown(f"{record.path} leaves the directory through a link")
             case _:
                 return Unknown(f"{record.path} is not a regular file")
+
+
+@lru_cache(1024)
+def _compiled(pattern: str) -> tuple[str, Callable[[str], object]]:
+    """What stands before the first wildcard, and what matches the whole."""
+    return _GLOB.split(pattern, maxsplit=1)[0], re.compile(fnmatch.translate(pattern)).match
 
 
 def _place(path: str) -> tuple[str, int]:
