@@ -89,7 +89,8 @@ def names(capture: Capture) -> tuple[dict[int, str], dict[int, str]]:
     """The host's users and groups by number, as the walk noted them; empty where it did not run."""
     result = capture.commands.get("walk")
     head = result.stdout[:65_536].decode("utf-8", "replace") if result else ""
-    said = head.split("\0" if head.startswith("! gnu") else "\n")
+    end = "\0" if head.startswith("! gnu") else "\n"
+    said = head.partition(f"{end}l ")[0].split(end)  # they stand before the files
     return _names([each for each in said if each[:2] == "u "]), _names([each for each in said if each[:2] == "g "])
 
 

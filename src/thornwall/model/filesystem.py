@@ -102,8 +102,11 @@ class FileSystem:
 
     def entry(self, path: str) -> Entry | None:
         """The file at `path`, or None where the walk did not note one (see `noted`)."""
-        row = self.rows.get(path)
-        return None if row is None else decode(row, self.users, self.groups)
+        if path not in self.rows:
+            return None
+        if path not in self._decoded:
+            self._decoded[path] = decode(self.rows[path], self.users, self.groups)
+        return self._decoded[path]
 
     def resolve(self, path: str) -> Entry | None:
         """The file at `path` after links, as far as the walk noted them."""
@@ -147,10 +150,16 @@ class FileSystem:
         """The noted files that do not belong to root, or that a group other than root's may write to; no links."""
         found = []
         for path, row in self.rows.items():
-            fields = row.split(" ", 5)  # most are root's own: those are not decoded
+            if row[3:9] in {" 644 0", " 755 0"} and row[9:12] == " 0 ":  # most: root's own, as most modes are
+                continue
+            fields = row.split(" ", 5)
             if len(fields) == 6 and fields[1] != "l" and (fields[3] != "0" or _group_writes(fields[2], fields[4])):
                 found.append(self.entry(path))
         return tuple(entry for entry in found if entry is not None)
+
+    @cached_property
+    def _decoded(self) -> dict[str, Entry | None]:
+        return {}
 
     @cached_property
     def _sorted(self) -> list[str]:
