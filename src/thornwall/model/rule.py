@@ -151,13 +151,9 @@ class Rule:
 
     def remedy(self) -> Remedy:
         """The remedy as it stands in the docstring."""
-        return Remedy(
-            text=self.section("Remedy"),
-            effort=self.effort,
-            commands=self.commands,
-            needs=self.needs,
-            may_break=self.section("Risk of the remedy"),
-        )
+        texts = _sections_of(self.check)
+        may_break = texts.get("Risk of the remedy", "")
+        return Remedy(texts.get("Remedy", ""), self.effort, self.commands, self.needs, may_break)
 
 
 _HEADING = re.compile(r"^(What|Why|Remedy|Risk of the remedy|References):[ ]*$", re.MULTILINE)

@@ -37,12 +37,19 @@ def judge(  # noqa: PLR0913
     attested = {a.rule: a for a in attestations if a.until >= today}
     waivers = [waiver for waiver in policy.waivers if waiver.until >= today]
     gains = {consequence: tuple(impact_moves(consequence, profile)) for consequence in Consequence}
+    unset = Context(snapshot, profile)
     findings = [
-        _settle(finding, waivers, attested)
+        finding
         for rule in rules
         if policy.has(rule)
-        for finding in _judge_one(rule, Context(snapshot, profile, policy.values_of(rule)), gains[rule.consequence])
+        for finding in _judge_one(
+            rule,
+            Context(snapshot, profile, policy.values_of(rule)) if rule.options else unset,
+            gains[rule.consequence],
+        )
     ]
+    if waivers or attested:
+        findings = [_settle(finding, waivers, attested) for finding in findings]
     return tuple(sorted(findings, key=_rank))
 
 

@@ -7,7 +7,7 @@ document's list of questions ('What kind of target is your device?'), as tables.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from thornwall.model.finding import Consequence, Finding, Move, Reach, Risk, Status
 from thornwall.model.profile import Controls, Data, Online, Place, Profile, Shows, Talks
@@ -79,10 +79,12 @@ def _controlled(controlled: Controls, consequence: Consequence) -> Iterator[tupl
             yield by, why
 
 
-def moved(likelihood: int, impact: int, moves: Iterable[Move]) -> tuple[int, int, tuple[Move, ...]]:
+def moved(likelihood: int, impact: int, moves: Sequence[Move]) -> tuple[int, int, tuple[Move, ...]]:
     """Likelihood and impact after the moves, kept within 1–5; a move that reaches the edge counts for what it did."""
+    if not moves:
+        return likelihood, impact, ()
     numbers = {"likelihood": likelihood, "impact": impact}
-    done = []
+    done: list[Move] = []
     for move in moves:
         after = min(5, max(1, numbers[move.axis] + move.by))
         if after != numbers[move.axis]:
