@@ -280,7 +280,7 @@ def _accumulated(
 def _version(capture: Capture) -> tuple[int, int]:
     match capture.stdout("packages"):
         case Known(text):
-            found = _PACKAGE.search(text)
+            found = _PACKAGE.search(text, max(text.find("openssh-server\t"), 0))
             return (int(found[1][:4]), int(found[2][:4])) if found else (0, 0)
         case _:
             return (0, 0)

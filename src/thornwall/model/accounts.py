@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -77,7 +76,7 @@ class Account:
     @property
     def has_shell(self) -> bool:
         """Whether logging in gives a command line; an empty shell means /bin/sh."""
-        return posixpath.basename(self.shell) not in NO_LOGIN
+        return self.shell.rpartition("/")[2] not in NO_LOGIN
 
 
 @record

@@ -50,7 +50,10 @@ _SECRETS = (
     ),
 )
 
-_ANY = re.compile("|".join(secret.pattern.pattern for secret in _SECRETS))
+_PATTERNS = [secret.pattern.pattern for secret in _SECRETS]
+_IN_ETC = "|".join(pattern.removeprefix("/etc/") for pattern in _PATTERNS if pattern.startswith("/etc/"))
+# tried on every path: a whole alternative is passed over by its first letter
+_ANY = re.compile(rf"/etc/(?:{_IN_ETC})|" + "|".join(each for each in _PATTERNS if not each.startswith("/etc/")))
 _ROOTS_OWN = re.compile(  # what root runs, or obeys
     r"/etc/(passwd|group|g?shadow|sudoers|sudo\.conf|crontab|anacrontab|rc\.local|profile|environment|bash\.bashrc|fstab"
     r"|ld\.so\.(preload|conf)|doas\.conf|inetd\.conf|nsswitch\.conf|hosts\.allow|securetty|login\.defs|inittab)"
