@@ -13,7 +13,7 @@ import os
 import pickle
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -81,7 +81,30 @@ section legacy; cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/
 section listeners; ss -tulwnpH
 section ports; cat /proc/sys/net/ipv4/ip_local_port_range
 section mounts; cat /proc/mounts
+section packages; ! command -v dpkg-query >/dev/null ||
+    dpkg-query -W -f '${binary:Package} ${Version} ${db:Status-Status}\n'
+section owned; ! cd /var/lib/dpkg/info 2>/dev/null || grep . ./*.list
 """
+
+
+PACKAGE_WORK = {
+    "/var/lib/apt": "apt's records",
+    "/var/lib/dpkg": "dpkg's records, with a copy of the status before",
+    "/var/lib/pam": "what pam-auth-update last made, rewritten at every call",
+    "/var/lib/systemd/deb-systemd-helper-enabled": "which units packages have enabled",
+    "/var/lib/systemd/deb-systemd-helper-masked": "which units packages have masked",
+    "/var/lib/ucf": "which configuration files packages have asked about, with copies of the records before",
+}
+"""More paths for `difference(…, packages=True)`: the records of packages that came and went, and why they change.
+
+It also passes over the files of packages that have another version now, since no undo takes an upgrade back; over the
+mtime of folders; and over that of the files in REWRITTEN."""
+
+REWRITTEN = {
+    "/etc/ld.so.cache": "made by ldconfig",
+    "/etc/pam.d/common-*": "made by pam-auth-update",
+}
+"""Files that package work writes again with the same bytes."""
 
 
 class Comparable(Protocol):
@@ -100,10 +123,14 @@ class Comparable(Protocol):
 
 @dataclass(frozen=True)
 class State:
-    """A host at one moment. `files`: path -> facts. `running`: section -> thing -> what is so of it."""
+    """A host at one moment.
+
+    `files`: path -> facts. `running`: section -> thing -> what is so of it. `owned`: package -> its paths.
+    """
 
     files: dict[str, Facts]
     running: dict[str, dict[str, str]]
+    owned: dict[str, frozenset[str]] = field(repr=False)
 
 
 _WORTH_KEEPING = 1000
@@ -113,7 +140,8 @@ _known: dict[str, Contents] = {}
 
 def snapshot(host: Comparable) -> State:
     """Look at everything. A lab host: 1 s; the first time of an image 6 s. LabError when the host cannot be read."""
-    running = _running(host)
+    sections = _sections(host)
+    running, owned = _running(sections), _owned(sections["owned"])
     if isinstance(host, Host):
         known = _recall(host)
         before = len(known)
@@ -121,23 +149,32 @@ def snapshot(host: Comparable) -> State:
         files = compare_walk.walk(f"/proc/{host.machine.leader()}/root", _excluded(), known)
         if len(known) > before + _WORTH_KEEPING:
             _remember(host, known)
-        return State(files, running)
+        return State(files, running, owned)
     script = Path(compare_walk.__file__).read_text()
     done = host.run(["python3", "-", "/", _excluded()], input=script, timeout=600)
     if done.returncode != 0:
         raise LabError(f"the files cannot be read: {done.stderr.strip()}")
-    return State(json.loads(done.stdout), running)
+    return State(json.loads(done.stdout), running, owned)
 
 
-def difference(before: State, after: State, *, ignore: Sequence[str] = ()) -> list[str]:
-    """What differs, one thing a line, sorted; empty when nothing does. `ignore`: more paths, as in EXCLUDED."""
-    ignored = re.compile(_pattern(ignore)).fullmatch
+def difference(before: State, after: State, *, ignore: Sequence[str] = (), packages: bool = False) -> list[str]:
+    """What differs, one thing a line, sorted; empty when nothing does.
+
+    `ignore`: more paths, as in EXCLUDED. `packages`: see PACKAGE_WORK.
+    """
+    ignored = re.compile(_pattern([*ignore, *(PACKAGE_WORK if packages else ())])).fullmatch
+    upgraded = _upgraded(before, after) if packages else frozenset[str]()
     lines = []
     for path in sorted(before.files.keys() | after.files.keys()):
-        line = _file_line(path, before.files.get(path), after.files.get(path))
-        if line and not ignored(path):
+        old, new = before.files.get(path), after.files.get(path)
+        if old == new or path in upgraded or ignored(path):
+            continue
+        line = _file_line(path, old, new, timeless=packages and _rewritten(path, old))
+        if line:
             lines.append(line)
     for section, things in before.running.items():
+        if packages and section == "package":
+            continue
         others = after.running[section]
         for thing in sorted(things.keys() | others.keys()):
             lines += _running_lines(f"{section} {thing}", things.get(thing), others.get(thing))
@@ -173,15 +210,25 @@ def _pattern(paths: Sequence[str] | dict[str, str]) -> str:
     return "|".join(re.escape(path).replace(r"\*", "[^/]*") + "(/.*)?" for path in paths) or "(?!)"
 
 
-def _file_line(path: str, old: Facts | None, new: Facts | None) -> str:
-    if old == new:
-        return ""
+def _upgraded(before: State, after: State) -> frozenset[str]:
+    old, new = before.running["package"], after.running["package"]
+    changed = [name for name in old.keys() & new.keys() if old[name] != new[name]]
+    return frozenset[str]().union(*(state.owned.get(name, ()) for name in changed for state in (before, after)))
+
+
+def _rewritten(path: str, facts: Facts | None) -> bool:
+    if facts is not None and facts["kind"] == "folder":
+        return True
+    return re.fullmatch(_pattern(REWRITTEN), path) is not None
+
+
+def _file_line(path: str, old: Facts | None, new: Facts | None, *, timeless: bool) -> str:
     if old is None or new is None:
         there, word = (new, "new") if old is None else (old, "gone")
         assert there is not None
         return f"{path}: {word} ({there['kind']} {there['mode']} {there['owner']})"
     names = [name for name in (old | new) if old.get(name) != new.get(name)]
-    if "left out" in names:  # see EXCLUDED
+    if timeless or "left out" in names:  # see EXCLUDED
         names = [name for name in names if name not in {"left out", "mtime"}]
     if "sha256" in names and "size" in names:  # bytes say more than their number
         names.remove("size")
@@ -216,7 +263,7 @@ def _running_lines(thing: str, old: str | None, new: str | None) -> Iterator[str
         yield f"{thing}: {old} -> {new}"
 
 
-def _running(host: Comparable) -> dict[str, dict[str, str]]:
+def _sections(host: Comparable) -> dict[str, list[str]]:
     done = host.run(_SCRIPT, timeout=120)
     sections: dict[str, list[str]] = {}
     lines: list[str] = []
@@ -228,6 +275,19 @@ def _running(host: Comparable) -> dict[str, dict[str, str]]:
     for name in ("units", "sysctls", "addresses", "mounts"):
         if not sections.get(name):
             raise LabError(f"no {name} can be read: {done.stderr.strip()}")
+    return sections
+
+
+def _owned(lines: list[str]) -> dict[str, frozenset[str]]:
+    """Package, as dpkg-query names it -> its paths, by their real names where /lib is a link to /usr/lib."""
+    owned: dict[str, set[str]] = {}
+    for line in lines:
+        package, _, path = line.removeprefix("./").partition(".list:")
+        owned.setdefault(package, set()).add(re.sub(r"^/(bin|sbin|lib|lib64)(?=/)", r"/usr/\1", path))
+    return {package: frozenset(paths) for package, paths in owned.items()}
+
+
+def _running(sections: dict[str, list[str]]) -> dict[str, dict[str, str]]:
     low, high = map(int, sections["ports"][0].split())
     return {
         "unit": _units(sections["units"], sections["unit-files"]),
@@ -239,6 +299,7 @@ def _running(host: Comparable) -> dict[str, dict[str, str]]:
         "iptables-legacy": dict.fromkeys(sections["legacy"], ""),
         "listener": _listeners(sections["listeners"], range(low, high + 1)),
         "mount": _mounts(sections["mounts"]),
+        "package": dict(line.split(" ", 1) for line in sections["packages"]),
     }
 
 

@@ -158,3 +158,21 @@ def test_a_rewrite_within_the_same_second_is_seen(looked_at: tuple[Host, State])
 def test_every_omission_has_its_reason() -> None:
     for reasons in (EXCLUDED, TRANSIENT, VOLATILE):
         assert all(len(reason) > 5 for reason in reasons.values())
+
+
+def test_an_upgrade_and_packages_that_came_and_went_can_be_passed_over(release: str) -> None:
+    apt = "DEBIAN_FRONTEND=noninteractive apt-get --yes --no-install-recommends"
+    with start(release, "planted", packages=True) as host:
+        before = snapshot(host)
+        installed = set(before.running["package"])
+        host.run(f"{apt} install openssl libpam-pwquality restic", check=True, timeout=300)
+        came = sorted(set(snapshot(host).running["package"]) - installed)
+        assert {"libpam-pwquality:amd64", "restic"} <= set(came)
+        shown = difference(before, snapshot(host), packages=True)
+        assert any(line.startswith("/etc/pam.d/common-password: sha256 ") for line in shown)
+        assert any(line.startswith("/usr/bin/restic: new ") for line in shown)
+        assert not any("openssl" in line for line in shown)
+        host.run(f"{apt} purge {' '.join(came)}", check=True, timeout=300)
+        after = snapshot(host)
+        assert any(line.startswith("package openssl:") for line in difference(before, after))
+        assert difference(before, after, packages=True) == []
