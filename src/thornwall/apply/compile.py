@@ -1,0 +1,207 @@
+"""Transactions to sh: what runs on the device to make a change, confirm it, take it back. Text in, text out."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+
+from thornwall.apply.sheet import Sheet, sheet
+from thornwall.errors import UsageError
+from thornwall.model.change import sha256
+from thornwall.model.plan import Step
+from thornwall.model.secret import Secret
+
+_NONCE = re.compile(r"[A-Za-z0-9]{8,64}")
+_ID = re.compile(r"[0-9]{1,9}")
+_KEY = re.compile(r"[0-9a-f-]{8,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A change to be made as one.
+
+    `nonce`: letters and digits that the host cannot guess; every line of the answer begins with it. `window`: seconds
+    from the moment the guard is armed until the device takes the change back. `root`: `/`, or the folder of a mounted
+    system, where the change is committed as soon as it is written. `secrets`: new passwords, by account.
+    """
+
+    nonce: str
+    steps: tuple[Step, ...]
+    window: int = 120
+    root: str = "/"
+    title: str = ""
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    version: str = ""
+
+
+def transaction_script(tx: Transaction) -> str:
+    """The script that makes the change under guard, and follows it. It exits with 0 only if the change was made.
+
+    Operations of packages are left out: `packages_script` does them, before. UsageError for what cannot be done safely.
+    """
+    if not 10 <= tx.window <= 86400:
+        raise UsageError(f"a window of {tx.window} s", hint="between 10 seconds and a day")
+    live = tx.root == "/"
+    laid = sheet(tx.steps, live=live, secrets=tx.secrets)
+    on_the_way = {*laid.folders, *_GUARDED} if live else set(laid.folders)
+    folders = sorted(on_the_way, key=lambda folder: (folder.count("/"), folder))
+    parts = {
+        "apply.sh": _apply(tx, laid, live=live),
+        "undo.sh": undo_text(tx, laid),
+        "items": "".join(f"{line}\n" for _, line in laid.items),
+        "folders": "".join(f"{folder}\n" for folder in folders),
+    }
+    if laid.keeps:
+        parts["keeps"] = "".join(f"{number} {path}\n" for number, path in laid.keeps)
+    body = _fill(
+        _read("stage.sh"),
+        {
+            "nonce": _nonce(tx.nonce),
+            "window": str(tx.window),
+            "live": str(int(live)),
+            "root": shlex.quote(tx.root),
+            "root_text": _comment(tx.root),
+            "kib": str(laid.size // 1024 + 1),
+        },
+    )
+    functions = (
+        _function("needs", [f"need {shlex.quote(program)}" for program in laid.needs]),
+        _function("settings", [f"keep_sysctl {shlex.quote(file)}" for file in laid.sysctls]),
+        _function("new_files", laid.new),
+    )
+    return "\n".join((body, _parts(tx, parts), *functions, _read("common.sh"), "main </dev/null\n"))
+
+
+def confirm_script(id_: str, nonce: str, *, key: str, sudo: bool = False) -> str:
+    """The script that confirms a change, to be run over a connection made after it was done.
+
+    `key`: as the change said when it was done. `sudo`: this login became root through `sudo -k`, and the script makes
+    sure of that. Harmless when repeated.
+    """
+    if not _KEY.fullmatch(key):
+        raise UsageError("not the key of a change")
+    values = {"id": _id(id_), "nonce": _nonce(nonce), "key": key, "sudo": str(int(sudo))}
+    return _script("confirm.sh", values)
+
+
+def undo_script(
+    id_: str = "", *, nonce: str, root: str = "/", force: bool = False, bring_back_known_passwords: bool = False
+) -> str:
+    """The script that takes a change back, the newest if `id_` is empty, and follows that to its end.
+
+    `force`: also what others have changed since, of which a copy is kept, and out of order.
+    """
+    options = ["--force"] * force + ["--bring-back-known-passwords"] * bring_back_known_passwords
+    values = _place(nonce, root) | {"id": _id(id_) if id_ else "''", "options": " ".join(options)}
+    return _script("undo_call.sh", values)
+
+
+def history_script(*, nonce: str, root: str = "/") -> str:
+    """The script that tells every change that the host knows, and its state."""
+    return _script("history.sh", _place(nonce, root))
+
+
+status_script = history_script
+
+
+def forget_script(id_: str, *, nonce: str, root: str = "/") -> str:
+    """The script that removes the record of a change. It cannot be undone afterwards."""
+    return _script("forget.sh", _place(nonce, root) | {"id": _id(id_)})
+
+
+_GUARDED = (".", "./etc", "./etc/systemd", "./etc/systemd/system", "./etc/systemd/system/sysinit.target.wants")
+
+
+def undo_text(tx: Transaction, laid: Sheet) -> str:
+    """The undo.sh that stays on the device: what it gives back in words, then how."""
+    words = [f"# Takes back what Thornwall {_comment(tx.version)} changed: {_comment(tx.title)}"]
+    words += [
+        "# It needs no network, no Python and no other machine: run it as root, `sh undo.sh`. It gives back:",
+        "#",
+    ]
+    words += [f"#   {_comment(line)}" for line in laid.summary]
+    words += ["#", "# On another machine, with this system mounted at /mnt: sh undo.sh --root /mnt", ""]
+    lines = {
+        "known": " ".join(laid.known),
+        "tools_before": _lines([line for group in reversed(laid.back_before) for line in group]),
+        "runtime_back": _lines([line for group in reversed(laid.back) for line in group]),
+    }
+    return "\n".join((*words, _fill(_read("undo.sh"), lines), _read("common.sh"), 'main "$@" # END\n'))
+
+
+def _apply(tx: Transaction, laid: Sheet, *, live: bool) -> str:
+    reload_ = "try 60 systemctl daemon-reload" if live and laid.reloads else ":"
+    values = {
+        "live": str(int(live)),
+        "steps": str(len(tx.steps)),
+        "reload": reload_,
+        "meta": _lines(laid.meta or [":"]),
+        "runtime": _lines(laid.runtime),
+    }
+    return "\n".join((_fill(_read("apply.sh"), values), _read("common.sh"), 'main "$@" # END\n'))
+
+
+def _parts(tx: Transaction, parts: dict[str, str]) -> str:
+    end = f"END_{tx.nonce}"
+    lines = ["write_parts() {", "  {"]
+    for name, text in parts.items():
+        lines += [f"cat >\"$D/{name}\" <<'{end}' &&", text.removesuffix("\n"), end] if text else [f': >"$D/{name}" &&']
+    sums = " ".join(f'{sha256(text.encode())} "$D/{name}"' for name, text in parts.items())
+    about = f"{shlex.quote(_comment(tx.version) or '-')} {shlex.quote(_comment(tx.title) or '-')} {tx.window}"
+    lines += [
+        f"    printf '%s  %s\\n' {sums} | sha256sum -c >/dev/null 2>&1 &&",
+        f'      printf \'%s %s\\n%s\\n%s\\n\' "$(date +%s)" {about} >"$D/about" ||',
+        '      refuse "what was sent did not arrive whole" "try again"',
+        "  }",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _function(name: str, lines: list[str]) -> str:
+    return f"{name}() {{\n  :\n{_lines(lines)}\n}}\n"
+
+
+def _lines(lines: list[str]) -> str:
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def _script(name: str, values: dict[str, str]) -> str:
+    return "\n".join((_fill(_read(name), values), _read("common.sh"), "main </dev/null\n"))
+
+
+def _place(nonce: str, root: str) -> dict[str, str]:
+    return {
+        "nonce": _nonce(nonce),
+        "live": str(int(root == "/")),
+        "root": shlex.quote(root),
+        "root_text": _comment(root),
+    }
+
+
+def _read(name: str) -> str:
+    return resources.files("thornwall.apply").joinpath("device", name).read_text(encoding="utf-8")
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    return re.sub(r"@([a-z_]+)@", lambda match: values.get(match[1], match[0]), template)
+
+
+def _comment(text: str) -> str:
+    """Text of people for a comment or a message in double quotes: one line without what means something to sh."""
+    return "".join(char if char.isprintable() and char not in '"$`\\' else " " for char in text)
+
+
+def _nonce(text: str) -> str:
+    if not _NONCE.fullmatch(text):
+        raise UsageError("a nonce is 8 to 64 letters and digits")
+    return text
+
+
+def _id(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise UsageError(f"not the number of a change: {text!r}", hint="see: thornwall history")
+    return f"{int(text):04d}"

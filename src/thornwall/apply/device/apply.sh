@@ -1,0 +1,202 @@
+# Makes the change: runs in a system unit of its own, tells the journal, and has everything taken back on any error.
+main() {
+  LIVE=@live@ STEPS=@steps@
+  here=$(cd -P "${0%/*}" && pwd -P)
+  ID=${here##*/}
+  cd -P "${here%/var/lib/thornwall/*}/" || exit 1
+  setup
+  journal_end
+  read_state
+  [ "$state" = open ] || exit 1
+  doing=files
+  tell DOING 0 "$STEPS" files
+  make_folders
+  put_files
+  set_meta
+  settle
+  @reload@
+  runtime
+  doing=verify
+  verify
+  settle
+  finish
+}
+
+# fail WHY: everything is taken back at once
+fail() {
+  tell FAILED "$doing" "$1"
+  settle
+  if systemd; then
+    t 30 systemctl start --no-block "thornwall-undo-$ID.service"
+  else
+    /bin/sh "$D/undo.sh" --run "$PWD"
+  fi
+  exit 1
+}
+
+# step I ID: what is done from here on
+step() {
+  doing=$2
+  tell DOING "$1" "$STEPS" "$2"
+}
+
+# try SECONDS PROGRAM ARGUMENT…: it works, or the change is taken back
+try() {
+  said=$(t "$@" 2>&1) && return 0
+  status=$?
+  shift
+  [ "$status" = 124 ] && said="it was not done in time"
+  one_line "$said"
+  fail "$*: ${text:-status $status}"
+}
+
+make_folders() {
+  [ -s "$D/made" ] || return 0
+  list=''
+  while read -r path; do list="$list $path"; done <"$D/made"
+  # shellcheck disable=SC2086
+  mkdir -m 755 $list || fail "a folder cannot be made"
+}
+
+# renames only: one process for each folder
+put_files() {
+  pending='' target='' gone=''
+  exec 3<"$D/items" 4<"$D/before"
+  while read -r op _ _ _ _ _ _ _ path <&3; do
+    read -r V okind _ <&4
+    case $op in
+      D) gone="$gone .$path" ;;
+      P | L)
+        if [ "$V ${path%/*}" != "$target" ]; then
+          put_pending
+          target="$V ${path%/*}"
+        fi
+        pending="$pending $V/new$path"
+        ;;
+    esac
+  done
+  exec 3<&- 4<&-
+  put_pending
+  # shellcheck disable=SC2086
+  [ -z "$gone" ] || rm -f -- $gone || fail "a file cannot be removed"
+}
+
+put_pending() {
+  [ -n "$pending" ] || return 0
+  # shellcheck disable=SC2086
+  said=$(mv -f -- $pending ".${target#* }/" 2>&1) || fail "a file cannot be put in place: $said"
+  if has selinuxenabled && selinuxenabled; then
+    for file in $pending; do restorecon -F ".${target#* }/${file##*/}"; done
+  fi
+  pending=''
+}
+
+set_meta() {
+@meta@
+}
+
+# mode MODE PATH…, owner USER:GROUP PATH…, as NAME PROGRAM ARGUMENT…: with the rights of that account
+mode() { try 30 chmod "$@"; }
+owner() { try 30 chown -h "$@"; }
+as() {
+  account=$1
+  shift
+  if has setpriv && setpriv --reuid="$account" --regid="$(id -g "$account")" --init-groups true 2>/dev/null; then
+    try 30 setpriv --reuid="$account" --regid="$(id -g "$account")" --init-groups "$@"
+  else
+    try 30 runuser -u "$account" -- "$@"
+  fi
+}
+
+# units ACTION UNIT…
+units() {
+  action=$1
+  shift
+  case $action in
+    stop)
+      try 90 systemctl stop -- "$@"
+      for unit; do t 20 systemctl is-active --quiet -- "$unit" && fail "$unit still runs"; done
+      ;;
+    start)
+      t 20 systemctl reset-failed -- "$@" 2>/dev/null
+      try 90 systemctl start -- "$@"
+      for unit; do t 20 systemctl is-failed --quiet -- "$unit" && fail "$unit failed as soon as it had started"; done
+      ;;
+    restart | reload)
+      for unit; do
+        t 20 systemctl is-active --quiet -- "$unit" || continue
+        t 20 systemctl reset-failed -- "$unit" 2>/dev/null
+        if [ "$action" = restart ]; then
+          try 90 systemctl try-restart -- "$unit"
+        else
+          t 90 systemctl try-reload-or-restart -- "$unit" 2>/dev/null || try 90 systemctl try-restart -- "$unit"
+        fi
+        t 20 systemctl is-active --quiet -- "$unit" || fail "$unit does not run any more"
+      done
+      ;;
+    enable | unmask) try 60 systemctl "$action" -- "$@" ;;
+  esac
+}
+
+# setting FILE VALUE: now
+setting() {
+  [ -e "$1" ] || fail "this kernel has no ${1#/proc/sys/}"
+  printf '%s\n' "$2" 2>/dev/null >"$1" || fail "${1#/proc/sys/} does not take $2"
+  one_line "$(cat "$1")"
+  [ "$text" = "$2" ] || fail "${1#/proc/sys/} is $text, not $2"
+}
+
+# account N USER FIELD VALUE
+account() {
+  case $3 in
+    lock) try 30 usermod -L "$2" ;;
+    password) said=$(timeout -k 2 30 chpasswd -e <"$D/secrets/$1" 2>&1) || fail "chpasswd: $said" ;;
+    expire-now) try 30 chage -E 0 "$2" ;;
+    shell) try 30 usermod -s "$4" "$2" ;;
+    max-days) try 30 chage -M "$4" "$2" ;;
+    min-days) try 30 chage -m "$4" "$2" ;;
+    warn-days) try 30 chage -W "$4" "$2" ;;
+    inactive-days) try 30 chage -I "$4" "$2" ;;
+    leave-group) try 30 gpasswd -d "$2" "$4" ;;
+    *) fail "nobody knows what $3 is" ;;
+  esac
+}
+
+runtime() {
+  :
+@runtime@
+}
+
+# done means: seen to be done
+verify() {
+  wrong=''
+  walk look_after
+  [ -z "$wrong" ] || fail "$wrong is not as it should be"
+  mv "$D/after.new" "$D/after"
+  if [ "$LIVE" = 1 ]; then ways_in_listen || fail "nothing listens on port$deaf any more"; fi
+  [ -f "$D/keeps" ] && trees >"$D/after.kept"
+  return 0
+}
+
+look_after() {
+  case $op in
+    M) ;;
+    *) [ "$what" = "$new" ] || wrong=$path ;;
+  esac
+  echo "$kind $mode_ $uid $gid $what" >>"$D/after.new"
+}
+
+# from here on it waits for the confirmation
+finish() {
+  uptime_
+  key=$(cat /proc/sys/kernel/random/uuid)
+  echo "$ticks $key" >"$D/applied.new" && mv "$D/applied.new" "$D/applied" || fail "the disk is full"
+  if [ "$LIVE" = 1 ]; then
+    read -r deadline <"$D/deadline"
+    tell APPLIED "$ID" "$key" "$((deadline - up))"
+  else
+    token open confirmed
+    tell COMMITTED "$ID"
+  fi
+  settle
+}

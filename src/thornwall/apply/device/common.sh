@@ -1,0 +1,242 @@
+# What both halves of a change need: the one that applies it and the one that takes it back.
+# All paths are relative to the root of the system (./etc/…), and hold plain characters only: no blanks, no wildcards.
+
+setup() {
+  umask 077
+  set -f
+  LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
+  # (SYSTEMD_…: a pager or colours; DEBIAN_FRONTEND: tools of packages ask nobody)
+  SYSTEMD_PAGER='' SYSTEMD_COLORS=0 DEBIAN_FRONTEND=noninteractive
+  export LC_ALL PATH SYSTEMD_PAGER SYSTEMD_COLORS DEBIAN_FRONTEND
+  unset CDPATH ENV BASH_ENV GREP_OPTIONS POSIXLY_CORRECT PERL5LIB PERL5OPT PYTHONPATH PYTHONHOME LD_PRELOAD LD_LIBRARY_PATH
+  unset IFS
+  nl='
+'
+  tab='	'
+  D=./var/lib/thornwall/$ID
+  command -v timeout >/dev/null 2>&1 || timeout() { shift 3; "$@"; }
+}
+
+# t SECONDS PROGRAM ARGUMENT…: never waits for ever
+t() {
+  seconds=$1
+  shift
+  timeout -k 2 "$seconds" "$@" </dev/null
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+systemd() { [ "$LIVE" = 1 ] && [ -d /run/systemd/system ]; }
+
+# sets `up`: seconds since the boot, `ticks`: hundredths of them
+uptime_() {
+  read -r up _ </proc/uptime
+  ticks=${up%.*}${up#*.} up=${up%.*}
+}
+
+settle() { timeout -k 2 60 sync -f "$D" 2>/dev/null || timeout -k 2 60 sync; }
+
+# one_line TEXT: sets `text`: the same without tabs and line ends
+one_line() {
+  IFS=$tab$nl
+  # shellcheck disable=SC2086 # it is to be split
+  set -- $1
+  IFS=' '
+  text=$*
+  unset IFS
+}
+
+# tell EVENT FIELD…: one line of the journal, `seq uptime event fields… length`, fields between tabs. What is torn at its
+# end by a power cut does not have its length there. A full disk does not stop what is going on.
+tell() {
+  line=$1
+  shift
+  for field; do
+    one_line "$field"
+    line=$line$tab${text:--}
+  done
+  uptime_
+  seq=$((${seq:-0} + 1))
+  line=$seq$tab$up$tab$line
+  printf '%s\t%s\n' "$line" "${#line}" 2>/dev/null >>"$D/journal" || :
+}
+
+# sets `seq` to the last line's number
+journal_end() {
+  seq=0
+  [ -f "$D/journal" ] || return 0
+  while read -r first _; do
+    case $first in '' | *[!0-9]*) ;; *) seq=$first ;; esac
+  done <"$D/journal"
+  # behind a torn line ours begins on a line of its own
+  printf '\n' 2>/dev/null >>"$D/journal" || :
+}
+
+# token FROM TO: whoever renames it decides; there is only one
+token() {
+  mv "$D/state/$1" "$D/state/$2" 2>/dev/null || return 1
+  settle
+}
+
+# sets `state`: rehearsal, open, confirmed, undoing, undone, or empty
+read_state() {
+  state=''
+  for state_ in rehearsal open confirmed undoing undone; do
+    [ -e "$D/state/$state_" ] && state=$state_
+  done
+  return 0
+}
+
+# walk FUNCTION: calls it for each path of the change. It finds what the change is to make of the path (op n mode user
+# group owner new expect path), what was there before, once that is known (V okind omode ouid ogid oino owhat), and what
+# is there now (kind mode_ uid gid dev ino links what).
+walk() {
+  all='' hashed='' stats='' sums=''
+  while read -r op n _ _ _ _ _ _ path; do
+    if [ -L ".$path" ]; then
+      all="$all .$path"
+    elif [ -e ".$path" ]; then
+      all="$all .$path"
+      [ "$op" != M ] && [ -f ".$path" ] && hashed="$hashed .$path"
+    fi
+  done <"$D/items"
+  # shellcheck disable=SC2086 # plain words
+  [ -z "$all" ] || stats=$(t 60 stat -c '%f %a %u %g %d %i %h %N' -- $all)$nl
+  # shellcheck disable=SC2086
+  [ -z "$hashed" ] || sums=$(t 120 sha256sum -- $hashed)$nl
+  exec 3<"$D/items"
+  if [ -f "$D/before" ]; then exec 4<"$D/before"; else exec 4</dev/null; fi
+  while read -r op n mode user group owner new expect path <&3; do
+    read -r V okind omode ouid ogid oino owhat <&4
+    look
+    "$1"
+  done
+  exec 3<&- 4<&-
+}
+
+# the next line of `stats`, and of `sums`, if they are about `path`
+look() {
+  kind=- mode_=- uid=- gid=- dev=- ino=- links=- what=absent
+  first=${stats%%"$nl"*}
+  case $first in
+    *" .$path" | *" '.$path'" | *" '.$path' -> '"*"'") ;;
+    *) return 0 ;;
+  esac
+  stats=${stats#*"$nl"}
+  # shellcheck disable=SC2086
+  set -- $first
+  raw=$1 mode_=$2 uid=$3 gid=$4 dev=$5 ino=$6 links=$7
+  shift 7
+  name=$*
+  case $raw in
+    8*)
+      kind=f what=-
+      case $sums in
+        *"  .$path$nl"*)
+          what=${sums%%"  .$path$nl"*}
+          what=${what##*"$nl"}
+          ;;
+      esac
+      ;;
+    a*)
+      kind=l name=${name#*"' -> '"}
+      what=link:${name%"'"}
+      ;;
+    4*) kind=d what=dir ;;
+    *) kind=o what=other ;;
+  esac
+}
+
+# whether a TCP port is being listened on, in any family
+listens() {
+  port=$(printf '%04X' "$1")
+  for table in /proc/net/tcp /proc/net/tcp6; do
+    [ -r "$table" ] || continue
+    while read -r _ local_ _ how _; do
+      [ "$how" = 0A ] && [ "${local_##*:}" = "$port" ] && return 0
+    done <"$table"
+  done
+  return 1
+}
+
+# whether what listened for logins before does so still; it may need a moment
+ways_in_listen() {
+  deaf=''
+  for tries in 1 2 3 4 5 6 7 8 9 10; do
+    deaf=''
+    while read -r wanted; do
+      listens "$wanted" || deaf="$deaf $wanted"
+    done <"$D/ports"
+    [ -z "$deaf" ] && return 0
+    [ "$tries" = 10 ] || sleep 0.3 2>/dev/null || sleep 1
+  done
+  return 1
+}
+
+# follow FUNCTION [LINE]: hands every line of the journal after number LINE to FUNCTION as `event` and its fields, and
+# ends when the function says 1 or more: that is the status. The work goes on whoever watches.
+follow() {
+  waits=0
+  exec 5<"$D/journal"
+  while :; do
+    if IFS=$tab read -r number _ event fields <&5; then
+      case $number in '' | *[!0-9]*) continue ;; esac
+      [ "$number" -gt "${2:-0}" ] || continue
+      case $fields in *"$tab"*) fields=${fields%"$tab"*} ;; *) fields='' ;; esac
+      unset IFS
+      "$1" && continue
+      status=$?
+      exec 5<&-
+      return "$status"
+    fi
+    waits=$((waits + 1))
+    if [ "$waits" -gt 20 ]; then sleep 1; else sleep 0.2 2>/dev/null || sleep 1; fi
+  done
+}
+
+# what is in the files and folders that tools and accounts may change, a line each, twice for files
+trees() {
+  list=''
+  while read -r _ path; do
+    if [ -e ".$path" ] || [ -L ".$path" ]; then list="$list .$path"; fi
+  done <"$D/keeps"
+  [ -n "$list" ] || return 0
+  # shellcheck disable=SC2086
+  find $list ! -name 'thornwall-*' ! -type d -exec stat -c '%f %u %g %Y %N' {} +
+  # shellcheck disable=SC2086
+  find $list ! -name 'thornwall-*' -type d -exec stat -c '%f %u %g - %N' {} +
+  # shellcheck disable=SC2086
+  find $list -type f ! -name 'thornwall-*' -exec sha256sum {} +
+}
+
+# names FOLDER: what is in it, as one word
+names() {
+  set +f
+  # shellcheck disable=SC2046,SC2086
+  set -- "$1"/* "$1"/.*
+  set -f
+  IFS=/
+  entries="$*"
+  unset IFS
+}
+
+# takes the guard away: the timer, the unit of the boot, the kernel's panic
+disarm() {
+  rm -f "/etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service" \
+    "/etc/systemd/system/thornwall-boot-$ID.service" "/run/systemd/system/thornwall-undo-$ID.service"
+  if [ -d /run/systemd/system ]; then
+    t 30 systemctl stop "thornwall-undo-$ID.timer" 2>/dev/null
+    t 60 systemctl daemon-reload
+    t 20 systemctl reset-failed "thornwall-*-$ID.service" 2>/dev/null
+  fi
+  panic_back
+  [ -f "$D/made.armed" ] && while read -r path; do rmdir "$path" 2>/dev/null; done <"$D/made.armed"
+  return 0
+}
+
+panic_back() {
+  [ -f "$D/panic" ] || return 0
+  read -r panic <"$D/panic"
+  [ -w /proc/sys/kernel/panic ] && echo "$panic" >/proc/sys/kernel/panic
+  rm -f "$D/panic"
+}

@@ -1,0 +1,23 @@
+# Tells which changes of Thornwall this host knows.
+main() {
+  ID='' N=@nonce@ LIVE=@live@
+  setup
+  cd -P @root@ || exit 1
+  uptime_
+  set +f
+  for folder in ./var/lib/thornwall/[0-9]*; do
+    [ -d "$folder/state" ] || continue
+    ID=${folder##*/} D=$folder
+    read_state
+    title=- version=- made=- key=- window=-
+    [ -f "$D/about" ] && { read -r made version; read -r title; read -r window; } <"$D/about"
+    [ "$state" = open ] && [ -f "$D/applied" ] && read -r _ key <"$D/applied"
+    left=-
+    [ -f "$D/deadline" ] && read -r left <"$D/deadline" && left=$((left - up))
+    again=-
+    [ -e /etc/systemd/system/thornwall-boot-"$ID".service ] && [ "$LIVE" = 1 ] && again=guarded
+    printf '%s\tCHANGE\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$N" "$ID" "${state:--}" "$made" "$version" "$key" "$left" "$again" "$title"
+  done
+  set -f
+  printf '%s\tEND\t-\n' "$N"
+}

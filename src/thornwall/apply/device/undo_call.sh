@@ -1,0 +1,25 @@
+# Takes a change of Thornwall back: the script that does it lies on the host, beside the originals.
+main() {
+  ID='' N=@nonce@ WANTED=@id@
+  LIVE=@live@
+  setup
+  cd -P @root@ || refuse "@root_text@ is no folder" "give the folder where the system is mounted"
+  set +f
+  for folder in ./var/lib/thornwall/[0-9]*; do
+    other=${folder##*/}
+    [ -f "$folder/undo.sh" ] || continue
+    if [ -n "$WANTED" ]; then
+      [ "$other" = "$WANTED" ] && ID=$other
+    elif [ ! -e "$folder/state/undone" ] && [ ! -e "$folder/state/rehearsal" ]; then
+      { [ -z "$ID" ] || [ "$other" -gt "$ID" ]; } && ID=$other
+    fi
+  done
+  set -f
+  [ -n "$ID" ] || refuse "there is no such change on this host" "see: thornwall history"
+  exec /bin/sh "$PWD/var/lib/thornwall/$ID/undo.sh" --frame "$N" @options@
+}
+
+refuse() {
+  printf '%s\tREFUSED\t%s\t%s\n' "$N" "$1" "$2"
+  exit 11
+}
