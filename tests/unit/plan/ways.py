@@ -81,7 +81,7 @@ def walk(*entries: str) -> str:
     """An answer of the walk: `d 755 1000 1000 ./home/pi`, by root's rights."""
     names = "".join(f"{kind} {number} {name}\0" for name, number in IDS.items() for kind in "ug")
     lines = "".join(
-        f"l {kind} {mode} {uid} {gid} 4096 {NOW} {path}\t\t\0"
+        f"l {kind} {mode} {uid} {gid} 4096 {NOW} {path}\t\0"
         for kind, mode, uid, gid, path in (entry.split() for entry in entries)
     )
     return f"! gnu\0{names}{lines}\0! end\0"

@@ -1,0 +1,127 @@
+"""Who gets in, and who becomes root: what interlocks and the fixes of ways in ask."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from thornwall.model.accounts import Account, Accounts, Password
+from thornwall.model.fact import Fact, Known, Unknown
+from thornwall.model.sudo import Grant, Policy
+from thornwall.plan.fix import Situation
+
+_UNREAD = Unknown("the accounts were not read")
+
+
+def accounts_of(situation: Situation) -> Accounts | None:
+    """The accounts, if they were read."""
+    match situation.facts.accounts:
+        case Known(accounts):
+            return accounts
+        case _:
+            return None
+
+
+def policy_of(situation: Situation) -> Policy | None:
+    """What the sudoers files say, if all of them could be read."""
+    match situation.facts.sudo:
+        case Known(sudo):
+            match sudo.policy:
+                case Known(policy) if not policy.unread:
+                    return policy
+                case _:
+                    return None
+        case _:
+            return None
+
+
+def password(situation: Situation, name: str) -> Fact[Password]:
+    """The shadow entry of an account."""
+    accounts = accounts_of(situation)
+    return accounts.password(name) if accounts else _UNREAD
+
+
+def known_to_all(situation: Situation, name: str) -> bool:
+    """Whether a known default password opens the account."""
+    match accounts_of(situation):
+        case Accounts(trials=Known(trials)):
+            return name in trials and trials[name].outcome == "match"
+        case _:
+            return False
+
+
+def replaced(situation: Situation, name: str) -> bool:
+    """Whether this plan gives the account a new password: its owner has typed one, and a finding asks for it."""
+    if name not in situation.answers.passwords:
+        return False
+    asks = {"default-password", "empty-password", "weak-password-hash", "password-expiry-lockout"}
+    match password(situation, name):
+        case Known(found) if not found.accepted:
+            asks.add("sudo-nopasswd")
+        case _:
+            pass
+    return any(each.rule in asks and each.subject == name for each in situation.findings)
+
+
+def password_fault(situation: Situation, name: str) -> str:
+    """Why sudo could not, or should not, ask the account for its password: a clause; empty where it can."""
+    if replaced(situation, name):
+        return ""
+    match password(situation, name):
+        case Known(found) if found.method == "empty" and not found.locked:
+            return f"{name} has an empty password"
+        case Known(found) if not found.accepted:
+            return f"{name} has no password that works (it is locked)"
+        case Known():
+            pass
+        case Unknown(reason):
+            return f"the password of {name} could not be judged: {reason}"
+        case _:
+            return f"{name} has no password"
+    if known_to_all(situation, name):
+        return f"the password of {name} is one that everybody knows"
+    return ""
+
+
+def free(policy: Policy, name: str) -> tuple[Grant, ...]:
+    """What the account may run without being asked."""
+    return tuple(grant for grant in policy.effective(name) if grant.nopasswd)
+
+
+def admins(situation: Situation, *, without: Collection[str] = (), by_key: bool = False) -> tuple[Account, ...]:
+    """The accounts beside root that can log in and become root with a password of their own, or without one.
+
+    `by_key`: only those that a key opens. Empty, too, where that could not be read.
+    """
+    accounts, policy = accounts_of(situation), policy_of(situation)
+    if accounts is None or policy is None:
+        return ()
+    return tuple(
+        account
+        for account in accounts.accounts
+        if account.uid != 0
+        and account.name not in without
+        and (accounts.keys_of(account.name) if by_key else accounts.can_log_in(account))
+        and account.has_shell
+        and _becomes_root(situation, policy, account.name)
+    )
+
+
+def _becomes_root(situation: Situation, policy: Policy, name: str) -> bool:
+    whole = [grant for grant in policy.effective(name) if grant.everything and not grant.maybe]
+    if any(grant.nopasswd for grant in whole):
+        return True
+    match password(situation, name):
+        case Known(found) if found.accepted:
+            return bool(whole)
+        case _:
+            return False
+
+
+def came_over_ssh(situation: Situation) -> bool:
+    """Whether this very login is one of sshd's, also where the program runs on the host itself."""
+    return situation.way_in.kind == "ssh" or bool(situation.originals.ssh_connection)
+
+
+def is_root(situation: Situation) -> bool:
+    """Whether the connection logged in as root itself."""
+    return situation.way_in.kind == "ssh" and (situation.way_in.uid == 0 or situation.way_in.user == "root")
