@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from thornwall import __version__
+from thornwall.apply import events
 from thornwall.apply.compile import Transaction, transaction_script
-from thornwall.apply.events import Applied, Follower
-from thornwall.errors import RefusedError
+from thornwall.errors import RefusedError, UnreachableError
 from thornwall.jobs import plan as planning
 from thornwall.jobs.audit import Judging
+from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.link import Link
-from thornwall.jobs.packages import do_packages
-from thornwall.jobs.proof import Proving, confirm
+from thornwall.jobs.packages import bring_packages, packages_of
+from thornwall.jobs.proof import Proving, back, confirm, undo_path
 from thornwall.model.change import Packages
 from thornwall.model.finding import Report
 from thornwall.model.outcome import Outcome
@@ -68,6 +69,7 @@ class _Work:
     choice: Choice
     own: Secret | None = None  # the password that the login's account has now
     planned: planning.Planned | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def wishes(self) -> planning.Wishes:
@@ -97,9 +99,11 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     _choose(work)
     assert work.planned is not None  # noqa: S101
     first = work.planned.report
-    if any(isinstance(each, Packages) for item in work.plan.steps for each in item.operations):
-        await _packages(work)
-    return await _transaction(work, first)
+    if packages := packages_of(work.plan):
+        work.notes += await bring_packages(work.link, packages, work.step)
+        await _read(work)  # packages bring files of their own
+    outcome = await _transaction(work, first)
+    return replace(outcome, notes=(*work.notes, *outcome.notes))
 
 
 async def _read(work: _Work) -> None:
@@ -146,39 +150,79 @@ def _choose(work: _Work) -> None:
         _again(work)
 
 
-async def _packages(work: _Work) -> None:
-    """Packages come in before the transaction; then the host is read again, since they bring files of their own."""
-    work.step("packages")
-    await do_packages(work.link, work.plan, work.step)
-    await _read(work)
-
-
 async def _transaction(work: _Work, first: Report) -> Outcome:
-    plan, link = work.plan, work.link
-    steps = tuple(
-        replace(item, operations=tuple(each for each in item.operations if not isinstance(each, Packages)))
-        for item in plan.steps
-    )
-    steps = tuple(item for item in steps if item.operations)
+    plan = work.plan
     assert work.planned is not None  # noqa: S101
-    proving = Proving(link, plan, claims(plan, first.findings, work.planned.situation.facts), work.judging, work.step)
+    proving = Proving(
+        work.link, plan, claims(plan, first.findings, work.planned.situation.facts), work.judging, work.step
+    )
     await proving.look_before()
-    applied = await _apply(work, steps)
+    said = Said(work.step, {step.id: step.title for step in plan.steps})
+    try:
+        applied = await _apply(work, said)
+    except UnreachableError as error:
+        # the link is gone, and the device goes on by itself: it takes back what nobody confirms
+        if (staged := said.first(events.Staged)) is None or said.first(events.Armed) is None:
+            raise
+        return await back(proving, Outcome(plan.target, first, transaction=staged.id), error.message)
+    if applied is None:
+        return await back(proving, _failed(plan, said, first), "")
     proving.learn(work.answers, work.own)
+    if work.link.root:
+        return Outcome(plan.target, first, transaction=applied.id, undo=undo_path(applied.id), notes=(_OFFLINE,))
     return await confirm(proving, applied, first)
 
 
-async def _apply(work: _Work, steps: tuple[Step, ...]) -> Applied:
-    nonce = secrets.token_hex(12)
+_OFFLINE = "This system does not run now: the changes are in place, and have their effect when it starts."
+
+
+async def _apply(work: _Work, said: Said) -> events.Applied | None:
+    """None where a step failed and the device takes it back."""
     needed = set(secrets_needed(work.plan))
-    transaction = Transaction(
-        nonce=nonce,
-        steps=steps,
-        window=work.wanted.window,
-        root=str(work.link.root or "/"),
-        title=f"harden {work.plan.preset.name.lower()}",
-        secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
+    own = {work.plan.way_in.user: work.own} if work.own is not None and work.plan.way_in.user else {}
+
+    def script(nonce: str) -> str:
+        return transaction_script(
+            Transaction(
+                nonce=nonce,
+                steps=without_packages(work.plan.steps),
+                window=work.wanted.window,
+                root=str(work.link.root or "/"),
+                title=f"harden {work.plan.preset.name.lower()}",
+                secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
+                own_passwords=own,
+                version=__version__,
+            )
+        )
+
+    await follow(work.link, script, said, seconds=work.wanted.window + 120)
+    if said.first(events.Failed):
+        return None
+    if work.link.root:
+        done = said.need(events.Committed)
+        return events.Applied(done.id, "", 0)
+    return said.need(events.Applied)
+
+
+def _failed(plan: Plan, said: Said, first: Report) -> Outcome:
+    failed = said.need(events.Failed)
+    staged = said.need(events.Staged)
+    title = next((step.title for step in plan.steps if step.id == failed.step), failed.step)
+    return Outcome(
+        plan.target,
+        first,
+        transaction=staged.id,
+        undo=undo_path(staged.id),
+        failed=f"'{title}' could not be done: {failed.why}",
+        taken_back=True,
+        verified=said.first(events.Undone) is not None,
     )
-    follower = Follower(nonce, work.step)
-    await work.link.run(transaction_script(transaction), feed=follower.feed, seconds=work.wanted.window + 120, idle=90)
-    return follower.applied()
+
+
+def without_packages(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps of the transaction itself: packages come in before it."""
+    rest = (
+        replace(step, operations=tuple(each for each in step.operations if not isinstance(each, Packages)))
+        for step in steps
+    )
+    return tuple(step for step in rest if step.operations)

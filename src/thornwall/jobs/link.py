@@ -55,15 +55,18 @@ class Remembering:
             self._typed[prompt] = answers[0]
         return answers
 
+    def with_password(self, password: Secret) -> Remembering:
+        """The same, once the account has another password: what was typed before for one is replaced by it."""
+        changed = Remembering(self._asker)
+        changed._typed = {
+            prompt: secret if prompt.startswith("passphrase") else password for prompt, secret in self._typed.items()
+        }
+        changed.succeeded()
+        return changed
+
     def succeeded(self) -> None:
         """The login worked: what was typed for it is good."""
         self._kept |= self._typed
-
-    def changed(self, before: Secret | None, now: Secret) -> None:
-        """A password of the host is another one now."""
-        for prompt, secret in self._typed.items():
-            if before is None or secret.reveal() == before.reveal():
-                self._typed[prompt] = self._kept[prompt] = now
 
 
 @dataclass
@@ -75,7 +78,7 @@ class Link:
     asker: Remembering
     sudo_password: Secret | None = None
     connections: int = 0
-    seconds: float = field(default=0.0)
+    _before: list[tuple[Remembering, Secret | None]] = field(default_factory=list)
 
     @property
     def root(self) -> Path | None:
@@ -99,6 +102,17 @@ class Link:
             access = access or Access(identity=self.reaching.identity, accept_new=self.reaching.accept_new)
             return SshTransport(self.target, become=become, asker=self.asker, access=access)
         return LocalTransport(become=become, asker=self.asker)
+
+    def use_new_password(self, password: Secret) -> None:
+        """The account's password is another one now: for sudo, and for a login by password."""
+        self._before.append((self.asker, self.sudo_password))
+        self.asker = self.asker.with_password(password)
+        self.sudo_password = password
+
+    def forget_new_password(self) -> None:
+        """It was taken back."""
+        if self._before:
+            self.asker, self.sudo_password = self._before.pop()
 
     async def run(self, script: str, *, feed: Feed, seconds: float = 120, idle: float = 60) -> Ran:
         """Log in anew and run it as root. Raises the errors of `Transport.run`."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from thornwall.apply.compile import confirm_script, status_script, undo_script
-from thornwall.apply.events import Applied, Follower
-from thornwall.errors import AuthenticationError, HostKeyError, ThornwallError, UnreachableError
+from thornwall.apply import events
+from thornwall.apply.compile import confirm_script, undo_script
+from thornwall.errors import AuthenticationError, RefusedError, UnreachableError
 from thornwall.jobs.audit import Judging, assess
+from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.link import Link
 from thornwall.jobs.read import Reading, read_host
 from thornwall.model.finding import Report, Status
@@ -20,9 +23,13 @@ from thornwall.model.secret import Secret
 from thornwall.prove.claims import Claims
 from thornwall.prove.ports import addresses, greets, open_ports
 from thornwall.transport.base import Become, Limits, Nobody
-from thornwall.transport.ssh import Access
+from thornwall.transport.ssh import Access, SshTransport
 from thornwall.transport.target import SshTarget
 
+T = TypeVar("T")
+
+_REBOOT = 180.0  # seconds that a host may need to start again, if it has to
+_PACE = 1.0  # between attempts that must fail: sshd's penalties begin with the third or so within a few seconds
 _PAUSE = 5.0  # between attempts: sshd's own penalties and pam_faillock count what comes faster
 _MARGIN = 15.0  # before the deadline the device is left alone
 
@@ -36,13 +43,10 @@ class Proving:
     claims: Claims
     judging: Judging
     step: Callable[[str], None]
+    window: float = 180
     families: tuple[str, ...] = ()
     open_before: frozenset[int] = frozenset()
     known: tuple[tuple[str, Secret], ...] = ()  # passwords that are now, or were, those of accounts
-
-    @property
-    def _ssh(self) -> SshTarget | None:
-        return self.link.target if isinstance(self.link.target, SshTarget) else None
 
     @property
     def port(self) -> int:
@@ -51,9 +55,10 @@ class Proving:
 
     async def look_before(self) -> None:
         """What answers from here before anything changes."""
-        if self._ssh is None or not self.plan.host.address:
+        target = self.link.target
+        if not isinstance(target, SshTarget) or not self.plan.host.address:
             return
-        found = await addresses(self._ssh.host, self.port)
+        found = await addresses(target.host, self.port)
         greeting = await asyncio.gather(*(greets(address, self.port) for address in found))
         self.families = tuple(address for address, answer in zip(found, greeting, strict=True) if answer)
         self.open_before = await open_ports(self.plan.host.address, {*self.claims.closed, *self.claims.kept})
@@ -61,34 +66,33 @@ class Proving:
     def learn(self, answers: Answers, own: Secret | None) -> None:
         """The passwords that hold from now on: the login's own new one is what sudo takes."""
         user = self.plan.way_in.user
-        now = answers.passwords.get(user) or own
-        if now is not None:
-            self.link.sudo_password = now
-        if user in answers.passwords:
-            self.link.asker.changed(own, answers.passwords[user])
+        if own is not None:
+            self.link.sudo_password = own
+        if (new := answers.passwords.get(user)) is not None:
+            self.link.use_new_password(new)
         self.known = tuple(answers.passwords.items()) + (((user, own),) if own is not None else ())
 
 
-async def confirm(proving: Proving, applied: Applied, first: Report) -> Outcome:
+def undo_path(id_: str) -> str:
+    """Where the script lies on the device that takes the change back, without any other machine."""
+    return f"/var/lib/thornwall/{id_}/undo.sh"
+
+
+async def confirm(proving: Proving, applied: events.Applied, first: Report) -> Outcome:
     """A fresh login, root through sudo, the ports that must answer, an audit; then the device is told to keep it."""
     deadline = time.monotonic() + applied.window - _MARGIN
     proofs: list[Proof] = []
-    outcome = Outcome(proving.plan.target, first, transaction=applied.id, undo=applied.undo)
+    outcome = Outcome(proving.plan.target, first, transaction=applied.id, undo=undo_path(applied.id))
     try:
-        after, came_in = await _fresh_audit(proving, deadline)
-        proofs.append(came_in)
-        proofs += await _still_answers(proving)
-        if not all(proof.ok for proof in proofs):
-            return await _back(proving, replace(outcome, proofs=tuple(proofs)), "what must answer does not", deadline)
-        proving.step("confirming")
-        follower = Follower("", proving.step)
-        await _retried(
-            proving, deadline, lambda: proving.link.run(confirm_script(applied.id, applied.nonce), feed=follower.feed)
-        )
-    except ThornwallError as error:
+        after, came_in = await _retried(proving, deadline, lambda: _fresh_audit(proving, deadline))
+        proofs += [came_in, *await _still_answers(proving)]
+        if lost := [proof.name for proof in proofs if not proof.ok]:
+            return await back(proving, replace(outcome, proofs=tuple(proofs)), f"not so: {'; '.join(lost)}")
+        await _retried(proving, deadline, lambda: _keep(proving, applied))
+    except (UnreachableError, AuthenticationError, RefusedError) as error:
         proofs.append(Proof("a fresh login works and becomes root", ok=False, detail=error.message))
-        return await _back(proving, replace(outcome, proofs=tuple(proofs)), error.message, deadline)
-    proofs += await negative(proving)
+        return await back(proving, replace(outcome, proofs=tuple(proofs)), error.message)
+    proofs += await refused(proving)
     return replace(
         outcome,
         after=after,
@@ -102,60 +106,150 @@ async def _fresh_audit(proving: Proving, deadline: float) -> tuple[Report, Proof
     """Log in anew, become root by sudo as it is now, and read the host again."""
     link = proving.link
     proving.step("logging in anew")
-
-    async def read() -> tuple[Report, Proof]:
-        link.connections += 1
-        capture, ran = await read_host(
-            link.transport(),
-            Reading(Limits(seconds=max(10, deadline - time.monotonic())), 0),
-            proving.step,
-            target=str(link.target),
-            source="ssh" if link.name else "local",
-        )
-        link.asker.succeeded()
-        how = ran.method or "the machine itself"
-        sudo = ", sudo took the password" if ran.sudo_password else ""
-        proof = Proof("a fresh login works and becomes root", ran.became_root, f"by {how}{sudo}")
-        return assess(capture, proving.judging, address=ran.address), proof
-
-    return await _retried(proving, deadline, read)
+    link.connections += 1
+    reading = Reading(Limits(seconds=max(10, deadline - time.monotonic())), link.reaching.password_seconds)
+    capture, ran = await read_host(
+        link.transport(), reading, proving.step, target=str(link.target), source=link.source, root=link.root
+    )
+    link.asker.succeeded()
+    if not ran.became_root:
+        raise AuthenticationError(f"the fresh login did not become root: {ran.refusal}")
+    how = f"by {ran.method}" if ran.method else "on the machine itself"
+    sudo = ", sudo took the password" if ran.sudo_password else ""
+    report = assess(capture, proving.judging, address=ran.address)
+    return report, Proof("a fresh login works and becomes root", ok=True, detail=f"{how}{sudo}")
 
 
-async def _retried(proving: Proving, deadline: float, attempt: Callable[[], object]):  # type: ignore[no-untyped-def]
+async def _keep(proving: Proving, applied: events.Applied) -> None:
+    """Tell the device to keep it. A lost answer does no harm: to confirm twice is to confirm once."""
+    proving.step("confirming")
+    sudo = proving.link.sudo_password is not None
+
+    def script(nonce: str) -> str:
+        return confirm_script(applied.id, nonce, key=applied.key, sudo=sudo)
+
+    said = await follow(proving.link, script, Said(proving.step))
+    if taken := said.first(events.TakenBack):
+        raise RefusedError(f"it was too late: {taken.why}")
+    said.need(events.Confirmed)
+
+
+async def _retried(proving: Proving, deadline: float, attempt: Callable[[], Awaitable[T]]) -> T:
     """Again until it works or the time is over: a penalty of sshd's, or a network that comes back, is no lock-out."""
     while True:
         try:
-            return await attempt()  # type: ignore[misc]
-        except HostKeyError:
-            raise
+            return await attempt()
         except (UnreachableError, AuthenticationError):
             if time.monotonic() + _PAUSE > deadline:
                 raise
-            proving.step("trying again")
+            proving.step("that did not work; trying again")
             await asyncio.sleep(_PAUSE)
 
 
 async def _still_answers(proving: Proving) -> list[Proof]:
-    proofs = []
-    for address in proving.families:
-        proofs.append(Proof(f"SSH answers at {address}", await greets(address, proving.port)))
+    proofs = [Proof(f"SSH answers at {address}", await greets(address, proving.port)) for address in proving.families]
     kept = proving.open_before & set(proving.claims.kept)
     if kept:
         still = await open_ports(proving.plan.host.address, kept)
-        names = ", ".join(map(str, sorted(kept)))
         lost = ", ".join(map(str, sorted(kept - still)))
-        proofs.append(Proof(f"ports {names} answer as before", not lost, f"{lost} does not" if lost else ""))
+        names = ", ".join(map(str, sorted(kept)))
+        proofs.append(
+            Proof(f"what answered before still does (tcp {names})", not lost, f"{lost} does not" * bool(lost))
+        )
     return proofs
 
 
-async def _back(proving: Proving, outcome: Outcome, why: str, deadline: float) -> Outcome:
-    """Take it back now if a login is still possible, else wait for the device to do it; and see that it has."""
-    raise NotImplementedError
+async def back(proving: Proving, outcome: Outcome, why: str) -> Outcome:
+    """Have it taken back now if a login is still possible, else by the deadline; and see that it was.
+
+    The device does it by itself in any case. A host whose key is another one now is not talked to.
+    """
+    proving.step("the device takes it back")
+    proving.link.forget_new_password()
+    outcome = replace(outcome, failed=outcome.failed or why, taken_back=True)
+    if outcome.verified:
+        return outcome
+    patience = time.monotonic() + proving.window + _REBOOT
+
+    def undo(nonce: str) -> str:
+        return undo_script(outcome.transaction, nonce=nonce)
+
+    while time.monotonic() < patience:
+        said = Said(proving.step)
+        with contextlib.suppress(UnreachableError, AuthenticationError):
+            await follow(proving.link, undo, said)
+        if said.first(events.Undone):
+            return replace(outcome, verified=True)
+        if stuck := said.first(events.Stuck):
+            return replace(outcome, notes=(*outcome.notes, f"The device says: {stuck.why}."))
+        await asyncio.sleep(_PAUSE)
+    return outcome
 
 
-async def negative(proving: Proving) -> list[Proof]:
+async def refused(proving: Proving) -> list[Proof]:
     """What must fail from outside, now that nothing hangs on it: paced, and after the good logins."""
-    raise NotImplementedError
+    target, claims = proving.link.target, proving.claims
+    if not isinstance(target, SshTarget):
+        return []
+    proofs = []
+    proving.step("trying from outside what must fail")
+    tried = set(claims.closed) & proving.open_before
+    if tried:
+        still = await open_ports(proving.plan.host.address, tried)
+        names = ", ".join(map(str, sorted(tried)))
+        proofs.append(
+            Proof(
+                f"tcp {names} no longer answers", not still, f"{', '.join(map(str, sorted(still)))} does" * bool(still)
+            )
+        )
+    if claims.sudo_asks:
+        ran = await proving.link.as_login("exit 0", feed=lambda _: None)
+        proofs.append(Proof("sudo asks for a password", not ran.became_root, ran.refusal))
+    user = proving.plan.way_in.user
+    if claims.password_refused:
+        proofs.append(await _no_login(proving, target, user, "password", "a login by password is refused"))
+    if claims.root_refused and user != "root":
+        proofs.append(await _no_login(proving, target, "root", "publickey", "root may not log in with the key"))
+        proofs.append(await _no_login(proving, target, "root", "password", "root may not log in by password"))
+    return proofs
+
+
+async def _no_login(proving: Proving, target: SshTarget, user: str, method: str, name: str) -> Proof:
+    """A real attempt, with the true password where it is known: only that proves that it is of no use."""
+    methods = ("publickey",) if method == "publickey" else ("password", "keyboard-interactive")
+    secret = dict(proving.known).get(user) or proving.link.sudo_password or Secret("raspberry")
+    access = Access(identity=proving.link.reaching.identity, methods=methods)
+    transport = SshTransport(replace(target, user=user), become=Become("never"), asker=_Knows(secret), access=access)
+    await asyncio.sleep(_PACE)
+    try:
+        await transport.run("exit 0", feed=lambda _: None, limits=Limits(seconds=20, idle_seconds=20))
+    except AuthenticationError as error:
+        return Proof(name, ok=True, detail=error.message)
+    except UnreachableError as error:
+        return Proof(name, ok=False, detail=f"could not be tried: {error.message}")
+    return Proof(name, ok=False, detail="it worked")
+
+
+class _Knows(Nobody):
+    """Answers once, with a password that is known."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret: Secret | None = secret
+
+    def password(self, prompt: str) -> Secret | None:  # noqa: ARG002
+        """The password, once."""
+        secret, self._secret = self._secret, None
+        return secret
+
+    def keyboard_interactive(
+        self,
+        title: str,  # noqa: ARG002
+        instructions: str,  # noqa: ARG002
+        prompts: Sequence[tuple[str, bool]],
+    ) -> list[Secret] | None:
+        """The same, where one thing alone is asked."""
+        secret = self.password("") if len(prompts) == 1 else None
+        return None if secret is None else [secret]
 
 
 def _not_mended(plan: Plan, after: Report) -> list[str]:

@@ -1,0 +1,70 @@
+"""What was changed, taken back: now, or long after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from thornwall.apply import events
+from thornwall.apply.compile import confirm_script, forget_script, history_script, undo_script
+from thornwall.errors import RefusedError, UsageError
+from thornwall.jobs.follow import Said, follow
+from thornwall.jobs.link import Link
+
+Telling = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What to take back, and how far to go. `id`: empty for the newest."""
+
+    id: str = ""
+    force: bool = False
+    bring_back_known_passwords: bool = False
+
+
+async def history(link: Link, step: Telling) -> tuple[events.Change, ...]:
+    """The changes that the host knows, the oldest first."""
+    said = Said(step)
+    await follow(link, lambda nonce: history_script(nonce=nonce, root=str(link.root or "/")), said)
+    said.need(events.End)
+    return tuple(sorted(said.all(events.Change), key=lambda change: int(change.id)))
+
+
+async def undo(link: Link, wanted: Undoing, step: Telling) -> Said:
+    """Take one change back, and follow that to its end. Raises RefusedError where the device refuses."""
+
+    def script(nonce: str) -> str:
+        return undo_script(
+            wanted.id,
+            nonce=nonce,
+            root=str(link.root or "/"),
+            force=wanted.force,
+            bring_back_known_passwords=wanted.bring_back_known_passwords,
+        )
+
+    said = await follow(link, script, Said(step), seconds=600)
+    if said.first(events.Stuck) is None:
+        said.need(events.Undone)
+    return said
+
+
+async def confirm_open(link: Link, step: Telling) -> str:
+    """Confirm the one change that is open, from a login that began after it was done; its id."""
+    waiting = [change for change in await history(link, step) if change.state == "open"]
+    if not waiting:
+        raise UsageError("Nothing waits to be confirmed on this host.", hint="See: thornwall history")
+    change = waiting[-1]
+    if not change.key:
+        raise RefusedError(f"change {change.id} is not done yet", hint="Wait until it is.")
+    said = await follow(link, lambda nonce: confirm_script(change.id, nonce, key=change.key), Said(step))
+    if taken := said.first(events.TakenBack):
+        raise RefusedError(f"it is too late: {taken.why}")
+    return said.need(events.Confirmed).id
+
+
+async def forget(link: Link, id_: str, step: Telling) -> str:
+    """Remove the record of a change with the originals that it keeps; its id."""
+    root = str(link.root or "/")
+    said = await follow(link, lambda nonce: forget_script(id_, nonce=nonce, root=root), Said(step))
+    return said.need(events.Forgotten).id
