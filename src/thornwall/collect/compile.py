@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib import resources
 
 from thornwall.model.probe import Probe, Read, Redaction, Run
@@ -12,6 +13,7 @@ from thornwall.model.probe import Probe, Read, Redaction, Run
 _PATTERN = re.compile(r"/[A-Za-z0-9_./@:+,%~=*?\[\]!-]+")
 _NAME = re.compile(r"[a-z][A-Za-z0-9-]*")
 _GLOB = re.compile(r"[*?\[]")
+_MARK = re.compile(r"@([a-z_]+)@")
 
 
 def compile_script(
@@ -23,25 +25,36 @@ def compile_script(
     the directory to read; with `live=False` it is a mounted root, and commands that ask the running system are left
     out. `password_seconds`: CPU time for trying known default passwords, 0 to try none.
     """
-    probes = tuple(probes)
+    values = {"nonce": nonce, "root": shlex.quote(root), "password_seconds": f"{password_seconds:g}"}
+    return "".join(values[part] if at % 2 else part for at, part in enumerate(_parts(tuple(probes), live=live)))
+
+
+@lru_cache(8)
+def _parts(probes: tuple[Probe, ...], *, live: bool) -> list[str]:
+    """What is the same for every host that is asked the same; each second part is the name of a value of this one."""
     reads = [probe for probe in probes if isinstance(probe, Read)]
     runs = [probe for probe in probes if isinstance(probe, Run) and (live or not probe.live)]
     folder = resources.files("thornwall.collect")
+    template = _MARK.split(folder.joinpath("script.sh").read_text())
     filled = {
-        "nonce": nonce,
-        "root": shlex.quote(root),
         "live": "1" if live else "0",
-        "password_seconds": f"{password_seconds:g}",
         "choose": "\n".join(f"  {line}" for line in (*_directories(reads), *map(_want, reads))),
         "commands": "\n".join(f"  {_run(run, live=live)}" for run in sorted(runs, key=lambda run: not run.beside)),
         "strict": "|".join(_strict(reads)) or "-",
         "awk": shlex.quote(_awk(folder.joinpath("files.awk").read_text(), reads)),
     }
-    return _fill(folder.joinpath("script.sh").read_text(), filled)
+    parts = [""]
+    for text, name in zip(template[::2], [*template[1::2], ""], strict=True):
+        parts[-1] += text
+        if name in filled:
+            parts[-1] += filled[name]
+        elif name:
+            parts += [name, ""]
+    return parts
 
 
 def _fill(template: str, values: dict[str, str]) -> str:
-    return re.sub(r"@([a-z_]+)@", lambda match: values[match[1]], template)
+    return _MARK.sub(lambda match: values[match[1]], template)
 
 
 def _want(read: Read) -> str:
