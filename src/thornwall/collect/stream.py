@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Literal
 
 from thornwall.errors import HostAnswerError
 from thornwall.model.capture import Capture, CommandResult, FileRecord, FileState, Manifest, Source
@@ -89,7 +88,7 @@ def _split(data: bytes, nonce: bytes, target: str) -> tuple[tuple[int, int], dic
     try:
         host, rest = data[start:].split(nonce + b" TABLE\n", 1)
         table, body = rest.split(nonce + b" DATA\n", 1)
-        uid, now = re.findall(rb"^" + nonce + rb" HOST (\d{1,10}) (\d{1,12})$", host, re.MULTILINE)[-1]
+        uid, now = _HOST.findall(host.rpartition(nonce + b" HOST ")[2])[0]
         blobs = dict(_cut(table, body, len(nonce) + 6))
         return (int(uid), int(now)), {name: blobs.pop(name) for name in _PARTS} | blobs
     except (ValueError, IndexError, KeyError) as error:
@@ -99,6 +98,7 @@ def _split(data: bytes, nonce: bytes, target: str) -> tuple[tuple[int, int], dic
         ) from error
 
 
+_HOST = re.compile(rb"\A(\d{1,10}) (\d{1,12})$", re.MULTILINE)
 _PARTS = ("list", "status", "meta", "links", "kernel", "files")
 _ERRORS: dict[bytes, tuple[str, str]] = {
     b"scratch": (
@@ -191,7 +191,7 @@ def _links(text: str) -> Iterator[tuple[str, FileRecord]]:
 
 def _record(path: str, fields: list[str]) -> FileRecord:
     mode, uid, gid, user, group, size, mtime = fields[:7]
-    bits = _number(mode, 16)
+    bits = int(mode, 16) if _HEX.fullmatch(mode) else -1
     return FileRecord(
         path,
         mode=bits & 0o7777 if bits >= 0 else -1,
@@ -204,11 +204,11 @@ def _record(path: str, fields: list[str]) -> FileRecord:
     )
 
 
-_DIGITS = {10: re.compile(r"[0-9]{1,16}"), 16: re.compile(r"[0-9a-fA-F]{1,16}")}
+_HEX = re.compile(r"[0-9a-fA-F]{1,16}")
 
 
-def _number(text: str, base: Literal[10, 16] = 10) -> int:
-    return int(text, base) if _DIGITS[base].fullmatch(text) else -1
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() and text.isascii() and len(text) <= 16 else -1
 
 
 _NOTES: dict[bytes, FileState] = {b"T": "too-large", b"X": "broken", b"L": "link"}
@@ -218,8 +218,9 @@ def _contents(blob: bytes, nonce: bytes) -> tuple[dict[str, bytes], dict[str, Fi
     """Path to content, path to why there is none, and whether the list was gone through to its end."""
     contents: dict[str, bytes] = {}
     notes: dict[str, FileState] = {}
-    parts = re.split(rb"\001" + nonce + rb" ([A-Z]) ([^\n]+)\n", blob)
-    for kind, name, content in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+    for part in blob.split(b"\001" + nonce + b" ")[1:]:
+        head, _, content = part.partition(b"\n")
+        kind, _, name = head.partition(b" ")
         path = _absolute(_text(name))
         if kind == b"F":
             contents[path] = content

@@ -78,6 +78,7 @@ _HOW = frozenset({"wants", "requires", "upholds", "d"})
 _TYPES = frozenset({"service", "socket", "path", "timer", "target", "mount", "automount", "swap", "slice", "scope"})
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _SYSV = re.compile(r"/etc/rc[2-5]\.d/S\d\d([^/]+)")
+_STARTS = re.compile(r"/(?:etc|run)/systemd/system/[^/]+\.(?:wants|requires|upholds)/[^/]+\Z")
 _PRECEDENCE = {"etc": 0, "run": 1, "local": 2}
 
 
@@ -134,8 +135,7 @@ def started_by(capture: Capture, name: str) -> str:
     mask = capture.files.get(f"/etc/systemd/system/{name}")
     if mask is not None and (mask.target == "/dev/null" or mask.content == b""):
         return ""
-    ending = re.compile(rf"/(?:etc|run)/systemd/system/[^/]+\.(?:wants|requires|upholds)/{re.escape(name)}")
-    return next((path for path in capture.files if path.endswith(name) and ending.fullmatch(path)), "")
+    return next((path for path in capture.files if path.endswith(f"/{name}") and _STARTS.match(path)), "")
 
 
 def _records(capture: Capture) -> Iterator[tuple[str, str]]:
