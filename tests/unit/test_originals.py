@@ -175,6 +175,8 @@ DIRTY = {
     "etc/pam.d/common-auth": b"auth required pam_mysql.so user=pam passwd=hunter2\n",
     "etc/redis/redis.conf": b"requirepass hunter2\n",
     "etc/redis/old.conf": b"# requirepass hunter2\n",
+    "etc/motion/motion.conf": b"stream_authentication pi:hunter2\n",
+    "etc/motion/conf.d/old.conf": b"; netcam_userpass pi:hunter2\n",
     "etc/default/large": b"x" * 300_000,
     "etc/crontab": b"0 1 * * * root true\n",  # a command line may hide anything
 }

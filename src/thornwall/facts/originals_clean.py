@@ -24,6 +24,8 @@ function secret(s, l) {
     if (path ~ /\/smb[.]conf$/ && s ~ /^[ \t]*passwd (program|chat) =/) return 0
     l = tolower(s)
     if (l ~ /begin [a-z0-9 ]*(private|secret) key|putty-user-key-file/) return 1
+    # motion: name:password
+    if (l ~ /(userpass|_authentication)[ \t=]+[^ \t:]+:/ && l !~ /username:password/) return 1
     if (s ~ /^[ \t]*[#;]/) {
         # prose may speak of passwords: there only what is set to something counts, or a directive that was switched off
         sub(/^[ \t#;]+/, "", s)
