@@ -160,7 +160,7 @@ def _backups(ctx: Context) -> list[Evidence]:
     reach=Reach.NOBODY,
     consequence=Consequence.DISRUPTION,
     effort=Effort.HOUR,
-    fixable=Fixable.NEEDS_ANSWER,
+    fixable=Fixable.BY_HAND,
     preset=Preset.DOCUMENTS,
     commands=(
         "sudo apt-get install restic",

@@ -187,7 +187,7 @@ def world_writable_directory(ctx: Context) -> Iterator[Verdict]:
     reach=Reach.LOCAL,
     consequence=Consequence.DISCLOSURE,
     effort=Effort.TEN_MINUTES,
-    fixable=Fixable.NEEDS_ANSWER,
+    fixable=Fixable.BY_HAND,
     references=References(
         document=("Top IoT Vulnerabilities/Misconfiguration",),
         cis_debian12=("7.1.12",),
