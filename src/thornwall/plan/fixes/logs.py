@@ -149,11 +149,11 @@ def time_sync(situation: Situation, finding: Finding) -> Iterator[Want]:
     words = situation.values.get(finding.rule, {}).get("services", ())
     names = words if isinstance(words, tuple) else ()
     services = _services(situation)
-    for name in names:
-        unit = services.unit(name)
-        if unit is not None and unit.name.endswith(".service"):
-            yield UnitsOn((unit.name,))
-            return
+    found = [unit for name in names if (unit := services.unit(name)) and unit.name.endswith(".service")]
+    if found:
+        # one that is switched on and does not run comes before one that never was
+        yield UnitsOn((min(found, key=lambda unit: not unit.enabled).name,))
+        return
     if "systemd-timesyncd" in names and _installed(situation, "systemd-timesyncd") is False:
         yield Packages(("systemd-timesyncd",))
         yield UnitsOn(("systemd-timesyncd.service",))
