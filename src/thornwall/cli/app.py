@@ -31,10 +31,11 @@ def _root(
 
 
 def _register() -> None:
-    from thornwall.cli import audit, harden, know, people
+    from thornwall.cli import audit, harden, know, people, undo
 
     audit.register(app)
     harden.register(app)
+    undo.register(app)
     know.register(app)
     people.register(app)
 

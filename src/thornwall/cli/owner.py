@@ -84,6 +84,11 @@ class Owner(Person):
         with self._asked():
             return yes(f"{printable(step.title)} ({', '.join(sorted({mend.rule for mend in step.mends}))})?")
 
+    def tell(self, text: str) -> None:
+        """Something that he must know now."""
+        with self._asked():
+            err.print(printable(text), markup=False, soft_wrap=True)
+
     def new_password(self, account: str, why: str) -> Secret | None:
         """A new password for an account, typed twice; None: leave it as it is."""
         if account in self._secrets.passwords:

@@ -15,7 +15,7 @@ from thornwall.jobs.audit import Judging
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.link import Link
 from thornwall.jobs.packages import bring_packages, packages_of
-from thornwall.jobs.proof import Proving, back, confirm, undo_path
+from thornwall.jobs.proof import Proving, back, confirm, second_login, undo_path
 from thornwall.model.change import Packages
 from thornwall.model.finding import Report
 from thornwall.model.outcome import Outcome
@@ -39,6 +39,9 @@ class Owner(Asker, Protocol):
 
     def wants(self, step: Step) -> bool:
         """Whether this step is to be done (asked for each where the owner wants it so; else yes)."""
+
+    def tell(self, text: str) -> None:
+        """Something that he must know now."""
 
     def new_password(self, account: str, why: str) -> Secret | None:
         """A new password for an account; None: it stays as it is."""
@@ -170,6 +173,8 @@ async def _transaction(work: _Work, first: Report) -> Outcome:
     proving.learn(work.answers, work.own)
     if work.link.root:
         return Outcome(plan.target, first, transaction=applied.id, undo=undo_path(applied.id), notes=(_OFFLINE,))
+    if not work.link.name:
+        return await second_login(proving, applied, first, work.owner.tell)
     return await confirm(proving, applied, first)
 
 
@@ -179,7 +184,6 @@ _OFFLINE = "This system does not run now: the changes are in place, and have the
 async def _apply(work: _Work, said: Said) -> events.Applied | None:
     """None where a step failed and the device takes it back."""
     needed = set(secrets_needed(work.plan))
-    own = {work.plan.way_in.user: work.own} if work.own is not None and work.plan.way_in.user else {}
 
     def script(nonce: str) -> str:
         return transaction_script(
@@ -190,7 +194,6 @@ async def _apply(work: _Work, said: Said) -> events.Applied | None:
                 root=str(work.link.root or "/"),
                 title=f"harden {work.plan.preset.name.lower()}",
                 secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
-                own_passwords=own,
                 version=__version__,
             )
         )

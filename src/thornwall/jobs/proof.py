@@ -16,6 +16,7 @@ from thornwall.jobs.audit import Judging, assess
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.link import Link
 from thornwall.jobs.read import Reading, read_host
+from thornwall.jobs.undo import history
 from thornwall.model.finding import Report, Status
 from thornwall.model.outcome import Outcome, Proof
 from thornwall.model.plan import Answers, Plan
@@ -97,9 +98,40 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
         outcome,
         after=after,
         proofs=tuple(proofs),
-        awaits_reboot=tuple(step.title for step in proving.plan.steps if step.awaits_reboot),
+        awaits_reboot=awaiting(proving.plan),
         notes=tuple(_not_mended(proving.plan, after)),
     )
+
+
+async def second_login(
+    proving: Proving, applied: events.Applied, first: Report, tell: Callable[[str], None]
+) -> Outcome:
+    """At the machine itself the person proves it: a new login of his own says 'thornwall confirm'. Waits for that."""
+    outcome = Outcome(proving.plan.target, first, transaction=applied.id, undo=undo_path(applied.id))
+    tell(
+        f"The change is made. Log in anew, at another terminal or from another machine, and run there within "
+        f"{applied.window} seconds: thornwall confirm"
+    )
+    tell("If you cannot, do nothing: the machine takes the change back by itself.")
+    while True:
+        known = {change.id: change for change in await history(proving.link, proving.step)}
+        change = known.get(applied.id)
+        state = change.state if change else "undone"
+        if state == "confirmed":
+            proof = Proof("a second login became root and confirmed it", ok=True)
+            after, _ = await _fresh_audit(proving, time.monotonic() + 120)
+            notes = tuple(_not_mended(proving.plan, after))
+            return replace(outcome, after=after, proofs=(proof,), awaits_reboot=awaiting(proving.plan), notes=notes)
+        if state in {"undone", "rehearsal"}:
+            failed = "no second login confirmed it in time"
+            return replace(outcome, failed=failed, taken_back=True, verified=state == "undone")
+        proving.step(f"waiting for 'thornwall confirm' from a new login; {change.left if change else 0} s left")
+        await asyncio.sleep(2)
+
+
+def awaiting(plan: Plan) -> tuple[str, ...]:
+    """Titles of the steps that have their effect at the next start only."""
+    return tuple(step.title for step in plan.steps if step.awaits_reboot)
 
 
 async def _fresh_audit(proving: Proving, deadline: float) -> tuple[Report, Proof]:

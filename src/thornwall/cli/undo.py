@@ -1,0 +1,233 @@
+"""`undo`, `history`, `status`, `confirm` and `forget`: changes that were made, from the command line."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from thornwall.cli import options
+from thornwall.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any, TypeVar
+
+    from thornwall.apply.events import Change
+    from thornwall.jobs.link import Link
+
+    T = TypeVar("T")
+
+Number: TypeAlias = Annotated[
+    str, typer.Argument(metavar="[CHANGE]", help="The number that 'thornwall history' shows; by default the newest.")
+]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON.")]
+_LOCAL = "local:"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(undo)
+    app.command()(history)
+    app.command()(status)
+    app.command()(confirm)
+    app.command()(forget)
+
+
+def undo(
+    target: options.TargetArgument = "",
+    change: Number = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also what somebody changed since (a copy is kept), and out of order.")
+    ] = False,
+    bring_back_known_passwords: Annotated[
+        bool, typer.Option("--bring-back-known-passwords", help="Even passwords that everybody knows, and empty ones.")
+    ] = False,
+    identity: options.Identity = None,
+    accept_new: options.AcceptNew = False,
+    quiet: options.NoProgress = False,
+) -> int:
+    """Put a host back as it was before a change, byte for byte."""
+    from thornwall.apply import events
+    from thornwall.cli.console import err, printable
+    from thornwall.cli.console import yes as agreed
+    from thornwall.jobs.undo import Undoing
+    from thornwall.jobs.undo import undo as run
+
+    if not yes:
+        _somebody()
+        what = f"change {change}" if change else "the newest change"
+        if not agreed(f"Take back {what} on {target or 'this machine'}?"):
+            return Exit.OK
+    wanted = Undoing(change, force, bring_back_known_passwords)
+    said = _on(target, identity, accept_new, "Taking back", lambda link, step: run(link, wanted, step), quiet=quiet)
+    for left in said.all(events.Left):
+        err.print(f"Left as it is: {printable(left.what)}.", markup=False)
+    for aside in said.all(events.Aside):
+        err.print(f"{printable(aside.path)} was changed since; that is kept as {printable(aside.kept)}.", markup=False)
+    if stuck := said.first(events.Stuck):
+        err.print(f"Not everything could be taken back: {printable(stuck.why)}.", markup=False)
+        return Exit.UNSURE
+    done = said.need(events.Undone)
+    err.print(
+        f"Change {done.id} is taken back, and that was looked at: every file and unit is as it was.", markup=False
+    )
+    return Exit.OK
+
+
+def history(
+    target: options.TargetArgument = "",
+    as_json: Json = False,
+    identity: options.Identity = None,
+    accept_new: options.AcceptNew = False,
+    quiet: options.NoProgress = False,
+) -> int:
+    """Show the changes that a host remembers, and how each stands."""
+    from thornwall.jobs.undo import history as run
+
+    changes = _on(target, identity, accept_new, "Asking", run, quiet=quiet)
+    if as_json:
+        sys.stdout.write(json.dumps([_as_json(change) for change in changes], indent=2) + "\n")
+    else:
+        _table(changes, target)
+    return Exit.OK
+
+
+def status(
+    target: options.TargetArgument = "",
+    as_json: Json = False,
+    identity: options.Identity = None,
+    accept_new: options.AcceptNew = False,
+    quiet: options.NoProgress = False,
+) -> int:
+    """Say whether a change waits to be confirmed, and for how long. Exit code 1 if one does."""
+    from thornwall.cli.console import out
+    from thornwall.jobs.undo import history as run
+
+    changes = _on(target, identity, accept_new, "Asking", run, quiet=quiet)
+    waiting = [change for change in changes if change.state in {"open", "undoing"}]
+    if as_json:
+        sys.stdout.write(json.dumps([_as_json(change) for change in waiting], indent=2) + "\n")
+    for change in waiting if not as_json else ():
+        if change.state == "undoing":
+            out.print(f"Change {change.id} is being taken back.", markup=False)
+        else:
+            left = f"in {change.left} s " if change.left is not None else ""
+            words = ["thornwall", "confirm", target or _LOCAL]
+            out.print(f"Change {change.id} is taken back {left}unless it is confirmed: {' '.join(words)}", markup=False)
+    if not waiting and not as_json:
+        out.print("Nothing waits to be confirmed.", markup=False)
+    return Exit.FINDINGS if waiting else Exit.OK
+
+
+def confirm(
+    target: options.TargetArgument = "",
+    identity: options.Identity = None,
+    accept_new: options.AcceptNew = False,
+    quiet: options.NoProgress = False,
+) -> int:
+    """Keep the change that waits: from a login that is newer than it, so that the way in is proved."""
+    from thornwall.cli.console import err
+    from thornwall.jobs.undo import confirm_open
+
+    done = _on(target, identity, accept_new, "Confirming", confirm_open, quiet=quiet)
+    err.print(f"Change {done} stays. 'thornwall undo' takes it back at any time.", markup=False)
+    return Exit.OK
+
+
+def forget(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="As for 'thornwall harden'; local: is this machine.")],
+    change: Annotated[str, typer.Argument(metavar="CHANGE", help="The number that 'thornwall history' shows.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    identity: options.Identity = None,
+    accept_new: options.AcceptNew = False,
+    quiet: options.NoProgress = False,
+) -> int:
+    """Remove what a host keeps of a change, old password hashes among it. It cannot be undone any more."""
+    from thornwall.cli.console import err
+    from thornwall.cli.console import yes as agreed
+    from thornwall.jobs.undo import forget as run
+
+    if not yes:
+        _somebody()
+        if not agreed(f"Forget change {change} on {target}? It can then not be taken back any more."):
+            return Exit.OK
+    done = _on(target, identity, accept_new, "Forgetting", lambda link, step: run(link, change, step), quiet=quiet)
+    err.print(f"Change {done} is forgotten.", markup=False)
+    return Exit.OK
+
+
+def _somebody() -> None:
+    from thornwall.cli.console import interactive
+
+    if not interactive():
+        raise UsageError("There is nobody to ask.", hint="Add --yes.")
+
+
+def _on(  # the one thing that all of these do
+    target: str,
+    identity: Path | None,
+    accept_new: bool,
+    doing: str,
+    work: Callable[[Link, Callable[[str], None]], Coroutine[Any, Any, T]],
+    *,
+    quiet: bool,
+) -> T:
+    import asyncio
+
+    from thornwall.cli.audit import reaching_for
+    from thornwall.cli.console import Person, interactive
+    from thornwall.jobs.link import link_to
+    from thornwall.transport.base import Nobody
+
+    person = Person()
+    reaching = reaching_for(identity, accept_new, ask_sudo_pass=True, no_sudo=False, timeout=120, password_seconds=0)
+    link = link_to(target, reaching, person if interactive() else Nobody())
+    with person.sees(f"{doing} on {target or 'this machine'}", quiet=quiet) as step:
+        return asyncio.run(work(link, step))
+
+
+def _as_json(change: Change) -> dict[str, object]:
+    return {
+        "id": change.id,
+        "state": change.state,
+        "made": change.made,
+        "title": change.title,
+        "version": change.version,
+        "seconds-left": change.left,
+        "guarded-at-boot": change.guarded,
+    }
+
+
+def _table(changes: tuple[Change, ...], target: str) -> None:
+    from rich.table import Table
+
+    from thornwall.cli.console import out, printable
+
+    if not changes:
+        out.print("No change of thornwall's is known on this host.", markup=False)
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("change", "made", "state", "what"):
+        table.add_column(heading)
+    for change in changes:
+        when = dt.datetime.fromtimestamp(change.made, dt.UTC).strftime("%Y-%m-%d %H:%M UTC") if change.made else "?"
+        table.add_row(change.id, when, _STATES.get(change.state, change.state), printable(change.title))
+    out.print(table)
+    if any(change.state == "confirmed" for change in changes):
+        out.print(f"Take the newest back: thornwall undo {target or _LOCAL}", markup=False)
+        out.print("Without thornwall, on the host: sudo sh /var/lib/thornwall/CHANGE/undo.sh", markup=False)
+
+
+_STATES = {
+    "open": "waits to be confirmed",
+    "confirmed": "stays",
+    "undoing": "is being taken back",
+    "undone": "taken back",
+    "rehearsal": "never made",
+}
