@@ -165,8 +165,6 @@ def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
         run.append(("ufw", "logging", "low"))
     if wish.enable:
         run.append(("ufw", "--force", "enable"))
-    elif first and was_on:
-        run.append(("ufw", "reload"))
     if not run:
         return
     if was_on:
@@ -187,24 +185,30 @@ def _ufw_settings(situation: Situation, wish: Firewall, was_on: bool) -> Iterato
     match situation.capture.read(_DEFAULTS):
         case Known(text) if (wish.ipv6 or wish.enable) and re.search(r"^IPV6=(?!\"?yes)", text, re.MULTILINE):
             yield ("sed", "-i", "s/^IPV6=.*/IPV6=yes/", _DEFAULTS)
+            if was_on:
+                # without its chains for IPv6 it takes no rule any more; until here it dropped all of IPv6
+                yield ("ufw", "reload")
         case _:
             pass
 
 
 def _ufw_rules(situation: Situation, wish: Firewall) -> Iterator[tuple[str, ...]]:
-    told = ufw_rules(situation)
+    told, over6 = ufw_rules(situation), ufw_rules(situation, 6)
     for spec in _ports(wish.allow):
-        number, _, protocol = spec.partition("/")
-        same = [rule for rule in told if number.isdecimal() and rule.names(int(number), protocol) and rule.everywhere]
+        same, same6 = _everywhere(told, spec), _everywhere(over6, spec)
         # `ufw allow` would turn the owner's own `limit` or `deny` of the same port into an `allow`
         if not same:
             yield ("ufw", "allow", spec)
-        elif wish.ipv6 and same[0].action in {"allow", "limit"}:
+        elif wish.ipv6 and not same6 and same[0].action in {"allow", "limit"}:
             yield ("ufw", same[0].action, spec)  # it was told before IPv6 was on
     for spec in _ports(wish.limit):
-        number, _, protocol = spec.partition("/")
-        same = [rule for rule in told if rule.names(int(number), protocol) and rule.everywhere]
-        yield from _limit(spec, number, same)
+        yield from _limit(spec, spec.partition("/")[0], _everywhere(told, spec))
+
+
+def _everywhere(told: tuple[UfwRule, ...], spec: str) -> list[UfwRule]:
+    """The rules for that port that hold for everybody."""
+    number, _, protocol = spec.partition("/")
+    return [rule for rule in told if number.isdecimal() and rule.names(int(number), protocol) and rule.everywhere]
 
 
 def _limit(spec: str, number: str, same: list[UfwRule]) -> Iterator[tuple[str, ...]]:

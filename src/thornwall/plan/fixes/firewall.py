@@ -9,6 +9,7 @@ from thornwall.model.fact import Known
 from thornwall.model.finding import Finding
 from thornwall.model.firewall import Passage
 from thornwall.model.network import Network, Socket
+from thornwall.model.rule import Preset
 from thornwall.plan.firewall_tools import chosen, facts, is_on, ufw_rules
 from thornwall.plan.fix import Fix, Hold, Situation, Want, fix
 from thornwall.plan.fixes.services import stopping
@@ -109,7 +110,9 @@ def _switch_on(situation: Situation, allow: tuple[str, ...]) -> Iterator[Want]:
         return
     if not _has(situation, tool):
         yield Packages((tool,))
-    yield Firewall(enable=True, allow=allow, log=True, ipv6=True)
+    # else the new firewall would be the next finding
+    counted = ssh_ports(situation) if tool == "ufw" and situation.preset is Preset.STRICT else ()
+    yield Firewall(enable=True, allow=allow, limit=counted, log=True, ipv6=True)
 
 
 def _has(situation: Situation, tool: str) -> bool:
@@ -206,9 +209,9 @@ def unused_port(situation: Situation, finding: Finding) -> Iterator[Want]:
     if len(opening) != 1 or not opening[0].everywhere or opening[0].action not in {"allow", "limit"}:
         return
     rule = opening[0]
-    if rule.app or rule.ports != number:
+    # a rule for both protocols may serve the other one
+    if rule.app or rule.ports != number or rule.protocol != protocol:
         return
-    spec = number if rule.protocol == "any" else f"{number}/{rule.protocol}"
     yield Hold(
         "firewall-allows-unused-port",
         finding.detail,
@@ -216,7 +219,7 @@ def unused_port(situation: Situation, finding: Finding) -> Iterator[Want]:
         subject=finding.subject,
         accept=True,
     )
-    run = (("ufw", "delete", rule.action, spec),)
+    run = (("ufw", "delete", rule.action, f"{number}/{protocol}"),)
     yield Tool("ufw", run, ("/etc/ufw", "/etc/default/ufw"), undo_after=(("ufw", "reload"),))
 
 

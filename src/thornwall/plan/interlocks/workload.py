@@ -173,7 +173,7 @@ def _usb_disk(situation: Situation) -> tuple[str, str] | None:
         if mount.device.startswith("/dev/") and any(device == disk or device.startswith(disk) for disk in disks):
             return mount.path, mount.device
     # a root that is named by its label may lie on any disk
-    root = next((mount for mount in mounts if mount.path == "/"), None)
+    root = tree.value.mount("/") if isinstance(tree, Known) else None
     if disks and (root is None or not root.device.startswith(("/dev/mmcblk", "/dev/nvme", "/dev/sd", "/dev/vd"))):
         return "/", min(disks)
     return None
