@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from thornwall.model.fact import Known
@@ -150,10 +151,10 @@ def no_auditd(ctx: Context) -> Iterator[Verdict]:
     options=(Option("services", _CLOCKS, "the services that set the clock"),),
 )
 def no_time_sync(ctx: Context) -> Iterator[Verdict]:
-    """Whether systemd-timesyncd, chrony or another service that sets the clock starts at boot.
+    """Whether systemd-timesyncd, chrony or another service that sets the clock starts at boot, and runs.
 
     What:
-        No service that sets the clock from the network starts at boot.
+        No service that sets the clock from the network starts at boot; or one does, but is not running now.
     Why:
         Most Raspberry Pis have no clock that runs without power: times in the log are wrong, certificates seem expired
         or not yet valid, apt refuses its lists, and one-time codes fail.
@@ -166,10 +167,20 @@ def no_time_sync(ctx: Context) -> Iterator[Verdict]:
     who = ctx.known(ctx.host.host, absent="the host is not known")
     started = services(ctx)
     found = started.starting(*ctx.words("services"))
-    if found:
-        yield passed(f"{found[0].name} sets the clock.", Evidence(found[0].where))
+    running = [unit for unit in found if unit.active in {"active", "activating", "reloading"}]
+    if running or (found and not started.live):
+        unit = (running or found)[0]
+        yield passed(f"{unit.name} sets the clock.", Evidence(unit.where))
     elif who.container:
         yield not_applicable("a container has the clock of its host")
+    elif found:
+        unit = found[0]
+        yield fail(
+            f"{unit.name} is to start at boot, but does not run.",
+            Evidence(unit.where),
+            Evidence("systemctl list-units --all", f"{unit.name} {unit.active or 'is not loaded'}"),
+            commands=(f"systemctl status {shlex.quote(unit.name)}", f"sudo systemctl restart {shlex.quote(unit.name)}"),
+        )
     else:
         yield fail("No service that sets the clock starts at boot.", Evidence("timedatectl status"))
 
