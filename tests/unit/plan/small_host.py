@@ -81,7 +81,7 @@ class Host:
                 schedule=Known(self.schedule),
             ),
             capture=Capture(Manifest("host", self.source, 0, reads=tuple(records)), records),
-            originals=Originals(hashes, asked=("/*",)),
+            originals=Originals(hashes, asked=tuple("/*" * depth for depth in range(1, 8))),
             way_in=self.way_in,
             answers=Answers(accepts=frozenset(self.accepts)),
             preset=self.preset,
