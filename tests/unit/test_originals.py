@@ -89,8 +89,8 @@ def test_every_kind_of_file_is_told_apart(shell: list[str], tmp_path: Path) -> N
 def test_an_open_transaction_is_seen(shell: list[str], tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     for name, token in (("000001", "confirmed"), ("000002", "open")):
-        (tmp_path / f"var/lib/thornwall/{name}/token").mkdir(parents=True)
-        (tmp_path / f"var/lib/thornwall/{name}/token/{token}").touch()
+        (tmp_path / f"var/lib/thornwall/{name}/state").mkdir(parents=True)
+        (tmp_path / f"var/lib/thornwall/{name}/state/{token}").touch()
     assert parsed(read(shell, originals.PROBES, tmp_path)).open_transaction == "000002"
 
 

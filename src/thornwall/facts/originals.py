@@ -219,7 +219,7 @@ printf 'root %s %s\n' "$type" "$options"
 for d in ./var/lib ./var .; do # blocks free to all, their size, inodes in all and free
     [ -d "$d" ] && stat -f -c 'free %a %S %c %d' "$d" && break
 done
-for t in ./var/lib/thornwall/*/token/open ./var/lib/thornwall/*/token/undoing; do
+for t in ./var/lib/thornwall/*/state/open ./var/lib/thornwall/*/state/undoing; do
     [ -e "$t" ] && printf 'open %s\n' "$t"
 done
 [ "$root" = / ] || exit 0
@@ -281,7 +281,7 @@ _HASH = re.compile(r"^([0-9a-f]{64}) [ *]\.(/\S+)$", re.MULTILINE)
 _SIZE = re.compile(r"^ *(\d{1,7}) \.(/\S+)$", re.MULTILINE)
 _LINK = re.compile(r"^'\.(/\S+)' -> '([A-Za-z0-9_./@:+,%~=-]+)'$", re.MULTILINE)
 _SEEN = re.compile(r"^[flo] \.(/\S+)$", re.MULTILINE)
-_OPEN = re.compile(r"^open \./var/lib/thornwall/([A-Za-z0-9._-]+)/token/", re.MULTILINE)
+_OPEN = re.compile(r"^open \./var/lib/thornwall/([A-Za-z0-9._-]+)/state/", re.MULTILINE)
 _RELOAD = re.compile(r"^Id=(.+)\nNeedDaemonReload=yes$", re.MULTILINE)
 _DEVICE = re.compile(r"^route .*?\bdev ([A-Za-z0-9_.@:-]{1,32})(?: |$)", re.MULTILINE)
 
