@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from tests.awk import AWKS, redact
 from thornwall.facts.firewall import IPTABLES
+from thornwall.facts.firewall import PROBES as FIREWALL
 from thornwall.facts.pam import PAM
 from thornwall.facts.redact import TEXT
 from thornwall.facts.redact_commands import CRON, SCRIPT
@@ -13,7 +19,7 @@ from thornwall.facts.servers_config import NODE_RED, SETTINGS
 from thornwall.facts.servers_redact import APACHE, CADDY, HBA, LIGHTTPD, NGINX
 from thornwall.facts.services import UNIT
 from thornwall.facts.sudo import SUDOERS
-from thornwall.model.probe import Redaction
+from thornwall.model.probe import Redaction, Run
 
 S = "Hunter2SECRETx"
 
@@ -161,6 +167,7 @@ HOSTILE = [
     (CADDY, ["(snippet) {", f"handle /{S} {{", "}", "}", f"# {S}", f"import {S}"], "./etc/x"),
     *_of(HBA, [f'host all all 0.0.0.0/0 ldap ldapbindpasswd="{S}"', f"host a b c radius radiussecrets={S}", S]),
     *_of(IPTABLES, [f'-A INPUT -m string --string "{S}" --algo bm -j ACCEPT', f"-A INPUT --comment {S} -j ACCEPT"]),
+    *_of(IPTABLES, [f'-A INPUT -j LOG --log-prefix "{S} x: "', f"-A INPUT -j NFLOG --nflog-prefix {S}"]),
     *_of(SETTINGS, [f"address u:{S}@broker.x", f"path = //u:{S}@h/", f"database_password {S}", f"user x >{S}"]),
     *_of(NODE_RED, [f'requireHttps: true, secret: "{S}",', f'credentialSecret: "{S}",', f"https: {{ key: '{S}' }},"]),
 ]
@@ -238,3 +245,56 @@ def test_web_servers_keep_their_shape(awk: list[str]) -> None:
     assert redact(awk, CADDY, ["http://a.b, :8080 {", "  redir https://h{uri}", "  x {", "}", "}"]) == [
         *("http://a.b, :8080 {", "redir https://x", "{", "}", "}"),
     ]
+
+
+# As nft 1.0.6 and iptables-save 1.8.9 wrote it of rules that were made with these comments.
+NFT_SAYS = (
+    r'{"nftables": [{"chain": {"family": "inet", "table": "t", "name": "c", "handle": 1, "policy": "accept"}}, '
+    r'{"set": {"family": "inet", "name": "s", "table": "t", "type": "ipv4_addr", "handle": 4, '
+    rf'"elem": [{{"elem": {{"val": "1.2.3.4", "comment": "{S} e"}}}}]}}}}, '
+    rf'{{"rule": {{"chain": "c", "handle": 2, "comment": "{S} ć \\ x", "expr": [{{"accept": null}}]}}}}, '
+    rf'{{"rule": {{"chain": "c", "handle": 3, "expr": [{{"log": {{"prefix": "{S} p: "}}}}, {{"drop": null}}]}}}}]}}'
+)
+IPTABLES_SAYS = rf"""*filter
+:INPUT ACCEPT [0:0]
+-A INPUT -p tcp -m tcp --dport 80 -m comment --comment "{S} it's \"q\" ć" -j ACCEPT
+-A INPUT -m comment --comment {S} -j LOG --log-prefix "{S}: "
+-A INPUT -m string --string {S} --algo bm -j DROP
+-A INPUT -p udp -m comment --comment "a {S}" -j NFLOG --nflog-prefix {S}
+COMMIT
+"""
+SHELLS = [command for command in (["dash"], ["bash"], ["busybox", "sh"]) if shutil.which(command[0])]
+
+
+def _live(shell: list[str], folder: Path, name: str, says: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """The probe of that name where the programs in `folder` answer."""
+    answer = folder / "answer"
+    answer.write_text(says)
+    for program in ("nft", "iptables-save", "ip6tables-save"):
+        (folder / program).write_text(f"#!/bin/sh\ncat {answer}\nexit {status}\n")
+        (folder / program).chmod(0o755)
+    line = next(probe.line for probe in FIREWALL if isinstance(probe, Run) and probe.name == name)
+    environment = {"PATH": f"{folder}:/usr/bin:/bin", "LC_ALL": "C"}
+    return subprocess.run([*shell, "-c", line], env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+@pytest.mark.parametrize(("name", "says"), [("nft", NFT_SAYS), ("iptables", IPTABLES_SAYS)])
+def test_what_people_wrote_to_live_rules_stays(shell: list[str], name: str, says: str, tmp_path: Path) -> None:
+    done = _live(shell, tmp_path, name, says)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert S not in done.stdout
+    assert done.stdout.count("<redacted>") == (3 if name == "nft" else 2 * 6)
+    if name == "nft":
+        told = json.loads(says.replace(f"{S} ć \\\\ x", "<redacted>").replace(f"{S} e", "<redacted>"))
+        told["nftables"][-1]["rule"]["expr"][0]["log"]["prefix"] = "<redacted>"
+        assert json.loads(done.stdout) == told
+    else:
+        assert '-A INPUT -m string --string "<redacted>" --algo bm -j DROP\n' in done.stdout
+        assert '-m comment --comment "<redacted>" -j LOG --log-prefix "<redacted>"\n' in done.stdout
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+@pytest.mark.parametrize("name", ["nft", "iptables"])
+def test_live_rules_that_could_not_be_asked_are_not_taken_for_none(shell: list[str], name: str, tmp_path: Path) -> None:
+    assert _live(shell, tmp_path, name, "", status=1).returncode == 1

@@ -19,8 +19,18 @@ from thornwall.model.fact import Absent, Fact, Known, Unknown
 from thornwall.model.firewall import Chain, FilterRule, Firewall, Keeper, Ruleset
 from thornwall.model.probe import Probe, Read, Redaction, Run
 
-_IPTABLES = """
+# What people wrote to a rule stays on the device: comments, prefixes of log lines, what packets are searched for.
+# nft and iptables put it into double quotes, and iptables also without where it is one word.
+_NFT = r"""
+command -v nft >/dev/null 2>&1 || exit 127
+said=$(nft --json list ruleset) || exit
+exec sed 's/"\(comment\|prefix\)": *"\([^"\\]\|\\.\)*"/"\1": "<redacted>"/g' <<END
+$said
+END
+"""
+_IPTABLES = r"""
 command -v iptables-save >/dev/null 2>&1 || exit 127
+said=$(
 printf '# family ip\\n'
 iptables-save || exit 1
 printf '# family ip6\\n'
@@ -31,7 +41,11 @@ for family in '' 6; do
   "ip${family}tables-legacy-save"
 done 2>/dev/null
 exit 0
-"""
+) || exit 1
+exec sed 's/ --\([a-z]*-\{0,1\}prefix\|comment\|string\|hex-string\) \("\([^"\\]\|\\.\)*"\|[^" ][^ ]*\)/ --\1 "<redacted>"/g' <<END
+$said
+END
+"""  # noqa: E501
 _UFW = ("before", "user", "after")
 _SCRIPTS = ("/etc/network/interfaces", "/etc/rc.local")
 
@@ -39,14 +53,14 @@ IPTABLES = Redaction(
     "iptables",
     r"""
     if (s ~ /^#/) return "#"
-    gsub(/--(comment|string|hex-string)[ \t]+("([^"\\]|\\.)*"|[^" \t]+)/, "--comment <redacted>", s)
+    gsub(/--(comment|string|hex-string|[a-z]*-?prefix)[ \t]+("([^"\\]|\\.)*"|[^" \t]+)/, "--comment <redacted>", s)
     return s
 """,
 )
 """For saved rules: no comments, and not the words that packets are searched for."""
 
 PROBES: tuple[Probe, ...] = (
-    Run("nft", "nft --json list ruleset", root=True),
+    Run("nft", _NFT, shell=True, root=True),
     Run("iptables", _IPTABLES, shell=True, root=True),
     Read("/etc/ufw/ufw.conf", PLAIN),
     Read("/etc/default/ufw", PLAIN),
