@@ -1,11 +1,19 @@
-"""Fixes of PAM's rules. That pwquality.conf is read after its drop-ins was tried with passwd(1) of Debian 13."""
+"""Fixes of PAM's rules, tried on Debian 12 and 13.
+
+There pwquality.conf is read after its drop-ins (passwd), and two profiles for pam-auth-update lock an account at the
+fifth wrong password (su), let its key in (ssh), and leave /etc/pam.d as it was when they are removed (cmp).
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from thornwall.model.change import EditLine, OwnLine, Packages, Wish
+from thornwall.model.change import EditLine, OwnLine, Packages, Tool, Wish, WriteFile
+from thornwall.model.plan import WayIn
 from thornwall.model.rule import Preset
+from thornwall.plan.fix import Hold
 
 from .ways import GROUP, Host
 
@@ -61,3 +69,36 @@ def test_su_is_for_administrators(groups: str, name: str) -> None:
 def test_a_stack_of_somebodys_own_is_left_to_him() -> None:
     files: dict[str, str | None] = {"/etc/pam.d/su": "auth required pam_unix.so\n"}
     assert Host(files).wants("su-unrestricted") == ()
+
+
+THROTTLED: dict[str, str | None] = {
+    "/etc/os-release": "ID=debian\nVERSION_ID=13\n",
+    "/etc/pam.d/sshd": "@include common-auth\n",
+    "/etc/pam.d/common-auth": "auth\t[success=1 default=ignore]\tpam_unix.so nullok\n",
+}
+MODULES = {"login-programs": "./usr/bin/sudo\n./usr/lib/aarch64-linux-gnu/security/pam_faillock.so\n"}
+
+
+def test_both_halves_of_faillock_or_none() -> None:
+    """The module in front that refuses, the one behind pam_unix that counts, and the one of the account that clears."""
+    first, second, tool = Host(THROTTLED, MODULES).wants("no-login-throttle")
+    assert isinstance(first, WriteFile)
+    assert isinstance(second, WriteFile)
+    assert isinstance(tool, Tool)
+    assert b"[default=die]\tpam_faillock.so authfail deny=5 unlock_time=600\n" in first.content
+    assert b"requisite\tpam_faillock.so preauth deny=5 unlock_time=600\n" in second.content
+    assert second.content.endswith(b"Account:\n\trequired\tpam_faillock.so\n")
+    (run,) = tool.run
+    assert run[2:] == ("pam-auth-update", "--package", "--enable", "thornwall-faillock", "thornwall-faillock-first")
+    assert {"/etc/pam.d/common-auth", "/etc/pam.d/common-account", "/var/lib/pam"} <= set(tool.keeps)
+
+
+def test_no_throttle_where_its_module_is_not() -> None:
+    assert Host(THROTTLED).wants("no-login-throttle") == ()
+    assert Host(THROTTLED | {"/etc/os-release": "ID=fedora\n"}, MODULES).wants("no-login-throttle") == ()
+
+
+def test_the_guesses_of_others_do_not_shut_out_who_has_no_key() -> None:
+    hold, *_ = replace(Host(THROTTLED, MODULES), way_in=WayIn("ssh", user="pi")).wants("no-login-throttle")
+    assert isinstance(hold, Hold)
+    assert (hold.interlock, hold.accept) == ("login-throttle", True)

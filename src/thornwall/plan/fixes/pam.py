@@ -1,22 +1,24 @@
-"""Fixes of the rules about PAM: the quality of new passwords, and su.
+"""Fixes of the rules about PAM: the quality of new passwords, a limit to guesses, and su.
 
-What counts wrong passwords (pam_faillock) and what asks for a code stay with a person: the first shuts the owner out
-by the guesses of others, the second needs each account's own secret.
+A second factor stays with a person: each account needs a secret of its own, and whoever has none is shut out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from thornwall.model.change import EditLine, OwnLine, Packages, Purpose, Wish
+from thornwall.model.change import EditLine, OwnLine, Packages, Purpose, Tool, Wish, WriteFile
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding
 from thornwall.model.pam import Pam
-from thornwall.plan.fix import Fix, Situation, fix
+from thornwall.plan.fix import Fix, Hold, Situation, Want, fix
 from thornwall.plan.lines import exact_lines
 from thornwall.plan.ways_in import accounts_of
 
-PATHS: tuple[str, ...] = ("/etc/pam.d/su", "/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d/*")
+PATHS: tuple[str, ...] = (
+    *("/etc/pam.d/su", "/etc/pam.d/common-*", "/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d/*"),
+    "/usr/share/pam-configs/*",
+)
 
 QUALITY = "/etc/security/pwquality.conf.d/99-thornwall.conf"
 _JUDGES = frozenset({"pam_pwquality", "pam_passwdqc", "pam_cracklib"})
@@ -94,4 +96,70 @@ def su(situation: Situation, _: Finding) -> Iterator[Wish]:
     yield EditLine(path, root_first.line, old, f"{old}\nauth       required   pam_wheel.so use_uid group={group}")
 
 
-FIXES: tuple[Fix, ...] = (password_quality, su)
+_PROFILES = "/usr/share/pam-configs/"
+_COUNTS = """\
+Name: Count wrong passwords
+Default: no
+Priority: 0
+Auth-Type: Primary
+Auth:
+\t[default=die]\tpam_faillock.so authfail deny=5 unlock_time=600
+"""
+_REFUSES = """\
+Name: Refuse passwords for ten minutes after five wrong ones
+Default: no
+Priority: 1024
+Auth-Type: Primary
+Auth:
+\trequisite\tpam_faillock.so preauth deny=5 unlock_time=600
+Account-Type: Primary
+Account:
+\trequired\tpam_faillock.so
+"""
+_NAMES = ("thornwall-faillock", "thornwall-faillock-first")
+_UPDATE = ("env", "DEBIAN_FRONTEND=noninteractive", "pam-auth-update", "--package")
+_COMMON = ("account", "auth", "password", "session", "session-noninteractive")
+
+
+@fix(
+    "no-login-throttle",
+    step="login-throttle",
+    purpose=Purpose.PAM,
+    title="Refuse passwords for ten minutes after five wrong ones",
+    may_break=("Who mistypes a password five times, also for sudo, waits ten minutes; a login with a key unlocks it.",),
+)
+def login_throttle(situation: Situation, _: Finding) -> Iterator[Want]:
+    """Both halves of pam_faillock as one change, by Debian's own tool, which writes the stacks or leaves them alone.
+
+    The account stack of a login with a key clears the count, so that the guesses of others do not shut its owner out.
+    """
+    pam = _pam(situation)
+    match situation.facts.host:
+        case Known(host) if host.debian_like and pam is not None and "common-auth" in pam.services:
+            pass
+        case _:
+            return
+    match pam.modules:
+        case Known(modules) if "pam_faillock.so" in modules:
+            pass
+        case _:
+            return
+    if not situation.way_in.key_proved:
+        yield Hold(
+            "login-throttle",
+            "Whoever knows the name of an account could shut its owner out for ten minutes at a time: no key has just"
+            " logged in.",
+            "Log in with a key.",
+            accept=True,
+        )
+    yield WriteFile(f"{_PROFILES}{_NAMES[0]}", _COUNTS.encode())
+    yield WriteFile(f"{_PROFILES}{_NAMES[1]}", _REFUSES.encode())
+    yield Tool(
+        "pam-auth-update",
+        run=((*_UPDATE, "--enable", *_NAMES),),
+        keeps=(*(f"/etc/pam.d/common-{each}" for each in _COMMON), "/var/lib/pam"),
+        undo_before=((*_UPDATE, "--remove", *_NAMES),),
+    )
+
+
+FIXES: tuple[Fix, ...] = (password_quality, login_throttle, su)
