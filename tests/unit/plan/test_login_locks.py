@@ -231,6 +231,9 @@ def test_password_ageing_that_has_passed_is_a_lock_out_now() -> None:
     hold = only(Host({"/home/pi/.ssh/authorized_keys": None}), Account("pi", AccountField.MAX_DAYS, "60"))
     assert not hold.accept
     assert "2026-11-03" in hold.why  # day 20760
+    renewed = {"known-passwords": "pi\tmatch\t48\t48\tdefault\n"}
+    again = Host({"/home/pi/.ssh/authorized_keys": None}, renewed, answers=ANSWERED)
+    assert held(again, Account("pi", AccountField.MAX_DAYS, "60")) == []
     fresh: dict[str, str | None] = {
         "/home/pi/.ssh/authorized_keys": None,
         "/etc/shadow": SHADOW.replace("pi:yescrypt:20700", "pi:yescrypt:20780"),

@@ -144,7 +144,8 @@ def password_ageing(situation: Situation, wish: Wish) -> Hold | None:
     match password(situation, wish.user), situation.facts.host:
         case Known(found), Known(host) if accounts is not None and found.changed is not None and host.now > 0:
             today = host.now // 86_400
-            last = found.changed + int(wish.value)
+            # a new password of the same plan counts from today
+            last = (today if replaced(situation, wish.user) else found.changed) + int(wish.value)
         case _:
             return Hold("password-ageing", f"When {wish.user} would be asked could not be read.", "Run it as root.")
     date = _date(last)
