@@ -39,7 +39,7 @@ def _at(line: PamLine) -> Evidence:
     reach=Reach.NETWORK,
     consequence=Consequence.TAKEOVER,
     effort=Effort.HOUR,
-    fixable=Fixable.NEEDS_ANSWER,
+    fixable=Fixable.BY_HAND,
     preset=Preset.DOCUMENTS,
     references=References(
         document=("Practical Steps to Secure IoT Devices",),
