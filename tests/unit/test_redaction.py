@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.awk import AWKS, redact
+from thornwall.facts.apt_sources import SOURCES
 from thornwall.facts.firewall import IPTABLES
 from thornwall.facts.firewall import PROBES as FIREWALL
 from thornwall.facts.pam import PAM
@@ -167,6 +168,17 @@ HOSTILE = [
     (CADDY, ["(snippet) {", f"handle /{S} {{", "}", "}", f"# {S}", f"import {S}"], "./etc/x"),
     *_of(HBA, [f'host all all 0.0.0.0/0 ldap ldapbindpasswd="{S}"', f"host a b c radius radiussecrets={S}", S]),
     *_of(IPTABLES, [f'-A INPUT -m string --string "{S}" --algo bm -j ACCEPT', f"-A INPUT --comment {S} -j ACCEPT"]),
+    *_of(
+        SOURCES,
+        [
+            f"deb https://me:{S}@apt.example/debian trixie main",
+            f"deb [arch=arm64] https://me:pa'ss{S}@apt.example/debian trixie main",
+            f"URIs: https://{S}:@apt.example/ https://{S}@apt.example/x",
+            f"deb https://apt.example/priv/4f9a{S}81c0/debian trixie main",
+            f"deb https://apt.example/x-4f9a81c04f9a{S}/debian trixie main",
+            f"URIs: http://a.example/debian https://apt.example/debian?key={S}",
+        ],
+    ),
     *_of(IPTABLES, [f'-A INPUT -j LOG --log-prefix "{S} x: "', f"-A INPUT -j NFLOG --nflog-prefix {S}"]),
     *_of(SETTINGS, [f"address u:{S}@broker.x", f"path = //u:{S}@h/", f"database_password {S}", f"user x >{S}"]),
     *_of(NODE_RED, [f'requireHttps: true, secret: "{S}",', f'credentialSecret: "{S}",', f"https: {{ key: '{S}' }},"]),
@@ -298,3 +310,28 @@ def test_what_people_wrote_to_live_rules_stays(shell: list[str], name: str, says
 @pytest.mark.parametrize("name", ["nft", "iptables"])
 def test_live_rules_that_could_not_be_asked_are_not_taken_for_none(shell: list[str], name: str, tmp_path: Path) -> None:
     assert _live(shell, tmp_path, name, "", status=1).returncode == 1
+
+
+ADDRESSES = [
+    "deb [signed-by=/usr/share/keyrings/archive-keyring-2024abcdefgh.gpg] http://archive.raspberrypi.com/debian/ trixie main",
+    "deb http://snapshot.debian.org/archive/debian/20240101T000000Z/ bookworm main",
+    "deb https://ppa.launchpadcontent.net/deadsnakes-team/ppa2/ubuntu noble main",
+    "deb https://d1a2b3c4d5e6f7g8h9.cloudfront.example/node_20.x nodistro main",
+    "URIs: https://deb.debian.org/debian https://security.debian.org/debian-security",
+]
+
+
+@pytest.mark.parametrize("awk", AWKS, ids=" ".join)
+def test_addresses_of_archives_pass(awk: list[str]) -> None:
+    assert redact(awk, SOURCES, ADDRESSES) == ADDRESSES
+
+
+@pytest.mark.parametrize("awk", AWKS, ids=" ".join)
+def test_a_token_in_an_address_leaves_the_rest_of_it(awk: list[str]) -> None:
+    lines = ["deb https://me:x@a.example/priv/0123abcd4567ef89/deb/ trixie main", "URIs: https://a.example/x"]
+    lines.append("deb https://a.example/0a1b2c3d-1111-2222-3333-444455556666/deb trixie main")
+    assert redact(awk, SOURCES, lines) == [
+        "deb https://<redacted>@a.example/priv/<redacted>/deb/ trixie main",
+        "URIs: https://a.example/x",
+        "deb https://a.example/<redacted>/deb trixie main",
+    ]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from thornwall.facts import apt_pins
 from thornwall.facts.apt_pins import Pin, pinned, priority
+from thornwall.facts.apt_sources import HIDE_TOKENS
 from thornwall.facts.debversion import newer
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Fact, Known, Unknown
@@ -38,7 +39,8 @@ END { out() }
 # T MTIME NAME, then for each Release file R FILE FIELD: VALUE, for each list L FILE, for each version of an installed
 # package that is not the installed one C FILE NAME ARCHITECTURE VERSION, for each installed package of no list
 # N NAME:ARCHITECTURE, for each list that cannot be read Z FILE. Lists are compressed on few hosts; apt has a program.
-_OFFERED = r"""
+_OFFERED = (
+    r"""
 [ -d ./var/lib/apt/lists ] || exit 127
 cd ./var/lib/apt || exit 1
 stat -c 'T %Y %n' lists lists/partial periodic/update-success-stamp 2>/dev/null
@@ -46,23 +48,37 @@ awk=awk
 command -v mawk >/dev/null 2>&1 && awk=mawk # four times faster on 50 MB
 set --
 packed=
+unread=
 for f in ./lists/*_InRelease ./lists/*_Release ./lists/*_Packages ./lists/*_Packages.*; do
     [ -f "$f" ] || continue
     case $f in
-    *[!A-Za-z0-9_./@:+,%~=-]*) printf 'Z %s\n' "$f" ;;
+    *[!A-Za-z0-9_./@:+,%~=-]*) unread="$unread$f
+" ;;
     *_InRelease | *_Release | *_Packages)
-        if [ -r "$f" ]; then set -- "$@" "$f"; else printf 'Z %s\n' "$f"; fi ;;
+        if [ -r "$f" ]; then set -- "$@" "$f"; else unread="$unread$f
+"; fi ;;
     *.diff* | *.ed | *.FAILED) ;;
     *)
-        if [ -r "$f" ] && [ -x /usr/lib/apt/apt-helper ]; then packed="$packed $f"; else printf 'Z %s\n' "$f"; fi ;;
+        if [ -r "$f" ] && [ -x /usr/lib/apt/apt-helper ]; then packed="$packed $f"; else unread="$unread$f
+"; fi ;;
     esac
 done
+export unread
 for f in $packed; do
     printf '\001 %s\n' "$f"
     /usr/lib/apt/apt-helper cat-file "$f" 2>/dev/null || printf '\002 %s\n' "$f"
 done | "$awk" '
+function plain(name) {
+    match(name, /[^\/_]*_/)
+    a_t = substr(name, RSTART + RLENGTH)
+    name = substr(name, 1, RSTART + RLENGTH - 1)
+"""
+    + HIDE_TOKENS
+    + r"""
+    return name a_o
+}
 function begin(name) {
-    file = name
+    file = plain(name)
     print "L " file
     arch = file
     sub(/^.*_binary-/, "", arch)
@@ -72,9 +88,9 @@ function begin(name) {
 FNR == 1 {
     piped = (FILENAME == "-" || FILENAME == "")
     listing = want = 0
-    file = FILENAME
+    file = piped ? "" : plain(FILENAME)
     installed = (file ~ /packages\.out$/)
-    if (!piped && file ~ /_Packages$/) begin(file)
+    if (!piped && file ~ /_Packages$/) begin(FILENAME)
 }
 listing {
     if (want) {
@@ -97,7 +113,7 @@ listing {
 }
 piped {
     if (/^\001 /) begin(substr($0, 3))
-    else if (/^\002 /) print "Z " substr($0, 3)
+    else if (/^\002 /) print "Z " plain(substr($0, 3))
     next
 }
 installed {
@@ -107,6 +123,8 @@ installed {
 }
 /^(Origin|Label|Suite|Codename|Date|NotAutomatic|ButAutomaticUpgrades): / { print "R " file " " $0 }
 END {
+    n = split(ENVIRON["unread"], f, "\n")
+    for (i = 1; i < n; i++) print "Z " plain(f[i])
     for (name in have) {
         n = split(have[name], f, " ")
         for (i = 1; i <= n; i++) {
@@ -117,6 +135,7 @@ END {
 }
 ' "$S/c/packages.out" "$@" -
 """
+)
 
 INSTALLED = Run("packages", _INSTALLED, shell=True, live=False, follows=("./var/lib/dpkg/status",))
 OFFERED = Run(

@@ -8,13 +8,59 @@ from collections.abc import Iterator
 from thornwall.facts.redact import TEXT
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Absent, Known, Unknown
-from thornwall.model.probe import Probe, Read
+from thornwall.model.probe import Probe, Read, Redaction
 from thornwall.model.updates import AptSource
 
+HIDE_TOKENS = r"""
+    # from `a_t` to `a_o`: words of a path that only a token can be: sixteen letters and digits mixed, or a UUID
+    a_o = ""
+    while (match(a_t, /[A-Za-z0-9-]+/)) {
+        a_w = substr(a_t, RSTART, RLENGTH)
+        a_o = a_o substr(a_t, 1, RSTART - 1)
+        a_t = substr(a_t, RSTART + RLENGTH)
+        a_n = split(a_w, a_p, "-")
+        if (a_w !~ /[^0-9A-Fa-f-]/) { a_n = 1; a_p[1] = a_w }
+        while (a_n) {
+            if (length(a_p[a_n]) > 15 && a_p[a_n] ~ /[0-9].*[0-9]/ && a_p[a_n] ~ /[A-Za-z].*[A-Za-z].*[A-Za-z]/)
+                a_w = "<redacted>"
+            a_n--
+        }
+        a_o = a_o a_w
+    }
+    a_o = a_o a_t
+"""
+"""Statements of awk. Private archives have a token in their address, and so in the names of apt's lists."""
+
+SOURCES = Redaction(
+    "sources",
+    rf"""
+    a_l = ""
+    while (match(s, /:\/\/[^ \t]*/)) {{
+        a_l = a_l substr(s, 1, RSTART + 2)
+        a_t = substr(s, RSTART + 3, RLENGTH - 3)
+        s = substr(s, RSTART + RLENGTH)
+        # what stands before the host is a login; the host passes
+        if (match(a_t, /^[^\/]*@/)) {{
+            a_l = a_l "<redacted>@"
+            a_t = substr(a_t, RLENGTH + 1)
+        }}
+        match(a_t, /^[^\/?]*/)
+        a_l = a_l substr(a_t, 1, RLENGTH)
+        a_t = substr(a_t, RLENGTH + 1)
+        sub(/[?].*/, "?<redacted>", a_t)
+        {HIDE_TOKENS}
+        a_l = a_l a_o
+    }}
+    s = a_l s
+"""
+    + TEXT.awk,
+)
+"""TEXT, and no token in an address."""
+
 PROBES: tuple[Probe, ...] = (
-    Read("/etc/apt/sources.list", TEXT),
-    Read("/etc/apt/sources.list.d/*.list", TEXT),
-    Read("/etc/apt/sources.list.d/*.sources", TEXT),
+    Read("/etc/apt/sources.list", SOURCES),
+    Read("/etc/apt/sources.list.d/*.list", SOURCES),
+    Read("/etc/apt/sources.list.d/*.sources", SOURCES),
 )
 
 _LINE = re.compile(r"\s*deb\s+(?:\[([^\]]*)\]\s*)?(\S+)\s+(\S+)\s*([^#]*)")
