@@ -313,7 +313,7 @@ def test_live_rules_that_could_not_be_asked_are_not_taken_for_none(shell: list[s
 
 
 ADDRESSES = [
-    "deb [signed-by=/usr/share/keyrings/archive-keyring-2024abcdefgh.gpg] http://archive.raspberrypi.com/debian/ trixie main",
+    "deb [signed-by=/etc/apt/keyring2024abcdefgh.gpg] http://archive.raspberrypi.com/debian/ trixie main",
     "deb http://snapshot.debian.org/archive/debian/20240101T000000Z/ bookworm main",
     "deb https://ppa.launchpadcontent.net/deadsnakes-team/ppa2/ubuntu noble main",
     "deb https://d1a2b3c4d5e6f7g8h9.cloudfront.example/node_20.x nodistro main",
