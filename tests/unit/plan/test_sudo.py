@@ -178,6 +178,22 @@ def test_settings(rule: str, text: str, wish: Wish) -> None:
     settled(Host({OTHER: text}), rule, wish)
 
 
+def test_two_settings_in_one_line() -> None:
+    """Each has its own finding, and its own line of ours."""
+    host = Host({OTHER: "Defaults !authenticate, exempt_group=sudo\n"})
+    settled(
+        host,
+        "sudo-authenticate-disabled",
+        own("Defaults authenticate", "Defaults authenticate"),
+        own("Defaults exempt_group", "Defaults !exempt_group"),
+    )
+    both = 'Defaults !env_reset, env_keep += "LD_PRELOAD EDITOR"'
+    assert set(Host({OTHER: f"{both}\n"}).wants("sudo-env-dangerous")) == {
+        own("Defaults env_reset", "Defaults env_reset"),
+        EditLine(OTHER, 1, both, 'Defaults !env_reset, env_keep += "EDITOR"'),
+    }
+
+
 def test_a_setting_behind_ours_is_taken_out() -> None:
     last = f"{SUDOERS}Defaults timestamp_timeout=-1\n"
     host = Host({"/etc/sudoers": last})

@@ -172,13 +172,16 @@ def _at(policy: Policy, finding: Finding, *names: str) -> Default | None:
     title="Let sudo ask for the password",
 )
 def authenticate(situation: Situation, finding: Finding) -> Iterator[Wish]:
-    """`!authenticate` and `exempt_group` are overruled for whom they hold."""
+    """`!authenticate` and `exempt_group`, which may stand in one line, are overruled for whom they hold.
+
+    A finding about the first is about a file, one about the second about the members of the group.
+    """
+    name, word = "authenticate", "authenticate"
+    if not finding.subject.startswith("/"):
+        name, word = "exempt_group", "!exempt_group"
     policy = policy_of(situation)
-    default = _at(policy, finding, "authenticate", "exempt_group") if policy else None
-    if default is None:
-        return
-    word = "authenticate" if default.name == "authenticate" else "!exempt_group"
-    yield from _default(situation, finding, (default.name,), lambda start: f"{start} {word}")
+    if policy is not None and _at(policy, finding, name) is not None:
+        yield from _default(situation, finding, (name,), lambda start: f"{start} {word}")
 
 
 @fix(
@@ -221,7 +224,8 @@ def global_timestamp(situation: Situation, finding: Finding) -> Iterator[Wish]:
 def env_dangerous(situation: Situation, finding: Finding) -> Iterator[Wish]:
     """`!env_reset` is overruled; the words that env_keep lets through are taken out of its line."""
     policy = policy_of(situation)
-    default = _at(policy, finding, "env_reset", "env_keep") if policy else None
+    kept = " lets " in finding.detail  # both may stand in one line
+    default = _at(policy, finding, "env_keep" if kept else "env_reset") if policy else None
     if default is None:
         return
     if default.name == "env_reset" and not default.scope:
