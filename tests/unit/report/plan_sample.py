@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from tests.unit.report.sample import PLANTED, TELNET, UPDATES, WRITABLE, hostile
 from thornwall.model.change import (
@@ -10,6 +11,7 @@ from thornwall.model.change import (
     AccountField,
     Chmod,
     DropFile,
+    Operation,
     Packages,
     Purpose,
     PutFile,
@@ -402,3 +404,28 @@ def hostile_plan(text: str) -> Plan:
         refused=(held,),
         way_in=WayIn("ssh", text, 1, text, text, 22, text, text, (text,)),
     )
+
+
+def files_in(folder: Path) -> Plan:
+    """Files alone, in a folder of this machine."""
+    user, group = folder.owner(), folder.group()
+    (folder / "old").write_bytes(b"old\n")
+    (folder / "gone").write_bytes(b"gone\n")
+    (folder / "open").write_bytes(b"")
+    (folder / "open").chmod(0o666)
+    contents = {
+        "braces": b"\n  {{ x }}\n\t \n  {% raw %} ${y} {# z\n\n",
+        "bytes": b"\xff\xfe\x00",
+        "json": b'{"a": [1, 2]}\n',
+        "unicode": "é \u2028 🥧\r\n".encode(),
+    }
+    operations: list[Operation] = [
+        PutFile(f"{folder}/new/{name}", content, "absent", 0o640, user, group) for name, content in contents.items()
+    ]
+    operations += [
+        PutFile(f"{folder}/old", b"new\n", sha256(b"old\n"), before=b"old\n", keep_meta=True),
+        DropFile(f"{folder}/gone", sha256(b"gone\n"), b"gone\n"),
+        PutLink(f"{folder}/link", "old"),
+        Chmod(f"{folder}/open", 0o600),
+    ]
+    return Plan("here", (Step("files", Purpose.LOGS, "Files", tuple(operations)),), way_in=WayIn("local"))

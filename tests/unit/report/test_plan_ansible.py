@@ -16,9 +16,9 @@ import yaml
 from hypothesis import given, settings
 
 from tests.unit.report.hostile import STEERING, TEXTS
-from tests.unit.report.plan_sample import ACCOUNTS, FULL, NOTHING, REFUSED, SUDO, hostile_plan
-from thornwall.model.change import Chmod, DropFile, Operation, Purpose, PutFile, PutLink, sha256
-from thornwall.model.plan import Plan, Step, WayIn
+from tests.unit.report.plan_sample import ACCOUNTS, FULL, NOTHING, REFUSED, SUDO, files_in, hostile_plan
+from thornwall.model.change import PutFile
+from thornwall.model.plan import Plan
 from thornwall.report.plan import render
 
 PLAYBOOK = shutil.which("ansible-playbook", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
@@ -181,36 +181,11 @@ def test_ansible_reads_it(plan: Plan, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def small(folder: Path) -> Plan:
-    """Files alone, in a folder of this machine."""
-    user, group = folder.owner(), folder.group()
-    (folder / "old").write_bytes(b"old\n")
-    (folder / "gone").write_bytes(b"gone\n")
-    (folder / "open").write_bytes(b"")
-    (folder / "open").chmod(0o666)
-    contents = {
-        "braces": b"\n  {{ x }}\n\t \n  {% raw %} ${y} {# z\n\n",
-        "bytes": b"\xff\xfe\x00",
-        "json": b'{"a": [1, 2]}\n',
-        "unicode": "é \u2028 🥧\r\n".encode(),
-    }
-    operations: list[Operation] = [
-        PutFile(f"{folder}/new/{name}", content, "absent", 0o640, user, group) for name, content in contents.items()
-    ]
-    operations += [
-        PutFile(f"{folder}/old", b"new\n", sha256(b"old\n"), before=b"old\n", keep_meta=True),
-        DropFile(f"{folder}/gone", sha256(b"gone\n"), b"gone\n"),
-        PutLink(f"{folder}/link", "old"),
-        Chmod(f"{folder}/open", 0o600),
-    ]
-    return Plan("here", (Step("files", Purpose.LOGS, "Files", tuple(operations)),), way_in=WayIn("local"))
-
-
 @real
 def test_ansible_writes_what_was_planned_twice_and_refuses_what_was_not(tmp_path: Path) -> None:
     folder = tmp_path / "root"
     folder.mkdir()
-    plan = small(folder)
+    plan = files_in(folder)
     playbook = tmp_path / "plan.yml"
     playbook.write_text(render(plan, "ansible"))
     # its last task becomes root by a fresh login, which a test cannot
