@@ -57,6 +57,23 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """A piece of package work failed, and the rest went on: which, and what apt complained of."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """Package work is over. `came`, `upgraded`: names as dpkg has them, between blanks."""
+
+    id: str
+    came: str
+    upgraded: str
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """Done, on a mounted root: there is nobody to confirm it."""
 
@@ -192,6 +209,8 @@ Event: TypeAlias = (
     | Armed
     | Doing
     | Applied
+    | Trouble
+    | Brought
     | Committed
     | Failed
     | Refused
@@ -289,6 +308,8 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
     "ARMED": lambda f: Armed(f.number(0)),
     "DOING": lambda f: Doing(f.number(0), f.number(1), f.text(2)),
     "APPLIED": lambda f: Applied(f.id(0), f.key(1), f.number(2)),
+    "TROUBLE": lambda f: Trouble(f.text(0), f.text(1)),
+    "BROUGHT": lambda f: Brought(f.id(0), f.text(1), f.text(2)),
     "COMMITTED": lambda f: Committed(f.id(0)),
     "FAILED": lambda f: Failed(f.text(0), f.text(1)),
     "REFUSED": lambda f: Refused(f.text(0), f.text(1)),

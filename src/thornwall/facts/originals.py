@@ -19,6 +19,7 @@ PATHS: tuple[str, ...] = (
     "/etc/sudoers",
     "/etc/sudoers.d/*",
     "/etc/pam.d/*",
+    "/usr/share/pam-configs/*",
     "/etc/security/*.conf",
     "/etc/security/*.d/*",
     "/etc/login.defs",

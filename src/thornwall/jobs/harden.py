@@ -14,9 +14,10 @@ from thornwall.jobs import plan as planning
 from thornwall.jobs.audit import Judging
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.link import Link
-from thornwall.jobs.packages import bring_packages, packages_of
+from thornwall.jobs.packages import Bringing, packages_of
 from thornwall.jobs.proof import Proving, back, confirm, second_login, undo_path
-from thornwall.model.change import Packages
+from thornwall.jobs.read import Before
+from thornwall.model.change import Packages, Purpose
 from thornwall.model.finding import Report
 from thornwall.model.outcome import Outcome
 from thornwall.model.plan import Answers, Plan, Step
@@ -103,14 +104,25 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     assert work.planned is not None  # noqa: S101
     first = work.planned.report
     if packages := packages_of(work.plan):
-        work.notes += await bring_packages(work.link, packages, work.step)
-        await _read(work)  # packages bring files of their own
+        await _bring(work, packages)
     outcome = await _transaction(work, first)
     return replace(outcome, notes=(*work.notes, *outcome.notes))
 
 
-async def _read(work: _Work) -> None:
-    work.planned = await planning.look(work.link, work.judging, work.wishes, work.step)
+async def _read(work: _Work, before: Before | None = None) -> None:
+    work.planned = await planning.look(work.link, work.judging, work.wishes, work.step, before)
+
+
+async def _bring(work: _Work, packages: Packages) -> None:
+    """Packages, then the plan anew: they bring files of their own. What did not come is no longer planned for."""
+    work.step("packages")
+    bringing = Bringing(packages, work.step)
+    await _read(work, bringing.before)
+    work.notes += bringing.notes
+    missing = {mend for step in work.plan.steps if step.purpose is Purpose.PACKAGES for mend in step.mends}
+    if missing:
+        work.choice = replace(work.choice, not_mends=frozenset(missing))
+        _again(work)
 
 
 def _again(work: _Work) -> None:
@@ -157,7 +169,12 @@ async def _transaction(work: _Work, first: Report) -> Outcome:
     plan = work.plan
     assert work.planned is not None  # noqa: S101
     proving = Proving(
-        work.link, plan, claims(plan, first.findings, work.planned.situation.facts), work.judging, work.step
+        work.link,
+        plan,
+        claims(plan, work.planned.report.findings, work.planned.situation.facts),
+        work.judging,
+        work.step,
+        work.wanted.window,
     )
     await proving.look_before()
     said = Said(work.step, {step.id: step.title for step in plan.steps})

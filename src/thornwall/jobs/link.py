@@ -10,7 +10,7 @@ from thornwall.errors import UsageError
 from thornwall.jobs.reach import Reaching
 from thornwall.model.capture import Source
 from thornwall.model.secret import Secret
-from thornwall.transport.base import Asker, Become, Feed, Limits, Ran, Transport
+from thornwall.transport.base import Asker, Become, Feed, Limits, Nobody, Ran, Transport
 from thornwall.transport.local import LocalTransport
 from thornwall.transport.ssh import Access, SshTransport
 from thornwall.transport.target import CaptureTarget, DirectoryTarget, LocalTarget, SshTarget, Target, parse_target
@@ -64,6 +64,13 @@ class Remembering:
         changed.succeeded()
         return changed
 
+    def muted(self) -> Remembering:
+        """The same, but nobody is asked for what is not known."""
+        silent = Remembering(Nobody())
+        silent._typed = dict(self._typed)
+        silent.succeeded()
+        return silent
+
     def succeeded(self) -> None:
         """The login worked: what was typed for it is good."""
         self._kept |= self._typed
@@ -109,10 +116,17 @@ class Link:
         self.asker = self.asker.with_password(password)
         self.sudo_password = password
 
-    def forget_new_password(self) -> None:
-        """It was taken back."""
+    def other_password(self) -> None:
+        """Use the one that the account had before, or again the new one: a change that is taken back brings it back."""
         if self._before:
+            now = (self.asker, self.sudo_password)
             self.asker, self.sudo_password = self._before.pop()
+            self._before.append(now)
+
+    def ask_nobody(self) -> None:
+        """From now on, only what was typed before is used."""
+        self.asker = self.asker.muted()
+        self._before = [(asker.muted(), secret) for asker, secret in self._before]
 
     async def run(self, script: str, *, feed: Feed, seconds: float = 120, idle: float = 60) -> Ran:
         """Log in anew and run it as root. Raises the errors of `Transport.run`."""

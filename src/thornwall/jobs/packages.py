@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from thornwall.jobs.link import Link
+from thornwall import __version__
+from thornwall.apply import events
+from thornwall.apply.packages import packages_script
+from thornwall.jobs.follow import Said, new_nonce
+from thornwall.jobs.read import Before
 from thornwall.model.change import Packages
 from thornwall.model.plan import Plan
 
@@ -21,6 +25,34 @@ def packages_of(plan: Plan) -> Packages | None:
     )
 
 
-async def bring_packages(link: Link, wanted: Packages, step: Callable[[str], None]) -> tuple[str, ...]:
-    """Install and upgrade; sentences on what did not work. What failed is left out by the plan that follows."""
-    raise NotImplementedError
+class Bringing:
+    """Package work on its way, before the host is read again over the same connection."""
+
+    def __init__(self, wanted: Packages, step: Callable[[str], None]) -> None:
+        self._nonce = new_nonce()
+        self._reader = events.Reader(self._nonce)
+        self._script = packages_script(wanted, nonce=self._nonce, version=__version__)
+        self.said = Said(step)
+
+    @property
+    def before(self) -> Before:
+        """What is run before the host is read."""
+        return Before(self._script, self._hear)
+
+    def _hear(self, data: bytes) -> None:
+        for event in self._reader.feed(data):
+            self.said.hear(event)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what did not work. What failed is left out by the plan that follows."""
+        notes = [f"{each.what} had trouble: {each.why}" for each in self.said.all(events.Trouble)]
+        if refused := self.said.first(events.Refused):
+            notes.append(f"No packages were brought: {refused.why}.")
+        return tuple(notes)
+
+    @property
+    def record(self) -> str:
+        """The number under which the device keeps what came; empty where nothing did."""
+        brought = self.said.first(events.Brought)
+        return brought.id if brought is not None and (brought.came or brought.upgraded) else ""

@@ -11,7 +11,7 @@ from thornwall.facts import originals as originals_of
 from thornwall.facts.registry import snapshot
 from thornwall.jobs.audit import Judging, assess
 from thornwall.jobs.link import Link
-from thornwall.jobs.read import Reading, read_host
+from thornwall.jobs.read import Before, Reading, read_host
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding, Report, Status
@@ -24,6 +24,8 @@ from thornwall.plan.registry import FIXES, INTERLOCKS
 from thornwall.rules.registry import RULES
 from thornwall.rules.risk import score
 from thornwall.transport.base import Limits, Ran
+
+_PACKAGES = 3600.0  # seconds that apt may take on a slow card behind a slow link
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,16 @@ class Planned:
     situation: Situation = field(repr=False)
 
 
-async def look(link: Link, judging: Judging, wishes: Wishes, step: Callable[[str], None]) -> Planned:
+async def look(
+    link: Link, judging: Judging, wishes: Wishes, step: Callable[[str], None], before: Before | None = None
+) -> Planned:
     """Read the host over one connection, and plan. Raises the errors of `Transport.run`."""
-    reading = Reading(Limits(seconds=link.reaching.seconds), link.reaching.password_seconds, planning=True)
+    seconds = link.reaching.seconds + (_PACKAGES if before else 0)
+    limits = Limits(seconds=seconds, idle_seconds=_PACKAGES if before else min(60, seconds))
+    reading = Reading(limits, link.reaching.password_seconds, planning=True)
     link.connections += 1
     capture, ran = await read_host(
-        link.transport(), reading, step, target=str(link.target), source=link.source, root=link.root
+        link.transport(), reading, step, target=str(link.target), source=link.source, root=link.root, before=before
     )
     link.asker.succeeded()
     way = way_in(capture, ran, link.name, originals(capture))

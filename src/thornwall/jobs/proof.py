@@ -197,7 +197,7 @@ async def back(proving: Proving, outcome: Outcome, why: str) -> Outcome:
     The device does it by itself in any case. A host whose key is another one now is not talked to.
     """
     proving.step("the device takes it back")
-    proving.link.forget_new_password()
+    proving.link.ask_nobody()
     outcome = replace(outcome, failed=outcome.failed or why, taken_back=True)
     if outcome.verified:
         return outcome
@@ -214,6 +214,7 @@ async def back(proving: Proving, outcome: Outcome, why: str) -> Outcome:
             return replace(outcome, verified=True)
         if stuck := said.first(events.Stuck):
             return replace(outcome, notes=(*outcome.notes, f"The device says: {stuck.why}."))
+        proving.link.other_password()
         await asyncio.sleep(_PAUSE)
     return outcome
 

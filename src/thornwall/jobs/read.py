@@ -28,6 +28,14 @@ class Reading:
     planning: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A script to be run before the host is read, over the same connection; `hear` is fed what it prints."""
+
+    script: str
+    hear: Callable[[bytes], None]
+
+
 async def read_host(  # noqa: PLR0913
     transport: Transport,
     reading: Reading,
@@ -36,11 +44,11 @@ async def read_host(  # noqa: PLR0913
     target: str,
     source: Source,
     root: Path | None = None,
+    before: Before | None = None,
 ) -> tuple[Capture, Ran]:
     """Read over one connection.
 
     `target`: what to call it; `step` is told the name of each part as it begins; `root`: a mounted root instead.
-
 
     Raises UnreachableError, HostAnswerError, AuthenticationError, HostKeyError.
     """
@@ -53,11 +61,15 @@ async def read_host(  # noqa: PLR0913
         live=root is None,
         password_seconds=reading.password_seconds,
     )
+    if before is not None:
+        script = f"(\n{before.script}\n)\n(\n{script}\n)\n"
     chunks: list[bytes] = []
     progress = Progress(nonce, step)
 
     def feed(chunk: bytes) -> None:
         chunks.append(chunk)
+        if before is not None:
+            before.hear(chunk)
         progress.feed(chunk)
 
     ran = await transport.run(script, feed=feed, limits=reading.limits)

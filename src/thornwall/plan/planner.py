@@ -38,16 +38,19 @@ SYSCTLS = "/etc/sysctl.d/99-thornwall.conf"
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What the user wants of it: rules or subjects alone (`only`; empty: all), and not these (`skip`); steps left out
-    by id (`not_steps`), as answered one by one."""
+    by id (`not_steps`), as answered one by one; findings that turned out not to be mendable (`not_mends`).
+    """
 
     only: frozenset[str] = frozenset()
     skip: frozenset[str] = frozenset()
     not_steps: frozenset[str] = frozenset()
+    not_mends: frozenset[Mend] = frozenset()
 
     def takes(self, finding: Finding, subject: str) -> bool:
         """Whether the finding is to be mended."""
         names = {finding.rule, subject}
-        return not names & self.skip and (not self.only or bool(names & self.only))
+        wanted = not names & self.skip and (not self.only or bool(names & self.only))
+        return wanted and Mend(finding.rule, finding.subject) not in self.not_mends
 
 
 @dataclass(slots=True)
@@ -89,12 +92,15 @@ def make_plan(
     `subjects`: by rule, what it is about (`ssh`). `before` and `after` are left to whoever can judge.
     """
     choice = choice or Choice()
+    # what is not to be mended is not to be reckoned with either: a port of a service that stays must stay open
+    chosen = (each for each in situation.findings if choice.takes(each, subjects.get(each.rule, "")))
+    situation = replace(situation, findings=tuple(chosen))
     drafts: dict[str, _Draft] = {}
     held: list[Held] = []
     questions: list[Question] = []
     by_hand: list[Finding] = []
     for finding in situation.findings:
-        if finding.status is not Status.FAIL or not choice.takes(finding, subjects.get(finding.rule, "")):
+        if finding.status is not Status.FAIL:
             continue
         fix = fixes.get(finding.rule)
         wants = tuple(fix.make(situation, finding)) if fix else ()
@@ -106,8 +112,9 @@ def make_plan(
             held += [_held(hold, finding) for hold in holds]
         elif asks:
             questions += [Question(finding.rule, finding.subject, ask.text, ask.account) for ask in asks]
-        elif hold := _impossible(situation, wishes):
-            held.append(_held(hold, finding))
+        elif (done := _alone(situation, wishes)) is None or isinstance(done, Hold):
+            held += [_held(done, finding)] if done else []
+            by_hand += [] if done else [finding]
         else:
             _add(drafts, fix, finding, wishes)
     steps = _steps(situation, _joined(drafts.values()), choice, held)
@@ -140,18 +147,15 @@ def _held(hold: Hold, finding: Finding | None) -> Held:
     return Held(hold.interlock, rule, subject, hold.why, hold.unlock, accept)
 
 
-def _impossible(situation: Situation, wishes: Iterable[Wish]) -> Hold | None:
-    """Whether one of the wishes about files cannot be made exact by itself."""
-    by_path: dict[str, list[Wish]] = {}
-    for wish in wishes:
-        if path := files.path_of(wish):
-            by_path.setdefault(path, []).append(wish)
+def _alone(situation: Situation, wishes: Sequence[Wish]) -> Hold | tuple[Operation, ...] | None:
+    """What these wishes come to by themselves: a Hold where one cannot be made exact, None where nothing would be done.
+
+    A fix that has nothing to do for a finding does not mend it.
+    """
     try:
-        for path, those in by_path.items():
-            files.operations(situation, path, those)
+        return _operations(situation, wishes) or None
     except files.ConflictError as conflict:
         return _not_exact(conflict)
-    return None
 
 
 def _not_exact(conflict: files.ConflictError) -> Hold:
@@ -194,11 +198,11 @@ _PACKAGE_TITLES = {
 
 
 def _joined(drafts: Iterable[_Draft]) -> list[_Draft]:
-    """Steps that write the same file are one step: the file is written once."""
+    """Steps that write the same file, or switch the same unit, are one step: it is done once."""
     joined: list[_Draft] = []
     for draft in drafts:
-        paths = {path for wish in draft.wishes if (path := _file(wish))}
-        same = [each for each in joined if paths & {_file(wish) for wish in each.wishes}] if paths else []
+        touched = {name for wish in draft.wishes for name in _touched(wish)}
+        same = [each for each in joined if touched & {name for wish in each.wishes for name in _touched(wish)}]
         if not same:
             joined.append(draft)
             continue
@@ -210,8 +214,16 @@ def _joined(drafts: Iterable[_Draft]) -> list[_Draft]:
     return joined
 
 
-def _file(wish: Wish) -> str:
-    return SYSCTLS if isinstance(wish, Sysctl) else files.path_of(wish)
+def _touched(wish: Wish) -> tuple[str, ...]:
+    match wish:
+        case Sysctl():
+            return (SYSCTLS,)
+        case UnitsOff(units=names) | UnitsOn(units=names):
+            return names
+        case Tool(name=name):
+            return (name,)
+        case _:
+            return tuple(filter(None, [files.path_of(wish)]))
 
 
 def _steps(situation: Situation, drafts: Iterable[_Draft], choice: Choice, held: list[Held]) -> tuple[Step, ...]:

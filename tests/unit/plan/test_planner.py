@@ -94,7 +94,7 @@ def test_a_file_that_two_fixes_write_is_written_once() -> None:
 
 
 def test_ways_in_come_last() -> None:
-    purposes = [Purpose.SSH, Purpose.PERMISSIONS, Purpose.FIREWALL, Purpose.PACKAGES]
+    purposes = [Purpose.SSH, Purpose.PERMISSIONS, Purpose.FIREWALL, Purpose.SUDO]
     fixes = [wanting(f"r{each}", SetMode(f"/etc/{each}", 0o600), purpose=each) for each in purposes]
     assert [step.purpose for step in planned(*fixes).steps] == sorted(purposes)
 

@@ -1,0 +1,98 @@
+main() {
+  FRAME='' CHECK='' ROOT=/
+  here=$(cd -P "${0%/*}" && pwd -P)
+  ID=${here##*/} LIVE=1
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --check) CHECK=1 ;;
+      --frame) FRAME=$2 && shift ;;
+      --root) ROOT=$2 && shift ;;
+      --force | --bring-back-known-passwords) ;;
+      *)
+        echo "sh undo.sh [--check]" >&2
+        exit 2
+        ;;
+    esac
+    shift
+  done
+  [ "$ROOT" = / ] || trouble "packages are removed on the running system only" "start it, and run this there"
+  cd / || exit 1
+  setup
+  [ -d "$D" ] || trouble "there is no /var/lib/thornwall/$ID" "see: thornwall history"
+  sha256sum -c "$D/sums" >/dev/null 2>&1 || trouble "the record of change $ID is damaged" "see: sha256sum -c $D/sums"
+  [ -z "$CHECK" ] || exit 0
+  read_state
+  case $state in
+    confirmed | undoing) ;;
+    undone) done_ ;;
+    *) trouble "the packages of change $ID are still coming in" "wait until they are there" ;;
+  esac
+  later
+  journal_end
+  [ "$state" = undoing ] || token confirmed undoing
+  tell TAKING_BACK "it was asked for"
+  event TAKING_BACK "it was asked for"
+  remove
+  token undoing undone
+  tell UNDONE "$ID"
+  read -r upgraded <"$D/upgraded"
+  [ -z "$upgraded" ] || event LEFT "the upgrades of $upgraded: an older version is not brought back"
+  done_
+}
+
+event() {
+  if [ -n "$FRAME" ]; then
+    printf '%s' "$FRAME"
+    for field; do printf '\t%s' "$field"; done
+    printf '\n'
+  else
+    printf '%s\n' "$*"
+  fi
+}
+
+trouble() {
+  event REFUSED "$1" "$2"
+  exit 11
+}
+
+done_() {
+  event UNDONE "$ID"
+  exit 0
+}
+
+# what was changed after it stands on it
+later() {
+  set +f
+  for other in ./var/lib/thornwall/[0-9]*; do
+    [ "${other##*/}" -gt "$ID" ] || continue
+    for state_ in open confirmed undoing; do
+      [ -e "$other/state/$state_" ] && trouble "change ${other##*/} was made on top of it" "take that back first: thornwall undo"
+    done
+  done
+  set -f
+}
+
+# all that came, with one call of dpkg: it refuses where something else needs one of them by now
+remove() {
+  installed >"$D/now"
+  list=''
+  read -r came <"$D/came"
+  for name in $came; do
+    grep -q "^$name " "$D/now" && list="$list $name"
+  done
+  [ -n "$list" ] || return 0
+  # shellcheck disable=SC2086
+  said=$(timeout -k 10 900 dpkg --purge $list </dev/null 2>&1) || {
+    one_line "$(printf '%s\n' "$said" | tail -n 4)"
+    token undoing confirmed
+    event STUCK "dpkg --purge: $text"
+    exit 12
+  }
+  printf '%s\n' "$said" >>"$D/log"
+  [ -d /run/systemd/system ] && t 60 systemctl daemon-reload
+  installed >"$D/now"
+  for name in $came; do
+    grep -q "^$name " "$D/now" && event STUCK "$name is still installed" && exit 12
+  done
+  return 0
+}

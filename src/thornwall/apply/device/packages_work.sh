@@ -1,0 +1,110 @@
+# Installs and upgrades, in a unit of its own. Services do not start while packages come in: they start under guard.
+main() {
+  here=$(cd -P "${0%/*}" && pwd -P)
+  ID=${here##*/} LIVE=1
+  cd / || exit 1
+  setup
+  journal_end
+  APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1
+  export APT_LISTCHANGES_FRONTEND NEEDRESTART_MODE NEEDRESTART_SUSPEND
+  step=0 steps=@steps@ fresh=@fresh@
+  timers=''
+  for timer in apt-daily.timer apt-daily-upgrade.timer; do
+    t 20 systemctl is-active --quiet "$timer" && timers="$timers $timer"
+  done
+  # shellcheck disable=SC2086
+  [ -z "$timers" ] || t 30 systemctl stop $timers
+  deny_starts
+  trap 'allow_starts' EXIT
+@work@
+  allow_starts
+  trap - EXIT
+  # shellcheck disable=SC2086
+  [ -z "$timers" ] || t 30 systemctl start $timers
+  account_for
+}
+
+# A link into /run: after a power cut it leads nowhere, and invoke-rc.d takes that for no policy at all.
+deny_starts() {
+  policy=/usr/sbin/policy-rc.d
+  [ -L "$policy" ] && [ "$(readlink "$policy")" = /run/thornwall-policy-rc.d ] && rm -f "$policy"
+  denied=''
+  if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
+    touch -r /usr/sbin "$D/sbin"
+    printf '#!/bin/sh\nexit 101\n' >/run/thornwall-policy-rc.d && chmod 755 /run/thornwall-policy-rc.d
+    ln -s /run/thornwall-policy-rc.d "$policy" && denied=1
+  fi
+}
+
+allow_starts() {
+  [ -n "$denied" ] || return 0
+  rm -f /usr/sbin/policy-rc.d /run/thornwall-policy-rc.d
+  denied=''
+}
+
+# doing NAME: the next piece of work begins
+doing() {
+  step=$((step + 1))
+  tell DOING "$step" "$steps" "$1"
+}
+
+# apt ARGUMENT…: what it complains of last is in `text`
+apt() {
+  said=$(timeout -k 10 1500 apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \
+    -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" </dev/null 2>&1)
+  status=$?
+  printf '%s\n' "$said" >>"$D/log"
+  [ "$status" = 0 ] && return 0
+  why=$(printf '%s\n' "$said" | grep '^E: ' | tail -n 2)
+  [ "$status" = 124 ] && why="it was not done in time"
+  one_line "${why:-status $status}"
+  return 1
+}
+
+trouble() { tell TROUBLE "$1" "$text"; }
+
+update() {
+  doing "fetch the lists of packages"
+  apt update || trouble "fetching the lists"
+}
+
+# lists that are too old name files that are gone; and one package that cannot be had must not keep the others out
+install() {
+  doing "install packages"
+  apt install --no-install-recommends "$@" && return 0
+  if [ -z "$fresh" ]; then apt update && apt install --no-install-recommends "$@" && return 0; fi
+  for name; do
+    apt install --no-install-recommends "$name" || trouble "$name"
+  done
+}
+
+upgrade() {
+  doing "install updates"
+  apt full-upgrade || trouble "the updates"
+}
+
+# exactly what came, and what was upgraded
+account_for() {
+  installed >"$D/after"
+  came='' upgraded=''
+  while read -r name version; do
+    had=''
+    # shellcheck disable=SC2094
+    while read -r name_ version_; do
+      [ "$name_" = "$name" ] && had=$version_ && break
+    done <"$D/before"
+    case $had in
+      '') came="$came $name" ;;
+      "$version") ;;
+      *) upgraded="$upgraded $name" ;;
+    esac
+  done <<END
+$(diff "$D/before" "$D/after" | sed -n 's/^> //p')
+END
+  printf '%s\n' "${came# }" >"$D/came"
+  printf '%s\n' "${upgraded# }" >"$D/upgraded"
+  sha256sum "$D/undo.sh" "$D/came" >"$D/sums"
+  token open confirmed
+  tell BROUGHT "$ID" "${came:--}" "${upgraded:--}"
+  settle
+}
