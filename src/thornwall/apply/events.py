@@ -74,6 +74,13 @@ class Brought:
 
 
 @dataclass(frozen=True, slots=True)
+class Matches:
+    """Whether a password is an account's own: `yes`, `no`, `locked` (it has none that is usable), `unknown`."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """Done, on a mounted root: there is nobody to confirm it."""
 
@@ -211,6 +218,7 @@ Event: TypeAlias = (
     | Applied
     | Trouble
     | Brought
+    | Matches
     | Committed
     | Failed
     | Refused
@@ -310,6 +318,7 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
     "APPLIED": lambda f: Applied(f.id(0), f.key(1), f.number(2)),
     "TROUBLE": lambda f: Trouble(f.text(0), f.text(1)),
     "BROUGHT": lambda f: Brought(f.id(0), f.text(1), f.text(2)),
+    "PASSWORD": lambda f: Matches(f.text(0)),
     "COMMITTED": lambda f: Committed(f.id(0)),
     "FAILED": lambda f: Failed(f.text(0), f.text(1)),
     "REFUSED": lambda f: Refused(f.text(0), f.text(1)),

@@ -9,7 +9,8 @@ from typing import Protocol
 from thornwall import __version__
 from thornwall.apply import events
 from thornwall.apply.compile import Transaction, transaction_script
-from thornwall.errors import RefusedError, UnreachableError
+from thornwall.apply.password import password_script
+from thornwall.errors import AuthenticationError, RefusedError, UnreachableError
 from thornwall.jobs import plan as planning
 from thornwall.jobs.audit import Judging
 from thornwall.jobs.follow import Said, follow
@@ -96,6 +97,8 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     work = _Work(link, judging, owner, wanted, step, Answers(accepts=wanted.accepts), wanted.choice)
     await _read(work)
     _ask(work)
+    if work.own is not None:
+        await _check_password(work, work.own)
     _refuse(work.plan)
     owner.show(work.plan)
     if not work.plan.steps or not owner.agrees(work.plan):
@@ -149,6 +152,24 @@ def _ask(work: _Work) -> None:
         work.own = work.owner.own_password(user)
         if work.own is not None:
             _again(work)
+
+
+async def _check_password(work: _Work, own: Secret) -> None:
+    """What the owner typed must be the account's password: else nobody could become root once sudo asks for it."""
+    user = work.plan.way_in.user
+    work.step("checking the password")
+    said = await follow(work.link, lambda nonce: password_script(user, own, nonce=nonce), Said(work.step))
+    answer = said.need(events.Matches).answer
+    if answer == "no":
+        raise AuthenticationError(
+            f"that is not the password of {user} on {work.plan.target}; nothing was changed",
+            hint="Try again with the right one, or leave sudo as it is: --skip sudo",
+        )
+    if answer != "yes":
+        raise RefusedError(
+            f"whether that is the password of {user} could not be seen ({answer}); nothing was changed",
+            hint=f"Set one on the host: passwd {user}. Or leave sudo as it is: --skip sudo",
+        )
 
 
 def _refuse(plan: Plan) -> None:
