@@ -48,9 +48,10 @@ def transaction_script(tx: Transaction) -> str:
     laid = sheet(tx.steps, live=live, secrets=tx.secrets)
     on_the_way = {*laid.folders, *_GUARDED} if live else set(laid.folders)
     folders = sorted(on_the_way, key=lambda folder: (folder.count("/"), folder))
-    parts = {
+    parts: dict[str, str] = {
         "apply.sh": _apply(tx, laid, live=live),
         "undo.sh": undo_text(tx, laid),
+        "validate.sh": "\n".join((_read("validate.sh"), _read("common.sh"), "main\n")),
         "items": "".join(f"{line}\n" for _, line in laid.items),
         "folders": "".join(f"{folder}\n" for folder in folders),
     }
@@ -138,7 +139,6 @@ def _apply(tx: Transaction, laid: Sheet, *, live: bool) -> str:
         "live": str(int(live)),
         "steps": str(len(tx.steps)),
         "reload": reload_,
-        "meta": _lines(laid.meta or [":"]),
         "runtime": _lines(laid.runtime),
     }
     return "\n".join((_fill(_read("apply.sh"), values), _read("common.sh"), 'main "$@" # END\n'))

@@ -45,7 +45,6 @@ class Sheet:
 
     items: list[tuple[str, str]] = field(default_factory=list)  # path, line
     new: list[str] = field(default_factory=list)
-    meta: list[str] = field(default_factory=list)
     keeps: list[tuple[int, str]] = field(default_factory=list)
     runtime: list[str] = field(default_factory=list)
     back_before: list[list[str]] = field(default_factory=list)
@@ -64,15 +63,11 @@ class Sheet:
 
     @property
     def folders(self) -> list[str]:
-        """Every folder on the way to them, the upper ones first."""
+        """Every folder on the way to what changes, the upper ones first."""
         found = {".": None}
-        for path in (*self.paths, *(path for _, path in self.keeps)):
+        for path in (*(path for path, _ in self.items), *(path for _, path in self.keeps)):
             parts = path.strip("/").split("/")[:-1]
             found |= {"./" + "/".join(parts[: depth + 1]): None for depth in range(len(parts))}
-        for path, line in self.items:
-            if line.startswith("M ") and line.split(" ")[6] == "-":
-                parts = path.strip("/").split("/")[:-1]
-                found |= {"./" + "/".join(parts[: depth + 1]): None for depth in range(len(parts))}
         return sorted(found, key=lambda folder: (folder.count("/"), folder))
 
     @property
@@ -157,20 +152,13 @@ class _Maker:
         self.sheet.summary.append(f"  {path}: {_before(operation)}")
 
     def _mode(self, operation: Chmod) -> str:
-        """The line of a path whose mode or owner changes, and the commands that do it."""
-        path = "." + operation.path
+        """The line of a path whose mode or owner changes."""
+        mode = f"{operation.mode:04o}" if operation.mode is not None else "-"
+        user = _plain(_NAME, operation.user, "an account") if operation.user else "-"
+        group = _plain(_NAME, operation.group, "a group") if operation.group else "-"
         account = _plain(_NAME, operation.owner, "an account") if operation.owner else "-"
-        rights = f"as {account} " if operation.owner else ""
-        if operation.user or operation.group:
-            user = _plain(_NAME, operation.user, "an account") if operation.user else ""
-            group = _plain(_NAME, operation.group, "a group") if operation.group else ""
-            self.sheet.meta.append(
-                f"{rights}chown -h {user}:{group} {path}" if rights else f"owner {user}:{group} {path}"
-            )
-        if operation.mode is not None:
-            self.sheet.meta.append(f"{rights or ''}{'chmod' if rights else 'mode'} {operation.mode:04o} {path}")
         expect = f"m{operation.expect_mode:o}" if operation.expect_mode >= 0 else "-"
-        return f"M {self._count} - - - {account} - {expect}"
+        return f"M {self._count} {mode} {user} {group} {account} - {expect}"
 
     def _units(self, operation: UnitDo) -> None:
         if operation.action not in {"stop", "start", "restart", "reload", "enable", "unmask"}:

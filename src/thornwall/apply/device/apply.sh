@@ -91,21 +91,34 @@ put_pending() {
   pending=''
 }
 
+# modes and owners: many files of one mode with one chmod
 set_meta() {
-@meta@
-}
-
-# mode MODE PATH…, owner USER:GROUP PATH…, as NAME PROGRAM ARGUMENT…: with the rights of that account
-mode() { try 30 chmod "$@"; }
-owner() { try 30 chown -h "$@"; }
-as() {
-  account=$1
-  shift
-  if has setpriv && setpriv --reuid="$account" --regid="$(id -g "$account")" --init-groups true 2>/dev/null; then
-    try 30 setpriv --reuid="$account" --regid="$(id -g "$account")" --init-groups "$@"
-  else
-    try 30 runuser -u "$account" -- "$@"
-  fi
+  modes='' owners=''
+  exec 3<"$D/items" 4<"$D/before"
+  while read -r op _ mode user group owner _ _ path <&3; do
+    read -r V okind omode ouid ogid oino _ <&4
+    [ "$op" = M ] || continue
+    [ "$user$group" = -- ] && who=- || who=${user#-}:${group#-}
+    if [ "$V" = fd ] || [ "$owner" != - ]; then
+      said=$(meta "$V" "$owner" "$mode" "$who" ".$path" "$okind $omode $ouid $ogid $oino" 2>&1) ||
+        fail "the mode of $path cannot be set: $said"
+    else
+      [ "$mode" = - ] || modes="$modes$mode .$path$nl"
+      [ "$who" = - ] || owners="$owners$who .$path$nl"
+    fi
+  done
+  exec 3<&- 4<&-
+  IFS=$nl
+  for line in $owners; do
+    unset IFS
+    try 30 chown -h "${line%% *}" "${line#* }"
+  done
+  unset IFS
+  while [ -n "$modes" ]; do
+    one_mode
+    # shellcheck disable=SC2086
+    try 30 chmod "$mode" $these
+  done
 }
 
 # units ACTION UNIT…

@@ -147,6 +147,47 @@ look() {
   esac
 }
 
+# takes the files of one mode out of `modes` (`mode path` a line): sets `mode` and `these`
+one_mode() {
+  mode=${modes%% *} these='' others=''
+  IFS=$nl
+  for line in $modes; do
+    case $line in "$mode "*) these="$these ${line#* }" ;; *) others=$others$line$nl ;; esac
+  done
+  unset IFS
+  modes=$others
+}
+
+# meta HOW ACCOUNT MODE USER:GROUP PATH STATE: where others than root may change the folders on the way. Either with the
+# rights of the account in whose home it lies, or on the file that was opened, after a look that it is the right one.
+meta() {
+  if [ "$2" != - ]; then
+    if has setpriv && gid_=$(id -g "$2"); then
+      set -- "$@" setpriv --reuid="$2" --regid="$gid_" --init-groups
+    else
+      set -- "$@" runuser -u "$2" --
+    fi
+    mode_wanted=$3 who_wanted=$4 file_=$5
+    shift 6
+    [ "$who_wanted" = - ] || t 30 "$@" chown -h "$who_wanted" "$file_" || return 1
+    [ "$mode_wanted" = - ] || t 30 "$@" chmod "$mode_wanted" "$file_"
+  else
+    # shellcheck disable=SC2016
+    t 30 sh -c '
+      if [ ! -f "$3" ] && [ ! -d "$3" ]; then exit 1; fi
+      exec 9<"$3" || exit 1
+      found=$(stat -L -c "%f %a %u %g %i %h" /proc/self/fd/9) || exit 1
+      case $found in
+        8*" 1") found="f ${found#* }" ;;
+        4*) found="d ${found#* }" ;;
+        *) found=other ;;
+      esac
+      [ "${found% *}" = "$4" ] || { echo "it is not what was looked at before"; exit 1; }
+      [ "$2" = - ] || chown "$2" /proc/self/fd/9 || exit 1
+      [ "$1" = - ] || chmod "$1" /proc/self/fd/9' sh "$3" "$4" "$5" "$6"
+  fi
+}
+
 # whether a TCP port is being listened on, in any family
 listens() {
   port=$(printf '%04X' "$1")
@@ -239,4 +280,15 @@ panic_back() {
   read -r panic <"$D/panic"
   [ -w /proc/sys/kernel/panic ] && echo "$panic" >/proc/sys/kernel/panic
   rm -f "$D/panic"
+}
+
+# the mtimes of the folders in which things came and went, if they hold again what they held
+mtimes_back() {
+  while read -r count path; do
+    [ -d "$path" ] || continue
+    names "$path"
+    before_=''
+    [ -f "$D/mtimes.d/$count.names" ] && IFS= read -r before_ <"$D/mtimes.d/$count.names"
+    [ "$entries" = "$before_" ] && touch -r "$D/mtimes.d/$count" "$path"
+  done <"$D/mtimes"
 }

@@ -23,6 +23,7 @@ main() {
   tell STAGED "$ID"
   say STAGED "$ID"
   if [ "$LIVE" = 1 ]; then
+    validate
     arm
   fi
   token rehearsal open || refuse "the record of the change is gone" "try again"
@@ -52,7 +53,10 @@ refuse() {
 stop() {
   trap '' HUP INT PIPE TERM
   if [ -z "$prepared" ]; then
-    [ -z "$armed" ] || disarm
+    if [ -n "$armed" ]; then
+      disarm
+      mtimes_back
+    fi
     if [ -n "$ID" ]; then
       for vault in $VAULTS; do rm -rf "$vault"; done
       rm -rf "$D"
@@ -220,10 +224,10 @@ note_ports() {
   fi
 }
 
-# The folders on the way to what changes: only root may change them, or somebody could put a link there while root
-# writes. Their mtimes are kept. Sets `devs`, `missing`.
+# The folders on the way to what changes: where others than root may change them, somebody could put a link there while
+# root writes. Their mtimes are kept. Sets `devs`, `missing`.
 folders() {
-  there='' missing=''
+  there='' missing='' unsafe=''
   while read -r path; do
     if [ -d "$path" ]; then there="$there $path"; else missing="$missing $path"; fi
   done <"$D/folders"
@@ -237,13 +241,12 @@ folders() {
     unset IFS
     # shellcheck disable=SC2086
     set -- $line
-    case $1 in 4*) ;; *) refuse "${5#.} is a link or no folder: root does not write behind it" "name the real path" ;; esac
-    case $2 in *[2367]? | *[2367])
-      refuse "others than root may write to ${5#.}: a link could be put there while root works in it" \
-        "take that right away first: chmod go-w ${5#.}" ;;
-    esac
-    [ "$3" = 0 ] || [ "$3" = "$me" ] || refuse "${5#.} is not root's own" "root acts only below folders of its own"
+    case $1 in 4*) ;; *) unsafe="$unsafe $5" ;; esac
+    case $2 in *[2367]? | *[2367]) unsafe="$unsafe $5" ;; esac
+    [ "$3" = 0 ] || [ "$3" = "$me" ] || unsafe="$unsafe $5"
     devs=$devs$5:$4$nl
+    # (a folder of somebody else's is none of ours: nothing comes or goes in it)
+    safe "${5#.}/" || continue
     count=$((count + 1))
     references="$references $D/mtimes.d/$count"
     echo "$count $5" >>"$D/mtimes"
@@ -252,11 +255,7 @@ folders() {
   case " $missing " in *" ./etc "*) refuse "there is no /etc" "is this the root of a system?" ;; esac
   # shellcheck disable=SC2086
   mkdir -p $references
-  while read -r count path; do
-    touch -r "$path" "$D/mtimes.d/$count"
-    names "$path"
-    printf '%s\n' "$entries" >"$D/mtimes.d/$count.names"
-  done <"$D/mtimes"
+  while read -r count path; do keep_mtime; done <"$D/mtimes"
   for path in $missing; do
     if [ "$path" = ./etc/systemd/system/sysinit.target.wants ]; then
       echo "$path" >"$D/made.armed"
@@ -265,6 +264,26 @@ folders() {
     fi
   done
   home_dev=$(stat -c %d "$D")
+}
+
+keep_mtime() {
+  touch -r "$path" "$D/mtimes.d/$count"
+  names "$path"
+  printf '%s\n' "$entries" >"$D/mtimes.d/$count.names"
+}
+
+# whether none but root can change the way to PATH
+safe() {
+  folder=.$1
+  while [ "$folder" != . ]; do
+    folder=${folder%/*}
+    case " $unsafe " in *" $folder "*) return 1 ;; esac
+  done
+}
+
+only_root() {
+  safe "$1" || refuse "${folder#.}, on the way to $1, is not root's alone (or a link): a link could be put there while root writes" \
+    "name the real path; or take that right away first: chown root ${folder#.}; chmod go-w ${folder#.}"
 }
 
 # place PATH: sets V: the folder for what belongs to PATH, on the same file system
@@ -290,6 +309,7 @@ place() {
 look_before() {
   if [ "$op" = M ]; then
     V=$D
+    safe "$path" || V=fd
     case $kind in
       -) refuse "$path is not there" "audit again: the host has changed since it was read" ;;
       f | d) ;;
@@ -299,6 +319,7 @@ look_before() {
       refuse "$path has mode $mode_, not ${expect#m} as it was read" "audit again: the host has changed" ;;
     esac
   else
+    only_root "$path"
     place "$path"
     case $kind in d | o) refuse "$path is a folder or no plain file" "audit again: the host has changed" ;; esac
     case $expect in - | "$what") ;; *)
@@ -333,10 +354,12 @@ staged_files() {
   done
   exec 3<&- 4<&-
   # shellcheck disable=SC2086
-  [ -z "$folders_" ] || mkdir -p $folders_
+  mkdir -p "$D/vault" $folders_
   new_files
   while [ -n "$modes" ]; do
-    set_modes
+    one_mode
+    # shellcheck disable=SC2086
+    chmod "$mode" $these || refuse "the mode of the new files cannot be set" "is the disk full?"
   done
   IFS=$nl
   for line in $owners; do
@@ -354,19 +377,6 @@ staged_files() {
   unset IFS
   [ -z "$checks" ] || printf %s "$checks" | sha256sum -c >/dev/null 2>&1 ||
     refuse "the new files did not arrive whole" "try again; is the disk full?"
-}
-
-# all files of one mode with one chmod
-set_modes() {
-  mode=${modes%% *} these='' others=''
-  IFS=$nl
-  for line in $modes; do
-    case $line in "$mode "*) these="$these ${line#* }" ;; *) others=$others$line$nl ;; esac
-  done
-  unset IFS
-  # shellcheck disable=SC2086
-  chmod "$mode" $these || refuse "the mode of the new files cannot be set" "is the disk full?"
-  modes=$others
 }
 
 # the originals: the very inode where the file system can link it, else a copy that keeps everything, compared
@@ -406,6 +416,7 @@ keep_runtime() {
   kept=''
   [ -f "$D/keeps" ] && while read -r n path; do
     if [ -e ".$path" ] || [ -L ".$path" ]; then
+      only_root "$path"
       place "$path"
       [ "$V" = "$D" ] || refuse "$path is on another file system than /var/lib" "it cannot be kept there"
       kept="$kept .$path"
@@ -417,6 +428,14 @@ keep_runtime() {
     cp -a --parents -- $kept "$D/kept/" 2>/dev/null || keep_each $kept
     # shellcheck disable=SC2086
     find $kept >"$D/kept.list"
+    # shellcheck disable=SC2086
+    find $kept -type d >"$D/kept.folders"
+    while IFS= read -r path; do
+      count=$((count + 1))
+      echo "$count $path" >>"$D/mtimes"
+      mkdir "$D/mtimes.d/$count"
+      keep_mtime
+    done <"$D/kept.folders"
     trees >"$D/before.kept"
   elif [ -f "$D/keeps" ]; then
     : >"$D/before.kept"
@@ -458,6 +477,26 @@ seal() {
   # shellcheck disable=SC2086
   find $list "$D/kept" "$D/secrets" -type f -exec sha256sum {} + >"$D/sums" || refuse "the record cannot be sealed" "is the disk full?"
   settle
+}
+
+# what the owners' own tools say of the merged result
+validate() {
+  if ! has unshare; then
+    say VALID "the merged result" "unshare is not on this host"
+    return
+  fi
+  said=$(t 90 unshare --mount --propagation private /bin/sh "$D/validate.sh" 2>/dev/null) || said="the merged result${tab}it could not be looked at"
+  IFS=$nl
+  for line in $said; do
+    unset IFS
+    case $line in
+      *"${tab}fail$tab"*)
+        refuse "${line%%"$tab"*} refuses the new files: ${line#*"${tab}fail$tab"}" "nothing was changed; mend the settings first" ;;
+      *"$tab"*) say VALID "${line%%"$tab"*}" "${line#*"$tab"}" ;;
+      *) say VALID "$line" - ;;
+    esac
+  done
+  unset IFS
 }
 
 # the guard: a timer for the deadline, a unit for the next boot, and each must show that it can do its work

@@ -41,6 +41,31 @@ check() {
   return 1
 }
 
+# sets `how`: inside its window a change goes whatever has come on top; later others have to be asked
+set_how() {
+  how=window
+  [ -e "$D/later" ] && how=later
+  return 0
+}
+
+# Only one at a time takes it back; whoever comes second waits for the first. (On the disk there may be no room.)
+alone() {
+  BUSY=/run/thornwall-$ID.busy
+  [ "$LIVE" = 1 ] || BUSY=$D/busy
+  until mkdir "$BUSY" 2>/dev/null; do
+    holder=''
+    [ -f "$BUSY/pid" ] && read -r holder <"$BUSY/pid"
+    if [ -n "$holder" ] && [ "$holder" != $$ ] && [ -d "/proc/$holder" ]; then
+      sleep 1
+    else
+      [ "$holder" = $$ ] && break
+      rm -rf "$BUSY"
+    fi
+  done
+  echo $$ >"$BUSY/pid"
+  read_state
+}
+
 same_boot() {
   [ "$(cat /proc/sys/kernel/random/boot_id)" = "$(cat "$D/boot")" ]
 }
@@ -54,28 +79,38 @@ rehearse() {
 deadline() {
   case $state in
     rehearsal) rehearse undo && exit 0 ;;
-    open | undoing) ;;
-    *) exit 0 ;;
   esac
+  alone
+  case $state in open | undoing) ;; *) leave 0 ;; esac
   journal_end
   if [ "$state" = open ]; then
     # who was faster has confirmed it
-    token open undoing || exit 0
+    token open undoing || leave 0
     tell TAKING_BACK "${WHY:-nobody confirmed it in time, or it failed}"
   fi
+  set_how
   for tries in 1 2 3; do
-    take_back window && exit 0
+    take_back "$how" && leave 0
     sleep 2
   done
   if [ ! -e "$D/rebooted" ]; then
     tell REBOOTING "what could not be taken back at once is taken back at boot"
     : >"$D/rebooted"
     settle
-    t 60 systemctl --no-block reboot
-    exit 1
+    reboot_
+    leave 1
   fi
   tell STUCK "$problems"
-  exit 1
+  leave 1
+}
+
+leave() {
+  rm -rf "$BUSY"
+  exit "$1"
+}
+
+reboot_() {
+  if systemd; then t 60 systemctl --no-block reboot; else t 60 reboot; fi
 }
 
 at_boot() {
@@ -96,29 +131,39 @@ at_boot() {
     token open undoing || exit 1
     tell TAKING_BACK "the host started again before anybody had confirmed it"
   fi
+  alone
+  set_how
   if [ ! -e "$D/rebooted" ]; then
-    problems=''
-    files_back window
-    kept_back window
-    folders_back
+    files_first
     # what has been started meanwhile has read the files as they were: once more, from the beginning
-    : >"$D/rebooted"
-    settle
     if [ -n "$changed" ]; then
       tell REBOOTING "the files are back; once more, so that everything starts with them"
       settle
-      t 60 systemctl --no-block reboot && exit 0
+      reboot_ && leave 0
     fi
   fi
-  t 300 systemctl is-system-running --wait >/dev/null
-  take_back window && exit 0
+  systemd && t 300 systemctl is-system-running --wait >/dev/null
+  for tries in 1 2 3; do
+    take_back "$how" && leave 0
+    sleep 5
+  done
   tell STUCK "$problems"
-  exit 1
+  leave 1
+}
+
+# at boot: the files, before all else; and only one reboot ever
+files_first() {
+  problems=''
+  files_back
+  kept_back "$how"
+  folders_back
+  : >"$D/rebooted"
+  settle
 }
 
 # After the confirmation: the first boot must still let people in. Only what the change can have broken counts.
 health() {
-  t 300 systemctl is-system-running --wait >/dev/null
+  if systemd; then t 300 systemctl is-system-running --wait >/dev/null; else sleep 60; fi
   journal_end
   for tries in 1 2 3 4 5 6 7 8 9 10 11 12; do
     if ways_in_listen; then
@@ -131,14 +176,12 @@ health() {
   done
   token confirmed undoing || exit 1
   tell TAKING_BACK "after the boot nothing listened on port$deaf"
-  problems=''
-  files_back window
-  kept_back window
-  folders_back
-  : >"$D/rebooted"
-  settle
-  t 60 systemctl --no-block reboot
-  exit 0
+  : >"$D/later"
+  set_how
+  alone
+  files_first
+  reboot_
+  leave 0
 }
 
 # by hand: in a unit of its own where there is one, for this session may end when sshd starts again
@@ -263,38 +306,32 @@ part() {
 
 # claims the change and takes it back, here and now
 now() {
+  alone
   journal_end
   case $state in
-    open)
-      token open undoing || exit 1
-      tell TAKING_BACK "it was asked for"
-      how=window
-      ;;
+    open) token open undoing || leave 1 ;;
     confirmed)
-      token confirmed undoing || exit 1
+      token confirmed undoing || leave 1
       : >"$D/later"
-      tell TAKING_BACK "it was asked for"
-      how=later
       ;;
-    undoing)
-      how=window
-      [ -e "$D/later" ] && how=later
-      ;;
-    *) exit 0 ;;
+    undoing) ;;
+    *) leave 0 ;;
   esac
+  tell TAKING_BACK "it was asked for"
+  set_how
   for tries in 1 2 3; do
-    take_back "$how" && return 0
+    take_back "$how" && leave 0
     sleep 1
   done
   tell STUCK "$problems"
-  exit 1
+  leave 1
 }
 
 take_back() {
   problems=''
   stop_apply
   [ -e "$D/rebooted" ] || tools_before
-  files_back "$1"
+  files_back
   kept_back "$1"
   folders_back
   settle
@@ -376,11 +413,12 @@ set_aside() {
 
 back_meta() {
   case $kind in f | d) ;; *) return 0 ;; esac
-  if [ "$owner" = - ]; then
+  if [ "$V" = fd ] || [ "$owner" != - ]; then
+    who=$ouid:$ogid
+    [ "$owner" = - ] || [ "$uid:$gid" != "$who" ] || who=-
+    meta "$V" "$owner" "$omode" "$who" ".$path" "$kind $mode_ $uid $gid $oino" || problem "cannot set the mode of $path"
+  else
     chown "$ouid:$ogid" ".$path" && chmod "$omode" ".$path" || problem "cannot set the mode of $path"
-  elif has setpriv; then
-    t 30 setpriv --reuid="$owner" --regid="$ogid" --init-groups chmod "$omode" ".$path" ||
-      t 30 runuser -u "$owner" -- chmod "$omode" ".$path" || problem "cannot set the mode of $path"
   fi
 }
 
@@ -427,11 +465,6 @@ kept_back() {
     done
     unset IFS
   done <"$D/keeps"
-  IFS=$nl
-  for file in $kept_list; do
-    if [ -d "$D/kept/$file" ] && [ ! -L "$D/kept/$file" ]; then touch -r "$D/kept/$file" "$file"; fi
-  done
-  unset IFS
 }
 
 # whether the lines about one file are what they were before
@@ -505,16 +538,6 @@ folders_back() {
     [ -d "$path" ] || continue
     rmdir "$path" 2>/dev/null || tell LEFT "${path#.}: something else is in it by now"
   done
-}
-
-mtimes_back() {
-  while read -r count path; do
-    [ -d "$path" ] || continue
-    names "$path"
-    before_=''
-    [ -f "$D/mtimes.d/$count.names" ] && IFS= read -r before_ <"$D/mtimes.d/$count.names"
-    [ "$entries" = "$before_" ] && touch -r "$D/mtimes.d/$count" "$path"
-  done <"$D/mtimes"
 }
 
 # originals that never left their place have one link less again

@@ -1,0 +1,117 @@
+# Looks at the merged result before any real file changes: /etc with the new files in it, seen by this process alone.
+# Runs in a mount namespace of its own (unshare -m). One line for each check: `name`, then why it was left out, or
+# `fail` and what the owner's tool said.
+main() {
+  here=$(cd -P "${0%/*}" && pwd -P)
+  ID=${here##*/} LIVE=1
+  cd / || exit 1
+  setup
+  merged || {
+    printf '%s\t%s\n' "the merged result" "this kernel shows /etc to one process alone neither by an overlay nor by a bind mount"
+    exit 0
+  }
+  put
+  check_sshd
+  check_sudo
+  check_nft
+  check_apt
+  check_pam
+}
+
+# /etc as a copy that only we see: an overlay, or where the kernel has none, a real copy
+merged() {
+  scratch=/run/thornwall.lock
+  mount -t tmpfs -o mode=700,size=64m thornwall "$scratch" 2>/dev/null || return 1
+  mkdir "$scratch/upper" "$scratch/work" "$scratch/etc"
+  mount -t overlay -o "lowerdir=/etc,upperdir=$scratch/upper,workdir=$scratch/work" thornwall /etc 2>/dev/null && return 0
+  cp -a /etc/. "$scratch/etc/" 2>/dev/null && mount --bind "$scratch/etc" /etc
+}
+
+# only what is below /etc: the rest is checked by nobody
+put() {
+  touched=''
+  [ -f "$D/made" ] && while read -r path; do
+    case $path in ./etc/*) mkdir -p -m 755 "$path" ;; esac
+  done <"$D/made"
+  exec 3<"$D/items" 4<"$D/before"
+  while read -r op _ _ _ _ _ _ _ path <&3; do
+    read -r V _ <&4
+    case $path in /etc/*) ;; *) continue ;; esac
+    touched="$touched $path "
+    case $op in
+      D) rm -f ".$path" ;;
+      P | L)
+        rm -f ".$path"
+        cp -a "$V/new$path" ".$path"
+        ;;
+    esac
+  done
+  exec 3<&- 4<&-
+}
+
+# judge NAME PROGRAM ARGUMENT…
+judge() {
+  name=$1
+  shift
+  if ! has "$1"; then
+    printf '%s\t%s\n' "$name" "$1 is not on this host"
+    return
+  fi
+  if said=$(t 30 "$@" 2>&1); then
+    printf '%s\n' "$name"
+  else
+    one_line "$said"
+    printf '%s\tfail\t%s\n' "$name" "$text"
+  fi
+}
+
+check_sshd() {
+  case $touched in *" /etc/ssh/"* | *" /etc/crypto-policies/"*) ;; *) return ;; esac
+  judge "sshd -t" sshd -t
+}
+
+check_sudo() {
+  case $touched in *" /etc/sudoers"*) judge "visudo -c" visudo -c -q ;; esac
+}
+
+check_nft() {
+  case $touched in *" /etc/nftables"*) judge "nft -c" nft -c -f /etc/nftables.conf ;; esac
+}
+
+check_apt() {
+  case $touched in *" /etc/apt/apt.conf"*) judge "apt-config" apt-config dump ;; esac
+}
+
+# every module that a file of PAM names is there: a missing one shuts everybody out
+check_pam() {
+  case $touched in *" /etc/pam.d/"*) ;; *) return ;; esac
+  missing_=''
+  for file in $touched; do
+    case $file in /etc/pam.d/*) ;; *) continue ;; esac
+    [ -f "$file" ] || continue
+    while read -r line || [ -n "$line" ]; do
+      case $line in '#'* | @*) continue ;; esac
+      for word in $line; do
+        case $word in
+          '#'*) break ;;
+          *.so)
+            pam_module "$word" || missing_="$missing_ $word ($file)"
+            break
+            ;;
+        esac
+      done
+    done <"$file"
+  done
+  if [ -n "$missing_" ]; then printf 'PAM modules\tfail\tnot there:%s\n' "$missing_"; else echo "PAM modules"; fi
+}
+
+pam_module() {
+  case $1 in /*) [ -e "$1" ] && return 0 ;; esac
+  set +f
+  for file_ in /lib/security/"$1" /lib/*/security/"$1" /lib64/security/"$1" /usr/lib/security/"$1" \
+    /usr/lib/*/security/"$1" /usr/lib64/security/"$1"; do
+    [ -e "$file_" ] && { set -f; return 0; }
+  done
+  set -f
+  return 1
+}
