@@ -1,19 +1,12 @@
-"""HTML: one page that needs nothing but itself, and that nothing a host said can change.
-
-The style and the script are two files beside this one; the page's Content-Security-Policy allows exactly these two, by
-their hashes, and no network at all.
-"""
+"""HTML: one page that needs nothing but itself, and that nothing a host said can change."""
 
 from __future__ import annotations
 
-from base64 import b64encode
-from functools import cache
-from hashlib import sha256
-from pathlib import Path
 from typing import TypeAlias
 
 from thornwall.model.finding import Report, Risk, Status
 from thornwall.report.page.cards import card, step
+from thornwall.report.page.document import document
 from thornwall.report.page.elements import Child, Html, paragraphs, prose, tag
 from thornwall.report.page.listing import surface_section
 from thornwall.report.page.picture import matrix, ring
@@ -51,7 +44,7 @@ def render(report: Report) -> str:
         ("waived", "Waived", _waived(report)),
         ("passed", "Passed", _passed(report)),
     ]
-    return _page(
+    return document(
         f"Audit of {heading(report)}",
         _header(report),
         _nav([(name, title) for name, title, section in sections if section is not None]),
@@ -64,38 +57,7 @@ def render_surface_page(report: Report) -> str:
     """The page of an attack surface alone."""
     section = surface_section(report.surface) if report.surface is not None else None
     head = tag("header", tag("div", _who(report, "Attack surface"), class_="inner"), class_="top")
-    return _page(f"Attack surface of {heading(report)}", head, tag("main", section, id="main"))
-
-
-@cache
-def _own(name: str) -> Html:
-    """A file of this package."""
-    return Html(Path(__file__).with_name(name).read_text(encoding="utf-8"))
-
-
-def _page(title: str, *body: Child) -> str:
-    style, script = _own("style.css"), _own("script.js")
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; "
-        "form-action 'none'"
-    )
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", line(title)),
-        Html(f"<style>{style.text}</style>"),
-    )
-    skip = tag("a", "Skip to the content", href="#main", class_="skip")
-    end = Html(f"<script>{script.text}</script>")
-    return f"<!DOCTYPE html>\n{tag('html', head, tag('body', skip, body, end), lang='en').text}\n"
-
-
-def _hash(own: Html) -> str:
-    return f"sha256-{b64encode(sha256(own.text.encode()).digest()).decode()}"
+    return document(f"Attack surface of {heading(report)}", head, tag("main", section, id="main"))
 
 
 def _who(report: Report, kicker: str) -> Html:

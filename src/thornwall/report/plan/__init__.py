@@ -34,6 +34,7 @@ PLAN_FORMATS: Mapping[str, PlanFormat] = MappingProxyType(
         for form in (
             PlanFormat("terminal", ".txt", "for people, as plain text", "terminal"),
             PlanFormat("json", ".json", "for programs: a stable contract, docs/plan.schema.json", "json_text"),
+            PlanFormat("html", ".html", "for people: one self-contained page", "page"),
             PlanFormat("ansible", ".yml", "for those who have Ansible: a playbook", "ansible"),
             PlanFormat("cloud-init", ".yaml", "for the first boot of a fresh copy: user-data", "cloud_init"),
         )

@@ -59,7 +59,8 @@ def _config(steps: tuple[Step, ...]) -> Iterator[tuple[str, Yaml]]:
         return
     files: list[Yaml] = [file for step in steps for file in _files(step)]
     if text := script(steps):
-        files.append(Noted(("What is not a new file.",), _file(SCRIPT, text.encode(errors="replace"), 0o700, "root", "root")))
+        run = _file(SCRIPT, text.encode(errors="replace"), 0o700, "root", "root")
+        files.append(Noted(("What is not a new file.",), run))
     if files:
         yield "write_files", files
     if text:
