@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from thornwall.model.capture import Capture, Manifest, Source
-from thornwall.model.change import EditWords, OwnLine, Packages, SetMode, Sysctl, Wish
+from thornwall.model.change import EditWords, OwnLine, Packages, RemoveFile, SetMode, Sysctl, UnitsOff, Wish
 from thornwall.model.fact import Known
-from thornwall.model.filesystem import FileSystem, Mount
+from thornwall.model.filesystem import Entry, FileSystem, Mount
 from thornwall.model.originals import Originals
 from thornwall.model.plan import Answers
 from thornwall.model.snapshot import Snapshot
@@ -77,6 +77,50 @@ BOOT = Mount("/dev/mmcblk0p1", "/boot/firmware", "vfat", ("rw", "fmask=0022"))
 def test_files_where_they_lie(wish: Wish, mount: Mount, held: list[str]) -> None:
     found = [lock(situation(WELL, mount), wish) for lock in INTERLOCKS]
     assert [hold.interlock for hold in found if hold] == held
+
+
+def folders(*rows: str) -> Situation:
+    """A host whose walk saw these: `d 0777 1000 /boot`."""
+    there = {row.split()[3]: row for row in rows}
+    entries = {path: Entry(path, *_entry(row)) for path, row in there.items()}
+    tree = FileSystem(rows=dict.fromkeys(entries, ""))
+    tree._decoded.update(entries)
+    return replace(situation(), facts=Snapshot(filesystem=Known(tree)))
+
+
+def _entry(row: str) -> tuple[str, int, int, int, str, str, int, int]:
+    kind, mode, uid, _ = row.split()
+    return kind, int(mode, 8), int(uid), 0, "pi" if int(uid) else "root", "root", 0, 0
+
+
+CMDLINE = EditWords("/boot/firmware/cmdline.txt", add=("x",))
+
+
+@pytest.mark.parametrize(
+    ("wish", "row", "subject"),
+    [
+        (CMDLINE, "d 0777 0 /boot/firmware", "/boot/firmware"),
+        (CMDLINE, "d 0775 0 /boot", "/boot"),
+        (CMDLINE, "l 0777 0 /boot/firmware", "/boot/firmware"),
+        (CMDLINE, "d 0755 1000 /boot/firmware", "/boot/firmware"),
+        (UnitsOff(("cups.service",)), "d 0775 0 /etc/systemd/system", "/etc/systemd/system"),
+        (RemoveFile("/etc/cron.d/x"), "d 1777 0 /etc/cron.d", "/etc/cron.d"),
+    ],
+)
+def test_nothing_is_written_where_others_could_put_a_link(wish: Wish, row: str, subject: str) -> None:
+    (hold,) = [hold for lock in INTERLOCKS if (hold := lock(folders(row), wish))]
+    assert (hold.interlock, hold.subject, hold.accept) == ("open-folder", subject, False)
+
+
+@pytest.mark.parametrize("row", ["d 0755 0 /boot/firmware", "d 0777 0 /etc", "d 0755 0 /boot"])
+def test_a_folder_of_root_alone_is_written_to(row: str) -> None:
+    assert [lock(folders(row), CMDLINE) for lock in INTERLOCKS if lock(folders(row), CMDLINE)] == []
+
+
+def test_the_mode_of_an_open_folder_can_be_mended() -> None:
+    there = folders("d 0777 0 /boot/firmware", "d 0777 0 /boot")
+    wish = SetMode("/boot/firmware", clear=0o022)
+    assert [hold for lock in INTERLOCKS if (hold := lock(there, wish))] == []
 
 
 @pytest.mark.parametrize(

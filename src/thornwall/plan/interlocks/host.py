@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
-from thornwall.model.change import EditLine, EditWords, OwnLine, Packages, RemoveFile, SetMode, Sysctl, Wish, WriteFile
+from thornwall.model.change import (
+    EditLine,
+    EditWords,
+    OwnLine,
+    Packages,
+    RemoveFile,
+    SetMode,
+    Sysctl,
+    UnitsOff,
+    UnitsOn,
+    Wish,
+    WriteFile,
+)
 from thornwall.model.fact import Known
 from thornwall.model.filesystem import Mount
 from thornwall.model.originals import Originals
@@ -83,6 +96,27 @@ def read_only_mount(situation: Situation, wish: Wish) -> Hold | None:
     )
 
 
+def open_folder(situation: Situation, wish: Wish) -> Hold | None:
+    """Root writes only where nobody else can put a link in its way: the device refuses the whole change otherwise."""
+    tree = situation.facts.filesystem
+    path = _path(wish) if not isinstance(wish, SetMode) else ""
+    if isinstance(wish, UnitsOff | UnitsOn):
+        path = "/etc/systemd/system/UNIT"
+    while isinstance(tree, Known) and (path := posixpath.dirname(path)) not in {"", "/"}:
+        entry = tree.value.entry(path)
+        if entry is None:
+            continue
+        if entry.type == "l":
+            why, unlock = f"{path} is a link.", "Mend it by hand, at the place that the link leads to."
+        elif entry.mode & 0o022 or (entry.uid and situation.capture.live):
+            why = f"Others than root may change what lies in {path} ({entry.described})."
+            unlock = f"Take that right away ('sudo chown root {path}; sudo chmod go-w {path}'), then plan again."
+        else:
+            continue
+        return Hold("open-folder", why, unlock, subject=path)
+    return None
+
+
 def modeless_mount(situation: Situation, wish: Wish) -> Hold | None:
     """A mode of a file whose file system keeps none: FAT has one for all of it, from the options of its mount."""
     mount = _mount(situation, wish.path) if isinstance(wish, SetMode) else None
@@ -129,4 +163,4 @@ def _mount(situation: Situation, path: str) -> Mount | None:
             return None
 
 
-INTERLOCKS: tuple[Interlock, ...] = (read_only_mount, modeless_mount, room_for_packages)
+INTERLOCKS: tuple[Interlock, ...] = (read_only_mount, open_folder, modeless_mount, room_for_packages)
