@@ -366,6 +366,7 @@ staged_files() {
     unset IFS
     chown "${line%% *}" "${line#* }" || refuse "there is no ${line%% *} on this host" "audit again"
   done
+  IFS=$nl
   for line in $attributes; do
     unset IFS
     # shellcheck disable=SC2086
