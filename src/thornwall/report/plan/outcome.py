@@ -1,0 +1,182 @@
+"""What `harden` shows at its end: what it came to, proved from outside, and how to go back; or what failed, and that
+the host is as it was."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.console import Console
+from rich.text import Text
+
+from thornwall.model.finding import Finding, Report, Risk, Status
+from thornwall.model.outcome import Outcome
+from thornwall.report.plan import words
+from thornwall.report.ranking import Group, groups
+from thornwall.report.terminal import STYLES, Page, captured
+from thornwall.report.text import count, first_sentence, line
+from thornwall.report.words import heading, of_status, verdict
+
+MENDED = 12  # lines of what was mended, unless verbose
+LEFT = 8
+
+_VERIFIED = (
+    "The device took everything back by itself. A fresh login then found every file and every unit that the change "
+    "had touched as recorded before it."
+)
+_UNSEEN = (
+    "The device takes everything back by itself, at the latest when its time is up, and if it must with one restart. "
+    "Nobody has yet logged in again to see that."
+)
+_UNPROVED = "The change is on the device, and not all that was to be proved of it held."
+
+
+def render(outcome: Outcome) -> str:
+    """Plain text, 100 columns wide, in full."""
+    return captured(lambda console: render_terminal(outcome, console, verbose=True))
+
+
+def render_terminal(outcome: Outcome, console: Console, *, verbose: bool = False) -> None:
+    """Print it. `verbose`: everything that was mended and is left."""
+    with Ending(console, verbose=verbose) as ending:
+        ending.verdict(outcome)
+        ending.proofs(outcome)
+        if outcome.after is not None and not outcome.taken_back:
+            ending.standings(outcome.before, outcome.after)
+            ending.mended(outcome.before, outcome.after)
+            ending.fresh(outcome.before, outcome.after)
+            ending.left(outcome.before, outcome.after)
+        ending.remarks(outcome)
+        ending.way_back(outcome)
+
+
+class Ending(Page):
+    """The parts of it, in the order in which they are read."""
+
+    def verdict(self, outcome: Outcome) -> None:
+        """In one line how it ended; then, if it did not go well, why, and what state the host is in."""
+        name = heading(outcome.before)
+        self.blank()
+        if outcome.stands:
+            self.say(Text().append(f"{name} is hardened", style="bold green").append(", and the change is confirmed."))
+            return
+        if outcome.taken_back and outcome.verified:
+            self.say(Text(f" TAKEN BACK: {name} is as it was before ", style="bold black on yellow"))
+        elif outcome.taken_back:
+            self.say(Text(f" TAKING BACK: it was not seen that {name} is as it was before ", STYLES[Risk.EXTREME]))
+        else:
+            self.say(Text(f" FAILED: look at {name} ", STYLES[Risk.EXTREME]))
+        self.blank()
+        for label, told in self.reasons(outcome):
+            self.labelled(label, told, indent=2, width=8)
+
+    def reasons(self, outcome: Outcome) -> list[tuple[str, str]]:
+        """(label, sentence) of what failed, what the host's state is, and what to do."""
+        told = [("why", line(outcome.failed))] if outcome.failed else []
+        told += [
+            ("failed", ": ".join(filter(None, [line(proof.name), line(proof.detail)])))
+            for proof in outcome.proofs
+            if not proof.ok
+        ]
+        target = shlex.quote(line(outcome.target) or "local:")
+        if outcome.taken_back and outcome.verified:
+            return [*told, ("now", _VERIFIED)]
+        if outcome.taken_back:
+            return [*told, ("now", _UNSEEN), ("next", f"Wait five minutes, then: thornwall status {target}")]
+        next_ = f"thornwall status {target}; to go back: thornwall undo {target}"
+        return [*told, ("now", _UNPROVED), ("next", next_)]
+
+    def proofs(self, outcome: Outcome) -> None:
+        """What was tried from outside."""
+        if not outcome.proofs:
+            return
+        self.title("Proved from outside", f"{sum(p.ok for p in outcome.proofs)} of {len(outcome.proofs)}")
+        yes, no = ("ok", "NO") if self.ascii else ("✓", "✗")
+        for proof in outcome.proofs:
+            mark = Text(yes, style="bold green") if proof.ok else Text(no, style="bold red")
+            text = Text(line(proof.name), style="" if proof.ok else "bold")
+            if proof.detail:
+                text.append(f"  {line(proof.detail)}", style="dim")
+            self.row([(mark, 2)], text, 2)
+
+    def standings(self, before: Report, after: Report) -> None:
+        """Score and counts, side by side."""
+        self.title("Before and after")
+        self.row([(Text("before"), 7)], self.bar(before.score), 2)
+        self.row([(Text("after"), 7)], self.bar(after.score).append(f"  {verdict(after)}"), 2)
+        self.blank()
+        arrow = "->" if self.ascii else "→"
+        for name, told, old, new in words.changes(before.summary(), after.summary()):
+            if old or new or name in set(Risk):
+                style = STYLES[Risk(name)] if name in set(Risk) and new else "bold"
+                number = Text(f"{old:>4} {arrow} ").append(f"{new:>3}", style=style if old != new else "dim")
+                self.row([(Text(told), 10)], number, 2)
+
+    def mended(self, before: Report, after: Report) -> None:
+        """The findings that are no more."""
+        still = {(finding.rule, finding.subject) for finding in after.failed()}
+        unseen = {finding.rule for finding in of_status(after, Status.UNKNOWN)}  # not seen is not mended
+        gone = [
+            finding
+            for finding in before.failed()
+            if (finding.rule, finding.subject) not in still and finding.rule not in unseen
+        ]
+        if gone:
+            self.title("Mended", count(len(gone), "finding"))
+            self.findings(gone, MENDED)
+
+    def fresh(self, before: Report, after: Report) -> None:
+        """What fails now and did not before: there should be none."""
+        known = {(finding.rule, finding.subject) for finding in before.failed()}
+        new = [finding for finding in after.failed() if (finding.rule, finding.subject) not in known]
+        if new:
+            self.title("New", f"{count(len(new), 'finding')} that the audit before did not have", "bold red")
+            self.findings(new, LEFT, remedy=True)
+
+    def left(self, before: Report, after: Report) -> None:
+        """What still fails, and how to begin with it."""
+        known = {(finding.rule, finding.subject) for finding in before.failed()}
+        left = [finding for finding in after.failed() if (finding.rule, finding.subject) in known]
+        if left:
+            self.title("Left", count(len(left), "finding"))
+            self.findings(left, LEFT, remedy=True)
+
+    def findings(self, found: list[Finding], most: int, *, remedy: bool = False) -> None:
+        """One line a group, worst first."""
+        ranked = sorted(groups(found), key=lambda group: -group.lead.risk.rank)
+        for group in ranked[: None if self.verbose else most]:
+            self.finding(group, remedy=remedy)
+        if len(ranked) > most and not self.verbose:
+            self.say(Text(f"… and {len(ranked) - most} more: --verbose shows them.", style="dim"), 2)
+
+    def finding(self, group: Group, *, remedy: bool) -> None:
+        """Risk, title and subjects; the first sentence of its remedy."""
+        lead = group.lead
+        subjects = list(dict.fromkeys(line(found.subject, 100) for found in group.findings if found.subject != "host"))
+        shown = subjects if self.verbose else subjects[:3]
+        more = f" and {len(subjects) - len(shown)} more" if len(subjects) > len(shown) else ""
+        text = Text(line(lead.title)).append(f": {', '.join(shown)}{more}" if shown else "")
+        self.row([(Text(str(lead.risk), style=STYLES[lead.risk] if remedy else "dim"), 7)], text, 2)
+        if remedy:
+            self.say(Text(first_sentence(lead.remedy.text), style="dim"), 10)
+
+    def remarks(self, outcome: Outcome) -> None:
+        """What awaits a restart, and whatever else is to be said."""
+        if outcome.awaits_reboot and not outcome.taken_back:
+            self.title("Awaits a restart", "no effect before; the guard stays armed across it")
+            for title in outcome.awaits_reboot:
+                self.say(line(title), 2)
+        if outcome.notes:
+            self.title("Notes")
+            for note in outcome.notes:
+                self.say(line(note), 2)
+
+    def way_back(self, outcome: Outcome) -> None:
+        """How to undo it, now and for ever, with this program and without."""
+        if outcome.taken_back or not outcome.transaction:
+            return
+        target = shlex.quote(line(outcome.target) or "local:")
+        self.title("To go back", f"transaction {line(outcome.transaction)}")
+        self.command(f"thornwall undo {target} {shlex.quote(line(outcome.transaction))}", 2)
+        if outcome.undo:
+            self.say("Or on the device itself, without this program, Python or a network; it can be read first:", 2)
+            self.command(f"sudo sh {shlex.quote(line(outcome.undo))}", 2)

@@ -1,0 +1,151 @@
+"""The end of `harden`: what it came to and how to go back; or what failed, and in which state the host is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from hypothesis import given, settings
+from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
+
+from tests.unit.report.hostile import STEERING, TEXTS
+from tests.unit.report.sample import BLUETOOTH, PASSWORD, PLANTED, TELNET, hostile
+from thornwall.model.finding import Status
+from thornwall.model.outcome import Outcome, Proof
+from thornwall.report.plan.outcome import render, render_terminal
+
+KEPT = (TELNET, BLUETOOTH)
+AFTER = replace(
+    PLANTED,
+    score=71,
+    findings=tuple(
+        finding
+        if finding.status is not Status.FAIL or finding in KEPT
+        else replace(finding, status=Status.PASS, detail="It is as it should be.")
+        for finding in PLANTED.findings
+    ),
+)
+PROOFS = (
+    Proof("a key logs in", True, "over IPv4 and IPv6"),
+    Proof("sudo asks for the password, and takes it", True),
+    Proof("a password is refused", True, "Permission denied (publickey)."),
+    Proof("80/tcp answers", True),
+)
+DONE = Outcome(
+    "pi@raspberrypi.local",
+    PLANTED,
+    AFTER,
+    "0003-7f3a",
+    "/var/lib/thornwall/0003-7f3a/undo.sh",
+    PROOFS,
+    awaits_reboot=("Switch off Bluetooth",),
+    notes=("Two services were restarted.",),
+)
+FAILED = replace(
+    DONE,
+    after=None,
+    proofs=(PROOFS[0], Proof("sudo takes the password", False, "sudo: PAM account management error"), PROOFS[2]),
+    taken_back=True,
+    verified=True,
+    failed="A proof from outside did not hold.",
+    awaits_reboot=("Switch off Bluetooth",),
+    notes=(),
+)
+
+
+def show(outcome: Outcome, width: int = 80, *, verbose: bool = False) -> str:
+    file = StringIO()
+    console = Console(file=file, width=width, color_system=None, legacy_windows=False, _environ={})
+    render_terminal(outcome, console, verbose=verbose)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("outcome", [DONE, FAILED], ids=["done", "failed"])
+def test_whole(outcome: Outcome, snapshot: SnapshotAssertion) -> None:
+    assert show(outcome) == snapshot
+
+
+def test_what_stands_says_how_to_go_back_without_us() -> None:
+    text = flat(show(DONE))
+    assert DONE.stands
+    assert "raspberrypi is hardened, and the change is confirmed." in text
+    assert "$ thornwall undo pi@raspberrypi.local 0003-7f3a" in text
+    assert "without this program, Python or a network" in text
+    assert "$ sudo sh /var/lib/thornwall/0003-7f3a/undo.sh" in text
+    assert text.count("✓") == 4
+
+
+def test_what_was_mended_and_what_is_left() -> None:
+    mended, _, left = show(DONE).partition("\nMended  ")[2].partition("\nLeft  ")
+    assert PASSWORD.title in mended
+    assert TELNET.title not in mended
+    assert TELNET.title in left
+    assert BLUETOOTH.title in left
+    assert mended.startswith("14 findings ")  # sixteen failed, two still do
+    assert left.startswith("2 findings ")
+
+
+def test_after_a_failed_proof_everybody_knows_which_and_that_the_host_is_back() -> None:
+    text = flat(show(FAILED))
+    assert not FAILED.stands
+    assert "TAKEN BACK: raspberrypi is as it was before" in text
+    assert "sudo takes the password: sudo: PAM account management error" in text
+    assert "A fresh login then found every file and every unit that the change had touched as recorded" in text
+    assert "✗ sudo takes the password" in text
+    for never in ("is hardened", "Before and after", "Awaits a restart", "To go back", "thornwall undo"):
+        assert never not in text
+
+
+def test_taken_back_but_not_seen_is_not_called_so() -> None:
+    text = flat(show(replace(FAILED, verified=False)))
+    assert "TAKING BACK: it was not seen that raspberrypi is as it was before" in text
+    assert "TAKEN BACK" not in text
+    assert "thornwall status pi@raspberrypi.local" in text
+
+
+def test_a_proof_that_fails_after_the_confirmation_is_loud() -> None:
+    outcome = replace(DONE, proofs=(*PROOFS[:2], Proof("a password is refused", False, "it logged in")))
+    text = flat(show(outcome))
+    assert "FAILED: look at raspberrypi" in text
+    assert "a password is refused: it logged in" in text
+    assert "thornwall undo pi@raspberrypi.local" in text
+    assert "is hardened" not in text
+
+
+def test_what_can_no_longer_be_seen_is_not_called_mended() -> None:
+    blind = replace(
+        AFTER,
+        findings=tuple(
+            replace(finding, status=Status.UNKNOWN, subject="host") if finding.rule == PASSWORD.rule else finding
+            for finding in AFTER.findings
+        ),
+    )
+    mended = show(replace(DONE, after=blind)).partition("\nMended  ")[2].partition("\nLeft  ")[0]
+    assert PASSWORD.title not in mended
+    assert mended.startswith("13 findings ")
+
+
+def test_what_is_new_is_said_by_itself() -> None:
+    fresh = replace(TELNET, subject="tcp/2323")
+    text = show(replace(DONE, after=replace(AFTER, findings=(*AFTER.findings, fresh))))
+    assert "\nNew  1 finding that the audit before did not have" in text
+    assert "A telnet server listens: tcp/2323" in text
+    assert "\nNew  " not in show(DONE)
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS)
+def test_a_host_cannot_steer(text: str) -> None:
+    report = hostile(text)
+    for taken_back in (True, False):
+        outcome = Outcome(
+            text, report, report, text, text, (Proof(text, False, text),), taken_back, False, (text,), text, (text,)
+        )
+        for shown in (render(outcome), show(outcome)):
+            assert not STEERING.search(shown)
