@@ -53,8 +53,8 @@ def register(app: typer.Typer) -> None:
 
 
 _CODES = (
-    "Exit codes: 0 done, confirmed and proved, or nothing to do · 2 wrong usage · 4 unreachable · 5 authentication "
-    "refused · 6 host key changed or not known · 7 the host may not be changed now · 8 a proof failed, and the host is "
+    "Exit codes: 0 done, confirmed and proved, or nothing to do · 1 done and confirmed, but something still works from "
+    "outside that must not · 2 wrong usage · 4 unreachable · 5 authentication refused · 6 host key changed or not known · 7 the host may not be changed now · 8 a proof failed, and the host is "
     "back as it was · 9 a proof failed, and whether it is back could not be seen."
 )
 
@@ -166,7 +166,7 @@ def harden(
     from thornwall.jobs.harden import Wanted
     from thornwall.jobs.harden import harden as run
     from thornwall.jobs.link import link_to
-    from thornwall.report.plan.outcome import render_outcome
+    from thornwall.report.plan.outcome import render_terminal
 
     if not yes and not somebody():
         raise UsageError("There is nobody to ask.", hint="Add --yes, after a look at 'thornwall plan'.")
@@ -179,7 +179,7 @@ def harden(
     if outcome is None:
         err.print("Nothing was changed.")
         return Exit.OK
-    render_outcome(outcome, out)
+    render_terminal(outcome, out, verbose=verbose)
     if outcome.taken_back:
         return Exit.TAKEN_BACK if outcome.verified else Exit.UNSURE
     return Exit.OK if outcome.stands else Exit.FINDINGS
