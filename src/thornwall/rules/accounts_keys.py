@@ -86,30 +86,41 @@ def home_permissions(ctx: Context) -> Iterator[Verdict]:
         with 0700 a web server can no longer show `/home/ACCOUNT/public_html`.
     """
     accounts, walked, answered = _accounts(ctx), _walked(ctx), False
-    forbidden = int(str(ctx.values["forbidden"]), 8)
+    forbidden, seen = int(str(ctx.values["forbidden"]), 8), dict[str, Evidence]()
     for account in (*accounts.people(), *(a for a in accounts.accounts if a.uid == 0)):
         home = posixpath.normpath(account.home)
         if home.count("/") < 1 or home in {"/", "/nonexistent"}:
             continue
         entry = walked.resolve(home)
         if entry is None:
-            if walked.hidden(home):
+            why = _unseen(walked, home)
+            if why:
                 answered = True
-                yield unknown(f"{home} is in a directory that could not be searched", subject=home)
+                yield unknown(why, subject=home)
             continue
+        seen[home] = Evidence(home, entry.described)
         fault = _home_fault(account, entry, forbidden)
         if fault:
             answered = True
             quoted = shlex.quote(home)
             yield fail(
                 f"{home} {fault}.",
-                Evidence(home, entry.described),
+                seen[home],
                 subject=home,
                 moves=(Move("impact", 2, "others may write to it"),) if entry.mode & 0o022 else (),
                 commands=(f"sudo chmod {'go-w' if forbidden == 0o022 else '0750'} {quoted}",),
             )
     if not answered:
-        yield passed("Only their owners may change home directories.")
+        yield passed("Only their owners may change home directories.", *seen.values())
+
+
+def _unseen(walked: FileSystem, home: str) -> str:
+    """Why nothing is known of a home that the walk did not note; empty where there is none."""
+    if walked.hidden(home):
+        return f"{home} is in a directory that could not be searched"
+    if posixpath.dirname(home) != "/home" and home != "/root":
+        return f"the walk of the file systems does not look for {home}"
+    return "" if walked.whole else f"the list of files was cut off before {home}"
 
 
 def _home_fault(account: Account, entry: Entry, forbidden: int) -> str:
