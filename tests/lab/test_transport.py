@@ -205,3 +205,19 @@ async def test_it_tries_no_method_but_those_named(planted: Host, home: Path) -> 
     access = Access(identity=planted.private_key, methods=("password", "keyboard-interactive"))
     with pytest.raises(AuthenticationError):
         await ask(to(planted, Owner(passwords=[planted.password]), access=access))
+
+
+async def test_through_its_login_to_a_canary_on_its_loopback(planted: Host, home: Path) -> None:
+    planted.run("/usr/sbin/sshd -p 2222 -o ListenAddress=127.0.0.1 -o PidFile=none -o AllowUsers=pi", check=True)
+    access = Access(identity=planted.private_key, canary_port=2222)
+    _, out = await ask(to(planted, Owner(), access=access), "tr '\\0' '\\n' </proc/$PPID/environ; id -un")
+    assert out.endswith("root\n")
+    _, out = await ask(to(planted, Owner(), access=access, become=Become("never")), 'echo "$SSH_CONNECTION"; id -un')
+    assert out.split()[2:] == ["127.0.0.1", "2222", planted.user]
+
+
+async def test_a_canary_with_another_key_is_not_trusted(planted: Host, home: Path) -> None:
+    planted.run("ssh-keygen -q -t ed25519 -N '' -f /run/other", check=True)
+    planted.run("/usr/sbin/sshd -p 2222 -o ListenAddress=127.0.0.1 -o PidFile=none -h /run/other", check=True)
+    with pytest.raises(HostKeyError):
+        await ask(to(planted, Owner(), access=Access(identity=planted.private_key, canary_port=2222)))

@@ -62,7 +62,11 @@ class Login:
         for jump in self._jumps(settings):
             tunnel = await self._hop(resolve(jump, identity=None, keywords=_INSIST), tunnel)
         self.who = settings.who
-        return await self._hop(settings, tunnel)
+        conn = await self._hop(settings, tunnel)
+        if self._access.canary_port:
+            inner = resolve(target, identity=self._access.identity, keywords=_INSIST | only | {"proxy_command": ()})
+            return await self._hop(inner.at_loopback(self._access.canary_port), conn)
+        return conn
 
     async def open(self, conn: asyncssh.SSHClientConnection, exchange: Exchange) -> None:
         """Start the command line of `exchange` on the one channel of `conn`."""
@@ -135,8 +139,7 @@ class Login:
                 if tunnel is None:
                     keywords["sock"] = await _dial(settings.options)
                 conn = await asyncssh.connect(
-                    settings.alias,
-                    settings.port,
+                    *settings.place,
                     tunnel=tunnel,
                     options=settings.options,
                     config=None,

@@ -6,7 +6,7 @@ import getpass
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -42,6 +42,11 @@ class Settings:
     given_user: str
     given_port: int
     identity: Path | None
+    loopback_port: int = 0
+
+    def at_loopback(self, port: int) -> Settings:
+        """The same host with the same keys, at a port of its own loopback, from a connection to it."""
+        return replace(self, loopback_port=port)
 
     @property
     def host(self) -> str:
@@ -52,6 +57,11 @@ class Settings:
     def port(self) -> int:
         """The TCP port."""
         return self.options.port
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port for the connection itself."""
+        return ("127.0.0.1", self.loopback_port) if self.loopback_port else (self.alias, self.port)
 
     @property
     def user(self) -> str:
