@@ -67,6 +67,31 @@ auth required \\
     assert auth[1].argument("null") is None
 
 
+MAIN = "/etc/security/pwquality.conf"
+
+
+@pytest.mark.parametrize(
+    ("files", "least"),
+    [
+        ({MAIN: b"minlen = 20\n", f"{MAIN}.d/a.conf": b"minlen = 12\n"}, "20"),
+        ({MAIN: b"minlen = 12\n", f"{MAIN}.d/a.conf": b"minlen = 20\n"}, "12"),
+        ({MAIN: b"# nothing\n", f"{MAIN}.d/a.conf": b"minlen = 20\n"}, "20"),
+        ({f"{MAIN}.d/a.conf": b"minlen = 20\n"}, "20"),
+        ({f"{MAIN}.d/10.conf": b"minlen = 14\n", f"{MAIN}.d/99.conf": b"minlen = 16\n"}, "16"),
+        ({MAIN: b"", f"{MAIN}.d/a.txt": b"minlen = 14\n"}, None),
+        ({MAIN: b"minlen = 12\nminlen = 13\n"}, "13"),
+        ({MAIN: b"minlen 13\n"}, "13"),
+        ({MAIN: b"minlen=13\n"}, "13"),
+        ({MAIN: b"MINLEN = 13 # x\n"}, "13"),
+        ({MAIN: b"#minlen = 13\n"}, None),
+    ],
+)
+def test_the_main_file_of_pwquality_has_the_last_word(files: dict[str, bytes], least: str | None) -> None:
+    """As pwquality_read_config of libpwquality 1.4.5 answered on Debian 12 and 13, and passwd went by."""
+    found = parsed({"/etc/pam.d/passwd": b""} | files).pwquality.get("minlen")
+    assert (found.value if found else None) == least
+
+
 WORDS = st.sampled_from(
     [
         *(

@@ -48,7 +48,9 @@ _LINE = re.compile(
     r"(-?)(auth|account|password|session)[ \t]+(\[(?:[^\]\\]|\\.)*\]|[^\s\[]\S*)[ \t]+(\S+)(.*)", re.IGNORECASE
 )
 _ARGUMENT = re.compile(r"\[((?:[^\]\\]|\\.)*)\]|(\S+)")
-_CONF = re.compile(r"[ \t]*([A-Za-z_]+)[ \t]*(?:=[ \t]*(.*?))?[ \t]*(?:#.*)?")
+_CONF = re.compile(r"([A-Za-z_]+)(?![^ \t=])[ \t=]*")
+# libpwquality 1.4.5 reads the main file last, so that its word is final
+_PWQUALITY = ("/etc/security/pwquality.conf.d/*.conf", "/etc/security/pwquality.conf")
 
 
 def parse(capture: Capture) -> Fact[Pam]:
@@ -67,9 +69,9 @@ def parse(capture: Capture) -> Fact[Pam]:
     if not services and not unread:
         return capture.blocked("/etc/pam.d/x") or ABSENT
     quality: dict[str, Conf] = {}
-    for path in ("/etc/security/pwquality.conf", "/etc/security/pwquality.conf.d/*.conf"):
-        for name, _ in capture.glob(path):
-            quality |= _settings(capture, name)
+    for pattern in _PWQUALITY:
+        for path, _ in capture.glob(pattern):
+            quality |= {name.lower(): conf for name, conf in _settings(capture, path).items()}
     return Known(
         Pam(
             services=services,
@@ -115,9 +117,10 @@ def _settings(capture: Capture, path: str) -> dict[str, Conf]:
     match capture.read(path):
         case Known(text):
             for number, line in enumerate(text.split("\n"), 1):
-                match = _CONF.fullmatch(line)
+                said = line.partition("#")[0].strip()
+                match = _CONF.match(said)
                 if match:
-                    found[match[1]] = Conf(match[2] or "", path, number)
+                    found[match[1]] = Conf(said[match.end() :], path, number)
         case _:
             pass
     return found

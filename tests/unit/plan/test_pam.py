@@ -40,6 +40,21 @@ def stack(common: str) -> dict[str, str | None]:
             Preset.RECOMMENDED,
             [EditLine(QUALITY, 2, "minlen=6", "minlen = 8")],
         ),
+        (  # the drop-in asks for more, and the main file is read last
+            stack(JUDGED) | {QUALITY: "minlen = 6\n", f"{QUALITY}.d/local.conf": "minlen = 20\n"},
+            Preset.RECOMMENDED,
+            [EditLine(QUALITY, 1, "minlen = 6", "minlen = 8")],
+        ),
+        (  # it sorts before ours
+            stack(JUDGED) | {f"{QUALITY}.d/50-local.conf": "minlen = 6\n"},
+            Preset.RECOMMENDED,
+            [OwnLine(OURS, "minlen", "minlen = 8")],
+        ),
+        (  # and this one behind it
+            stack(JUDGED) | {f"{QUALITY}.d/local.conf": "minlen = 6\n"},
+            Preset.RECOMMENDED,
+            [EditLine(f"{QUALITY}.d/local.conf", 1, "minlen = 6", "minlen = 8")],
+        ),
         (stack(JUDGED.replace("retry=3", "minlen=5")), Preset.RECOMMENDED, []),
         (stack(JUDGED.replace("pam_pwquality.so retry=3", "pam_passwdqc.so")), Preset.STRICT, []),
     ],

@@ -20,7 +20,8 @@ PATHS: tuple[str, ...] = (
     "/usr/share/pam-configs/*",
 )
 
-QUALITY = "/etc/security/pwquality.conf.d/99-thornwall.conf"
+_MAIN = "/etc/security/pwquality.conf"
+QUALITY = f"{_MAIN}.d/99-thornwall.conf"
 _JUDGES = frozenset({"pam_pwquality", "pam_passwdqc", "pam_cracklib"})
 _DEFAULT = 8  # the shortest that pwquality takes where nobody says more
 _GROUPS = ("sugroup", "wheel", "sudo")
@@ -64,10 +65,10 @@ def password_quality(situation: Situation, _: Finding) -> Iterator[Wish]:
 
 
 def _least(situation: Situation, pam: Pam, length: int) -> Iterator[Wish]:
-    """The main file is read last: what it says itself is changed there."""
+    """The main file is read last: what it says, or a drop-in behind ours, is changed there."""
     said = pam.pwquality.get("minlen")
     line = f"minlen = {length}"
-    if said is None or said.file != "/etc/security/pwquality.conf":
+    if said is None or (said.file != _MAIN and said.file <= QUALITY):
         yield OwnLine(QUALITY, "minlen", line)
         return
     lines = exact_lines(situation, said.file)
