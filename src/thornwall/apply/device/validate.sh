@@ -34,12 +34,17 @@ put() {
     case $path in ./etc/*) mkdir -p -m 755 "$path" ;; esac
   done <"$D/made"
   exec 3<"$D/items" 4<"$D/before"
-  while read -r op _ _ _ _ _ _ _ path <&3; do
+  while read -r op _ mode user group _ _ _ path <&3; do
     read -r V _ <&4
     case $path in /etc/*) ;; *) continue ;; esac
     touched="$touched $path "
     case $op in
       D) rm -f ".$path" ;;
+      M) # sudo and others judge the mode as well
+        [ "$user" = - ] || chown -h "$user" ".$path"
+        [ "$group" = - ] || chown -h ":$group" ".$path"
+        [ "$mode" = - ] || [ -L ".$path" ] || chmod "$mode" ".$path"
+        ;;
       P | L)
         rm -f ".$path"
         cp -a "$V/new$path" ".$path"
