@@ -83,3 +83,9 @@ class TakenBackError(ThornwallError):
     """The device has taken the change back; the message says why."""
 
     exit_code = Exit.TAKEN_BACK
+
+
+class StoppedError(ThornwallError):
+    """The person stopped it when something had begun on the host; the message says what goes on there."""
+
+    exit_code = Exit.INTERRUPTED

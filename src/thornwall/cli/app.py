@@ -59,8 +59,12 @@ def run() -> int:
         show_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted; the host is as it was: an audit changes nothing.\n")
+        # (what had begun on a host says so itself: StoppedError)
+        sys.stderr.write("\nInterrupted; nothing was changed.\n")
         return Exit.INTERRUPTED
+    except EOFError:
+        sys.stderr.write("\nThe input ended where an answer was needed; nothing was changed.\n")
+        return Exit.USAGE
     except BrokenPipeError:
         # whoever read our output has closed it; Python must not complain when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

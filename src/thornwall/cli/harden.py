@@ -11,6 +11,7 @@ from thornwall.cli import options
 from thornwall.errors import Exit, UsageError
 
 if TYPE_CHECKING:
+    from thornwall.cli.owner import Keyholder
     from thornwall.jobs.audit import Judging
     from thornwall.jobs.plan import Planned, Wishes
     from thornwall.jobs.reach import Reaching
@@ -54,8 +55,9 @@ def register(app: typer.Typer) -> None:
 
 _CODES = (
     "Exit codes: 0 done, confirmed and proved, or nothing to do · 1 done and confirmed, but something still works from "
-    "outside that must not · 2 wrong usage · 4 unreachable · 5 authentication refused · 6 host key changed or not known · 7 the host may not be changed now · 8 a proof failed, and the host is "
-    "back as it was · 9 a proof failed, and whether it is back could not be seen."
+    "outside that must not · 2 wrong usage · 4 unreachable · 5 authentication refused · 6 host key changed or not "
+    "known · 7 the host may not be changed now · 8 a proof failed, and the host is back as it was · 9 a proof failed, "
+    "and whether it is back could not be seen · 130 interrupted."
 )
 
 
@@ -75,6 +77,7 @@ def plan(
     identity: options.Identity = None,
     accept_new: options.AcceptNew = False,
     ask_sudo_pass: options.AskSudoPass = False,
+    secrets: options.SudoSecret = None,
     timeout: options.Timeout = 120,
     password_seconds: options.PasswordSeconds = 3,
     quiet: options.NoProgress = False,
@@ -84,6 +87,7 @@ def plan(
     from thornwall.cli.audit import judging_for, reaching_for
     from thornwall.cli.console import out
     from thornwall.cli.output import write_file
+    from thornwall.cli.owner import Keyholder, read_secrets
     from thornwall.jobs.plan import Wishes
     from thornwall.jobs.script import script_of
     from thornwall.model.plan import Answers
@@ -92,9 +96,11 @@ def plan(
 
     if shape != "sh" and shape not in PLAN_FORMATS:
         raise UsageError(f"There is no format {shape!r}.", hint=nearest(shape, [*PLAN_FORMATS, "sh"]))
+    known = read_secrets(secrets)
+    ask_sudo_pass = ask_sudo_pass or secrets is not None
     reaching = reaching_for(identity, accept_new, ask_sudo_pass, False, timeout, password_seconds)
     wishes = Wishes(Answers(accepts=frozenset(accept or ())), _choice(only, skip))
-    found = _look(target, reaching, judging_for(target, preset, policy, profile), wishes, quiet=quiet)
+    found = _look(target, reaching, judging_for(target, preset, policy, profile), wishes, Keyholder(known), quiet=quiet)
     if shape == "terminal" and output is None:
         from thornwall.report.plan.terminal import render_terminal
 
@@ -108,20 +114,19 @@ def plan(
     return Exit.OK
 
 
-def _look(target: str, reaching: Reaching, judging: Judging, wishes: Wishes, *, quiet: bool) -> Planned:
+def _look(
+    target: str, reaching: Reaching, judging: Judging, wishes: Wishes, person: Keyholder, *, quiet: bool
+) -> Planned:
     import asyncio
 
-    from thornwall.cli.console import Person, interactive
     from thornwall.jobs.link import link_to
     from thornwall.jobs.plan import look, of_capture
-    from thornwall.transport.base import Nobody
     from thornwall.transport.target import CaptureTarget, parse_target
 
     named = parse_target(target)
     if isinstance(named, CaptureTarget):
         return of_capture(named.path, judging, wishes)
-    person = Person()
-    link = link_to(target, reaching, person if interactive() else Nobody())
+    link = link_to(target, reaching, person)
     with person.sees(f"Reading {target or 'this machine'}", quiet=quiet) as step:
         return asyncio.run(look(link, judging, wishes, step))
 

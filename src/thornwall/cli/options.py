@@ -32,6 +32,15 @@ AcceptNew: TypeAlias = Annotated[
 AskSudoPass: TypeAlias = Annotated[
     bool, typer.Option("--ask-sudo-pass", "-K", help="Ask for the sudo password on the host.", rich_help_panel=_HOW)
 ]
+SudoSecret: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--secrets",
+        metavar="FILE",
+        help="The file of 'harden --secrets': sudo's password. - is standard input.",
+        rich_help_panel=_HOW,
+    ),
+]
 NoSudo: TypeAlias = Annotated[
     bool, typer.Option("--no-sudo", help="Read as the login user; say what stays unknown.", rich_help_panel=_HOW)
 ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import stat
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from getpass import getpass
+from getpass import getpass, getuser
 from pathlib import Path
 
-from thornwall.cli.console import Person, err, out, printable, yes
+from thornwall.cli.console import Person, err, interactive, out, printable, yes
 from thornwall.errors import UsageError
 from thornwall.model.plan import Plan, Step
 from thornwall.model.secret import Secret
@@ -52,12 +52,52 @@ def read_secrets(path: Path | None) -> Secrets:
     return Secrets({name: Secret(text) for name, text in passwords.items()}, Secret(sudo) if sudo else None)
 
 
-class Owner(Person):
+class Keyholder(Person):
+    """The person at the terminal, if there is one, who may have written sudo's password into a file of secrets.
+
+    `newest_first`: the account's new password is tried before the one that it had when the file was written.
+    """
+
+    def __init__(self, secrets: Secrets, *, newest_first: bool = True) -> None:
+        super().__init__()
+        self._secrets = secrets
+        self._newest_first = newest_first
+        self._tried: list[Secret] = []
+
+    def password(self, prompt: str) -> Secret | None:
+        """A password for the way in; for sudo, one from the file of secrets."""
+        again = prompt.startswith("sorry, try again: ")
+        asked = prompt.removeprefix("sorry, try again: ")
+        if asked.startswith("password of sudo on "):
+            self._tried = self._tried if again else []
+            for secret in self._of(asked.removeprefix("password of sudo on ")):
+                if not any(secret.reveal() == tried.reveal() for tried in self._tried):
+                    self._tried.append(secret)
+                    return secret
+        return super().password(prompt) if interactive() else None
+
+    def _of(self, who: str) -> list[Secret]:
+        """`who`: `pi@host`, or this machine."""
+        user = who.partition("@")[0] if "@" in who else getuser()
+        found = [self._secrets.sudo, self._secrets.passwords.get(user)]
+        return [secret for secret in (reversed(found) if self._newest_first else found) if secret is not None]
+
+    def host_key(self, host: str, algorithm: str, fingerprint: str) -> bool | None:
+        """Yes or no to a host key never seen before; None where nobody is there."""
+        return super().host_key(host, algorithm, fingerprint) if interactive() else None
+
+    def keyboard_interactive(
+        self, title: str, instructions: str, prompts: Sequence[tuple[str, bool]]
+    ) -> list[Secret] | None:
+        """An answer for each prompt; None where nobody is there."""
+        return super().keyboard_interactive(title, instructions, prompts) if interactive() else None
+
+
+class Owner(Keyholder):
     """Asked by `thornwall.jobs.harden`. `assume_yes`: nobody is asked, and what would need an answer is left out."""
 
     def __init__(self, secrets: Secrets, *, assume_yes: bool, one_by_one: bool, quiet: bool, verbose: bool) -> None:
-        super().__init__()
-        self._secrets = secrets
+        super().__init__(secrets, newest_first=False)
         self._assume_yes = assume_yes
         self._one_by_one = one_by_one
         self._quiet = quiet
@@ -121,9 +161,3 @@ class Owner(Person):
                 stream=sys.stderr,
             )
         return Secret(typed) if typed else None
-
-    def password(self, prompt: str) -> Secret | None:
-        """A password for the way in; for sudo, the one from the file of secrets."""
-        if prompt.startswith("password of sudo") and self._secrets.sudo is not None:
-            return self._secrets.sudo
-        return super().password(prompt) if sys.stdin.isatty() else None

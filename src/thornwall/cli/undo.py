@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -50,6 +51,7 @@ def undo(
     ] = False,
     identity: options.Identity = None,
     accept_new: options.AcceptNew = False,
+    secrets: options.SudoSecret = None,
     quiet: options.NoProgress = False,
 ) -> int:
     """Put a host back as it was before a change, byte for byte."""
@@ -65,7 +67,12 @@ def undo(
         if not agreed(f"Take back {what} on {target or 'this machine'}?"):
             return Exit.OK
     wanted = Undoing(change, force, bring_back_known_passwords)
-    said = _on(target, identity, accept_new, "Taking back", lambda link, step: run(link, wanted, step), quiet=quiet)
+    said = _on(
+        _Way(target, identity, accept_new, secrets),
+        "Taking back",
+        lambda link, step: run(link, wanted, step),
+        quiet=quiet,
+    )
     for left in said.all(events.Left):
         err.print(f"Left as it is: {printable(left.what)}.", markup=False)
     for aside in said.all(events.Aside):
@@ -85,12 +92,13 @@ def history(
     as_json: Json = False,
     identity: options.Identity = None,
     accept_new: options.AcceptNew = False,
+    secrets: options.SudoSecret = None,
     quiet: options.NoProgress = False,
 ) -> int:
     """Show the changes that a host remembers, and how each stands."""
     from thornwall.jobs.undo import history as run
 
-    changes = _on(target, identity, accept_new, "Asking", run, quiet=quiet)
+    changes = _on(_Way(target, identity, accept_new, secrets), "Asking", run, quiet=quiet)
     if as_json:
         sys.stdout.write(json.dumps([_as_json(change) for change in changes], indent=2) + "\n")
     else:
@@ -103,13 +111,14 @@ def status(
     as_json: Json = False,
     identity: options.Identity = None,
     accept_new: options.AcceptNew = False,
+    secrets: options.SudoSecret = None,
     quiet: options.NoProgress = False,
 ) -> int:
     """Say whether a change waits to be confirmed, and for how long. Exit code 1 if one does."""
     from thornwall.cli.console import out
     from thornwall.jobs.undo import history as run
 
-    changes = _on(target, identity, accept_new, "Asking", run, quiet=quiet)
+    changes = _on(_Way(target, identity, accept_new, secrets), "Asking", run, quiet=quiet)
     waiting = [change for change in changes if change.state in {"open", "undoing"}]
     if as_json:
         sys.stdout.write(json.dumps([_as_json(change) for change in waiting], indent=2) + "\n")
@@ -129,13 +138,14 @@ def confirm(
     target: options.TargetArgument = "",
     identity: options.Identity = None,
     accept_new: options.AcceptNew = False,
+    secrets: options.SudoSecret = None,
     quiet: options.NoProgress = False,
 ) -> int:
     """Keep the change that waits: from a login that is newer than it, so that the way in is proved."""
     from thornwall.cli.console import err
     from thornwall.jobs.undo import confirm_open
 
-    done = _on(target, identity, accept_new, "Confirming", confirm_open, quiet=quiet)
+    done = _on(_Way(target, identity, accept_new, secrets), "Confirming", confirm_open, quiet=quiet)
     err.print(f"Change {done} stays. 'thornwall undo' takes it back at any time.", markup=False)
     return Exit.OK
 
@@ -146,6 +156,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
     identity: options.Identity = None,
     accept_new: options.AcceptNew = False,
+    secrets: options.SudoSecret = None,
     quiet: options.NoProgress = False,
 ) -> int:
     """Remove what a host keeps of a change, old password hashes among it. It cannot be undone any more."""
@@ -157,7 +168,12 @@ def forget(
         _somebody()
         if not agreed(f"Forget change {change} on {target}? It can then not be taken back any more."):
             return Exit.OK
-    done = _on(target, identity, accept_new, "Forgetting", lambda link, step: run(link, change, step), quiet=quiet)
+    done = _on(
+        _Way(target, identity, accept_new, secrets),
+        "Forgetting",
+        lambda link, step: run(link, change, step),
+        quiet=quiet,
+    )
     err.print(f"Change {done} is forgotten.", markup=False)
     return Exit.OK
 
@@ -169,10 +185,18 @@ def _somebody() -> None:
         raise UsageError("There is nobody to ask.", hint="Add --yes.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """To the host."""
+
+    target: str
+    identity: Path | None
+    accept_new: bool
+    secrets: Path | None
+
+
 def _on(  # the one thing that all of these do
-    target: str,
-    identity: Path | None,
-    accept_new: bool,
+    way: _Way,
     doing: str,
     work: Callable[[Link, Callable[[str], None]], Coroutine[Any, Any, T]],
     *,
@@ -181,14 +205,15 @@ def _on(  # the one thing that all of these do
     import asyncio
 
     from thornwall.cli.audit import reaching_for
-    from thornwall.cli.console import Person, interactive
+    from thornwall.cli.owner import Keyholder, read_secrets
     from thornwall.jobs.link import link_to
-    from thornwall.transport.base import Nobody
 
-    person = Person()
-    reaching = reaching_for(identity, accept_new, ask_sudo_pass=True, no_sudo=False, timeout=120, password_seconds=0)
-    link = link_to(target, reaching, person if interactive() else Nobody())
-    with person.sees(f"{doing} on {target or 'this machine'}", quiet=quiet) as step:
+    person = Keyholder(read_secrets(way.secrets))
+    reaching = reaching_for(
+        way.identity, way.accept_new, ask_sudo_pass=True, no_sudo=False, timeout=120, password_seconds=0
+    )
+    link = link_to(way.target, reaching, person)
+    with person.sees(f"{doing} on {way.target or 'this machine'}", quiet=quiet) as step:
         return asyncio.run(work(link, step))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from thornwall.apply import events
-from thornwall.errors import HostAnswerError, RefusedError
+from thornwall.errors import HostAnswerError, RefusedError, StoppedError
 from thornwall.jobs.link import Link
 
 E = TypeVar("E")
@@ -58,6 +60,15 @@ class Said:
         if refused := self.first(events.Refused):
             raise RefusedError(f"nothing was changed: {refused.why}", hint=refused.what_to_do)
         raise HostAnswerError("the host's answer ended before it had told how it went", hint="see: thornwall status")
+
+
+@contextmanager
+def stopped(what_goes_on: str) -> Iterator[None]:
+    """Ctrl-C in here is a StoppedError that tells what goes on at the host."""
+    try:
+        yield
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise StoppedError(f"Interrupted. {what_goes_on}") from None
 
 
 async def follow(link: Link, script: Callable[[str], str], said: Said, *, seconds: float = 120) -> Said:

@@ -13,7 +13,7 @@ from thornwall.apply.password import password_script
 from thornwall.errors import AuthenticationError, RefusedError, UnreachableError
 from thornwall.jobs import plan as planning
 from thornwall.jobs.audit import Judging
-from thornwall.jobs.follow import Said, follow
+from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.link import Link
 from thornwall.jobs.packages import Bringing, packages_of
 from thornwall.jobs.proof import Proving, back, confirm, second_login, undo_path
@@ -107,9 +107,20 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     assert work.planned is not None  # noqa: S101
     first = work.planned.report
     if packages := packages_of(work.plan):
-        await _bring(work, packages)
-    outcome = await _transaction(work, first)
+        with stopped(f"Packages that are on their way come to their end. To look: thornwall history {link.typed}"):
+            await _bring(work, packages)
+    with stopped(_goes_on(link, wanted.window)):
+        outcome = await _transaction(work, first)
     return replace(outcome, notes=(*work.notes, *outcome.notes))
+
+
+def _goes_on(link: Link, window: int) -> str:
+    if link.root:
+        return f"If it had begun to write, take that back: thornwall undo {link.typed}"
+    return (
+        f"If the change had begun, the host takes it back by itself within {window} seconds, for nobody confirms it. "
+        f"To look: thornwall status {link.typed}"
+    )
 
 
 async def _read(work: _Work, before: Before | None = None) -> None:

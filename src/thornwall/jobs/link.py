@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -91,6 +92,11 @@ class Link:
     def root(self) -> Path | None:
         """The mounted root that stands for the host, if one does."""
         return self.target.path.resolve() if isinstance(self.target, DirectoryTarget) else None
+
+    @property
+    def typed(self) -> str:
+        """The host as a word of a command."""
+        return shlex.quote(str(self.target)) if self.name or self.root else "local:"
 
     @property
     def source(self) -> Source:

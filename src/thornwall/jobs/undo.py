@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from thornwall.apply import events
 from thornwall.apply.compile import confirm_script, forget_script, history_script, undo_script
 from thornwall.errors import RefusedError, UsageError
-from thornwall.jobs.follow import Said, follow
+from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.link import Link
 
 Telling = Callable[[str], None]
@@ -43,7 +43,8 @@ async def undo(link: Link, wanted: Undoing, step: Telling) -> Said:
             bring_back_known_passwords=wanted.bring_back_known_passwords,
         )
 
-    said = await follow(link, script, Said(step), seconds=600)
+    with stopped(f"What the host had begun to take back, it does to the end. To look: thornwall history {link.typed}"):
+        said = await follow(link, script, Said(step), seconds=600)
     if said.first(events.Stuck) is None:
         said.need(events.Undone)
     return said

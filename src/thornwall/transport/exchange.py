@@ -225,7 +225,7 @@ class Exchange:
         if self._tries == 1:
             return AuthenticationError(
                 f"sudo on {self._who} asks for a password, and there is nobody to ask",
-                hint="run it in a terminal, or give the password with --ask-sudo-pass",
+                hint="run it in a terminal; commands that change a host also take a file: --secrets FILE",
             )
         return AuthenticationError(
             f"sudo on {self._who} refused the password",
