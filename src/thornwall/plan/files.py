@@ -170,7 +170,7 @@ def _edited(path: str, before: bytes, wishes: Sequence[Wish]) -> bytes:
         kept = _words(path, kept, words)
     # what is appended stands on lines of its own
     result = "\n".join([*kept, *appended])
-    if result and (ends or appended):
+    if (kept or appended) and (ends or appended):
         result += "\n"
     return result.encode("utf-8", "surrogateescape")
 
