@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import field
 
 from thornwall.model.fact import ABSENT, Fact, Unknown
@@ -111,6 +111,19 @@ class Pam:
                     yield entry
             elif entry.kind in {"", kind} and depth < 8:
                 yield from self._stack(entry.target, kind, depth + 1)
+
+    def lacks_dictionary(self, line: PamLine, installed: Container[str]) -> bool:
+        """Whether Debian's pam_pwquality looks for a dictionary that is not there, and so refuses every new password.
+
+        `installed`: the names of packages.
+        """
+        if line.name != "pam_pwquality" or self._told(line, "dictcheck") == "0" or self._told(line, "dictpath"):
+            return False
+        return "libpam-pwquality" in installed and "cracklib-runtime" not in installed
+
+    def _told(self, line: PamLine, name: str) -> str:
+        conf = self.pwquality.get(name)
+        return line.argument(name) or (conf.value if conf else "")
 
     def gap(self, service: str) -> Unknown | None:
         """The first file that a service runs through and that could not be read."""

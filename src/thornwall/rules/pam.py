@@ -43,7 +43,7 @@ _QUALITY = frozenset({"pam_pwquality", "pam_passwdqc", "pam_cracklib"})
 
 @rule(
     "no-password-quality",
-    "Any new password is accepted, however weak",
+    "New passwords are not judged as they should be",
     subject="pam",
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.PASSWORDS,
@@ -64,22 +64,24 @@ _QUALITY = frozenset({"pam_pwquality", "pam_passwdqc", "pam_cracklib"})
         owasp_iot=("I1",),
         cwe=(521,),
     ),
-    commands=("sudo apt-get install libpam-pwquality",),
+    commands=("sudo apt-get install libpam-pwquality cracklib-runtime",),
     options=(Option("length", 8, "the least length that the check must ask for", strict=14),),
 )
 def no_password_quality(ctx: Context) -> Iterator[Verdict]:
-    """Nothing looks at the quality of a new password.
+    """Nothing looks at the quality of a new password, or what does cannot.
 
     What:
         Whether a module that judges new passwords (pam_pwquality, pam_passwdqc) stands before pam_unix in the stack of
-        `passwd`, and asks for a sufficient length. pam_unix by itself refuses only the shortest.
+        `passwd`, and asks for a sufficient length. pam_unix by itself refuses only the shortest. On Debian,
+        pam_pwquality also needs the dictionary of cracklib-runtime, which its package only recommends.
 
     Why:
-        The password `raspberry1` is as good as none. The check stops the next one from being like it.
+        The password `raspberry1` is as good as none. The check stops the next one from being like it. Without its
+        dictionary pam_pwquality refuses every password, so that nobody but root can replace one that is known.
 
     Remedy:
-        Install libpam-pwquality, which puts itself into `/etc/pam.d/common-password` on Debian. Set `minlen` in
-        `/etc/security/pwquality.conf`.
+        Install libpam-pwquality, which puts itself into `/etc/pam.d/common-password` on Debian, and cracklib-runtime.
+        Set `minlen` in `/etc/security/pwquality.conf`, which is read after the files of pwquality.conf.d.
     Risk of the remedy:
         None for the passwords that there are: it judges only new ones, and root may still override it.
     """
@@ -95,6 +97,10 @@ def no_password_quality(ctx: Context) -> Iterator[Verdict]:
         yield fail("New passwords are not judged.", *map(_at, unix))
         return
     line, least = found[0], ctx.number("length")
+    if _without_dictionary(ctx, pam, line):
+        detail = "pam_pwquality refuses every new password: its dictionary is not installed."
+        yield fail(detail, _at(line), commands=("sudo apt-get install cracklib-runtime",))
+        return
     conf = pam.pwquality.get("minlen")
     told = line.argument("minlen") or (conf.value if conf and line.name == "pam_pwquality" else "")
     length = int(told) if told.isdecimal() and len(told) < 6 else 8  # the default of pwquality and passwdqc
@@ -103,6 +109,14 @@ def no_password_quality(ctx: Context) -> Iterator[Verdict]:
         yield fail(f"New passwords need no more than {length} characters.", where)
     else:
         yield passed("New passwords are judged.", _at(line))
+
+
+def _without_dictionary(ctx: Context, pam: Pam, line: PamLine) -> bool:
+    match ctx.host.updates:
+        case Known(updates) if isinstance(updates.packages, Known):
+            return pam.lacks_dictionary(line, updates.packages.value)
+        case _:
+            return False
 
 
 @rule(

@@ -2,7 +2,8 @@
 apt_get full-upgrade
 apt_get purge avahi-daemon avahi-autoipd cups cups-daemon inetutils-telnetd libnss-mdns openbsd-inetd rpcbind
 apt_get autoremove --purge
-apt_get install libpam-google-authenticator libpam-pwquality restic ufw unattended-upgrades
+# without cracklib-runtime, which is only recommended, pam_pwquality refuses every new password
+apt_get install cracklib-runtime libpam-google-authenticator libpam-pwquality restic ufw unattended-upgrades
 
 cp -rT --no-preserve=mode,ownership "$LAB_RECIPES/files/hardened/common" /
 

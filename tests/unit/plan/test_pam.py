@@ -66,6 +66,22 @@ def test_password_quality(files: dict[str, str | None], preset: Preset, wishes: 
         host.mended("no-password-quality")
 
 
+def test_the_dictionary_that_pwquality_cannot_do_without() -> None:
+    """Whatever length is asked for; where no dictionary is wanted, none is installed."""
+    line = "{}\t1.4.5-5\tamd64\tlibpwquality\tinstall\n"
+    packages = {"packages": line.format("libpam-pwquality")}
+    dictionary = Packages(install=("cracklib-runtime",))
+    ours = OwnLine(OURS, "minlen", "minlen = 14")
+    assert Host(stack(JUDGED), packages).wants("no-password-quality") == (dictionary, ours)
+    assert Host(stack(JUDGED), packages, preset=Preset.RECOMMENDED).wants("no-password-quality") == (dictionary,)
+    long = stack(JUDGED.replace("retry=3", "minlen=16"))
+    assert Host(long, packages).wants("no-password-quality") == (dictionary,)
+    without = stack(JUDGED.replace("retry=3", "dictcheck=0"))
+    assert Host(without, packages).wants("no-password-quality") == (ours,)
+    there = {"packages": packages["packages"] + line.format("cracklib-runtime")}
+    assert Host(stack(JUDGED), there).wants("no-password-quality") == (ours,)
+
+
 @pytest.mark.parametrize(("groups", "name"), [(GROUP, "sudo"), (GROUP + "wheel:x:10:pi\n", "wheel")])
 def test_su_is_for_administrators(groups: str, name: str) -> None:
     """Behind pam_rootok, so that root itself needs to be in no group."""

@@ -42,7 +42,7 @@ def _pam(situation: Situation) -> Pam | None:
     title="Judge new passwords",
 )
 def password_quality(situation: Situation, _: Finding) -> Iterator[Wish]:
-    """Debian's package puts itself into the stack; without a dictionary it would refuse every password.
+    """Debian's package puts itself into the stack; without the dictionary it refuses every password.
 
     The length goes into a file of ours.
     """
@@ -52,6 +52,10 @@ def password_quality(situation: Situation, _: Finding) -> Iterator[Wish]:
         return
     stack = pam.stack("passwd", "password") or pam.stack("common-password", "password")
     judges = [line for line in stack if line.name in _JUDGES and not line.control.startswith("optional")]
+    updates = situation.facts.updates
+    packages = updates.value.packages if isinstance(updates, Known) else None
+    if judges and isinstance(packages, Known) and pam.lacks_dictionary(judges[0], packages.value):
+        yield Packages(install=("cracklib-runtime",))
     if judges and (judges[0].name != "pam_pwquality" or judges[0].argument("minlen") is not None):
         return  # its own line says how long, and would go on saying so
     if not judges:
