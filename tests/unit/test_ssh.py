@@ -183,6 +183,35 @@ def test_for_root_the_first_value_holds_in_the_order_of_sshd(host_key: Path, nam
     assert found.value.line, "it says which line it is"
 
 
+@pytest.mark.parametrize(
+    "criteria",
+    [
+        *("User backup", "User root", "User ROOT", "User r*", "User ro?t", "User [r]oot", "User backup,root"),
+        *("User !root,*", "User *,!backup", "User !backup", "Address 203.0.113.0/24", 'User "root"'),
+        *("User r* Address *", "User backup Address *"),
+    ],
+)
+def test_which_blocks_a_login_of_root_meets(host_key: Path, criteria: str) -> None:
+    main = f"PermitRootLogin no\nMatch {criteria}\nPermitRootLogin forced-commands-only\n"
+    truth = told(host_key, main, {})
+    assert truth is not None
+    found = [setting.value for _, setting in alone(host_key, main, {}).matching_root("PermitRootLogin")]
+    if criteria.startswith("Address"):
+        assert found == ["forced-commands-only"], "where root comes from nobody knows"
+    else:
+        assert (found or ["no"])[0] == truth["permitrootlogin"]
+
+
+def test_no_block_decides_for_root_after_one_for_root_alone() -> None:
+    text = b"Match User root\nPermitRootLogin no\nMatch Address 192.0.2.0/24\nPermitRootLogin yes\n"
+    match ssh.parse(capture({sshd_config.MAIN: text})):
+        case Known(server):
+            found = [setting.value for _, setting in server.matching_root("PermitRootLogin")]
+        case other:
+            pytest.fail(f"{other}")
+    assert found == ["no"]
+
+
 def test_what_sshd_said_of_root_goes_before_a_block_that_we_read() -> None:
     text = b"Match User root\nPermitRootLogin no\n"
     said = b"port 22\npermitrootlogin forced-commands-only\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 
@@ -54,6 +55,21 @@ class Match:
         words = iter(self.criteria.split())
         pairs = ((word.lower(), "" if word.lower() in _ALONE else next(words, "")) for word in words)
         return frozenset(pair for pair in pairs if pair not in _ALWAYS)
+
+    def meets(self, user: str) -> bool:
+        """Whether a login as `user` can meet it, by what the criterion `User` asks for."""
+        return all(_listed(user, value) for word, value in self.conditions if word == "user")
+
+
+def _listed(name: str, patterns: str) -> bool:
+    """Whether a pattern list of ssh_config(5), with `*`, `?` and `!`, names somebody."""
+    found = False
+    for pattern in patterns.strip('"').split(","):
+        if fnmatch.fnmatchcase(name, pattern.removeprefix("!").replace("[", "[[]")):
+            if pattern.startswith("!"):
+                return False
+            found = True
+    return found
 
 
 @record
@@ -122,6 +138,14 @@ class SshServer:
         for match in self.matches:
             if name in match.settings:
                 yield match, match.settings[name]
+
+    def matching_root(self, name: str) -> Iterator[tuple[Match, Setting]]:
+        """As `matching`, of the blocks that decide for root: none for others, and none after one for root alone."""
+        for match, setting in self.matching(name):
+            if match.meets("root"):
+                yield match, setting
+            if match.conditions <= _ROOT:
+                return
 
     def for_root(self, name: str) -> Fact[Setting]:
         """What holds for root: what `sshd -T` says; where it said nothing, the first block for root alone, else `ask`.

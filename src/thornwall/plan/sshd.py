@@ -64,7 +64,8 @@ def settle(situation: Situation, *wanted: Wanted) -> tuple[Wish, ...]:
         if general is None:
             return ()
         wishes += general
-        for _, inner in found.matching(each.keyword):
+        blocks = found.matching_root if each.keyword == "PermitRootLogin" else found.matching
+        for _, inner in blocks(each.keyword):
             if each.wrong(inner.value) and (edit := _rewritten(situation, inner, each)):
                 wishes.append(edit)
     return (*dict.fromkeys(wishes), *activate(situation)) if wishes else ()

@@ -217,7 +217,7 @@ def ssh_root_login(ctx: Context) -> Iterator[Verdict]:
         yield fail("Root can log in over SSH with its password.", evidence(setting), moves=_root_moves(ctx))
         return
     failed = False
-    for match, inner in found.matching("permitrootlogin"):
+    for match, inner in found.matching_root("permitrootlogin"):
         if inner.value == "yes" and _passwords(found, match.settings):
             failed = True
             detail = f"Root can log in over SSH with its password, for logins that match '{match.criteria}'."
@@ -289,8 +289,9 @@ def ssh_root_key_login(ctx: Context) -> Iterator[Verdict]:
     """Whether root may log in at all.
 
     What:
-        PermitRootLogin is `prohibit-password` (OpenSSH's default) or `yes` with passwords off: root may log in with a
-        key. With `forced-commands-only` a key runs one fixed command, which is accepted here.
+        PermitRootLogin is `prohibit-password` (OpenSSH's default) or `yes` with passwords off, in general or in a Match
+        block that root can meet: root may log in with a key. With `forced-commands-only` a key runs one fixed command,
+        which is accepted here.
     Why:
         Whoever can write root's authorized_keys once can come back as root at any time, and the log does not tell which
         person used a shared key. No key may be there yet: then nothing is open today.
@@ -302,20 +303,25 @@ def ssh_root_key_login(ctx: Context) -> Iterator[Verdict]:
     """
     found = server(ctx)
     setting = _for_root(found, "permitrootlogin")
-    key_only = setting.value == "prohibit-password" or (setting.value == "yes" and not _passwords(found))
-    if key_only:
+    if _by_key(setting, passwords=_passwords(found)):
         yield fail("Root may log in over SSH with a key.", evidence(setting), moves=_key_moves(ctx))
-    elif setting.value == "yes":
+        return
+    if setting.value == "yes":
         yield passed("Root may even use a password: see ssh-root-login.", evidence(setting))
-    else:
-        yield from judge(
-            found,
-            "permitrootlogin",
-            lambda value: value == "prohibit-password",
-            lambda _: "Root may log in over SSH with a key",
-            "Root cannot log in over SSH, or for fixed commands only.",
-            setting=setting,
-        )
+        return
+    failed = False
+    for match, inner in found.matching_root("permitrootlogin"):
+        if _by_key(inner, passwords=_passwords(found, match.settings)):
+            failed = True
+            detail = f"Root can log in over SSH with a key, for logins that match '{match.criteria}'."
+            yield fail(detail, evidence(inner), subject=subject(match), moves=_key_moves(ctx))
+    if not failed:
+        yield sound(found, "Root cannot log in over SSH, or for fixed commands only.", evidence(setting))
+
+
+def _by_key(setting: Setting, *, passwords: bool) -> bool:
+    """Whether PermitRootLogin lets root in by nothing but a key."""
+    return setting.value == "prohibit-password" or (setting.value == "yes" and not passwords)
 
 
 def _key_moves(ctx: Context) -> tuple[Move, ...]:
