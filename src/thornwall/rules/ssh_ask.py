@@ -89,21 +89,18 @@ def subject(match: Match) -> str:
     return f"Match {match.criteria}"
 
 
-def judge(  # noqa: PLR0913
+def judge(
     found: SshServer,
     name: str,
     wrong: Callable[[str], bool],
     say: Callable[[str], str],
     right: str,
-    *,
-    setting: Setting | None = None,
 ) -> Iterator[Verdict]:
     """Judge one keyword: a failure for the host, or for each Match block that sets a wrong value; else one pass.
 
     `wrong` takes a value, `say` makes a sentence of a wrong one (without a full stop), `right` is said of a pass.
-    `setting`: what holds where no Match block says otherwise, if not what `general` says.
     """
-    setting = setting or general(found, name)
+    setting = general(found, name)
     if wrong(setting.value):
         yield fail(f"{say(setting.value)}.", evidence(setting))
         return
