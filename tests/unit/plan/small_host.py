@@ -25,7 +25,7 @@ from thornwall.model.schedule import Schedule
 from thornwall.model.servers import Servers
 from thornwall.model.services import InetdEntry, Services, Setting, Unit
 from thornwall.model.snapshot import Snapshot
-from thornwall.plan.fix import Situation, Want
+from thornwall.plan.fix import Hold, Situation, Want
 from thornwall.plan.registry import FIXES
 from thornwall.rules.judge import judge
 from thornwall.rules.registry import RULES
@@ -113,4 +113,7 @@ def wants(host: Host, rule: str) -> list[Want]:
     situation = judged(host)
     found = [each for each in situation.findings if each.rule == rule]
     assert found, f"{rule} finds nothing wrong here"
-    return [want for finding in found for want in FIXES[rule].make(situation, finding)]
+    wanted = [want for finding in found for want in FIXES[rule].make(situation, finding)]
+    said = {finding.detail for finding in found}
+    assert not any(isinstance(want, Hold) and want.why in said for want in wanted), "what is wrong is not why it waits"
+    return wanted

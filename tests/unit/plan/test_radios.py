@@ -59,6 +59,7 @@ def test_wifi_goes_when_the_owner_says_so() -> None:
     hold, off, line = wants(board(SHIPPED), "wifi-on")
     assert isinstance(hold, Hold)
     assert (hold.interlock, hold.accept) == ("wifi-on", True)
+    assert hold.why.startswith("No program can see whether the device needs Wi-Fi")
     assert off == UnitsOff(("wpa_supplicant.service",))
     assert line == EditLine(PATH, 0, "", "[all]\ndtoverlay=disable-wifi")
 

@@ -214,7 +214,7 @@ def unused_port(situation: Situation, finding: Finding) -> Iterator[Want]:
         return
     yield Hold(
         "firewall-allows-unused-port",
-        finding.detail,
+        f"No program can see whether something that does not run now is to be reached on {finding.subject}.",
         "If no program that runs now and then needs it, say so.",
         subject=finding.subject,
         accept=True,

@@ -35,7 +35,9 @@ def database(situation: Situation, finding: Finding) -> Iterator[Want]:
             for peer in network_of(situation).connections
             if peer.inbound and str(peer.port) == number and not is_loopback(peer.peer)
         }
-        why = f"{min(others)} uses {name} over the network now." if others else finding.detail
+        why = f"No program can see whether other machines use {name} at times."
+        if others:
+            why = f"{min(others)} uses {name} over the network now."
         unlock = "If only programs on the device itself need it, say so."
         yield Hold("database-open-to-network", why, unlock, subject=name, accept=True)
         yield from wishes

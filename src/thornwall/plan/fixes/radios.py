@@ -53,11 +53,16 @@ def bluetooth(situation: Situation, _finding: Finding) -> Iterator[Want]:
     awaits_reboot=True,
     may_break=("A wired network that asks for a login (802.1X) is joined by the same program, and no longer is.",),
 )
-def wifi(situation: Situation, finding: Finding) -> Iterator[Want]:
+def wifi(situation: Situation, _finding: Finding) -> Iterator[Want]:
     """Whether it is needed at times, only the owner knows."""
     wishes: tuple[Want, ...] = (*off(situation, ("wpa_supplicant",)), *_overlay(situation, "disable-wifi"))
     if wishes:
-        yield Hold("wifi-on", finding.detail, "If the device needs only its cable, say so.", accept=True)
+        yield Hold(
+            "wifi-on",
+            "No program can see whether the device needs Wi-Fi, now and then or when its cable is out.",
+            "If it needs only its cable, say so.",
+            accept=True,
+        )
         yield from wishes
 
 

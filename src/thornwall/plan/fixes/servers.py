@@ -121,12 +121,15 @@ def _tokens_off(line: str) -> str:
     purpose=Purpose.SERVICES,
     title="Switch the SNMP agent off",
 )
-def snmp(situation: Situation, finding: Finding) -> Iterator[Want]:
+def snmp(situation: Situation, _finding: Finding) -> Iterator[Want]:
     """Whether something watches the device by it, only the owner knows."""
     units = tuple(off(situation, ("snmpd",)))
     if units:
         yield Hold(
-            "snmp-default-community", finding.detail, "If nothing watches the device by SNMP, say so.", accept=True
+            "snmp-default-community",
+            "No program can see whether something watches the device by SNMP.",
+            "If nothing does, say so.",
+            accept=True,
         )
         yield from units
 
@@ -150,8 +153,9 @@ def guest(situation: Situation, finding: Finding) -> Iterator[Want]:
     ]
     unit = _unit(situation, "smbd", "smb")
     if edits and unit:
+        why = f"Whoever opens the share {finding.subject} without a password is shut out, and no program can see who that is."
         unlock = "Give those who use it a password first ('sudo smbpasswd -a NAME'), then say so."
-        yield Hold("samba-guest-share", finding.detail, unlock, subject=finding.subject, accept=True)
+        yield Hold("samba-guest-share", why, unlock, subject=finding.subject, accept=True)
         yield from edits
         yield Activate(unit)
 
@@ -215,8 +219,9 @@ def camera(situation: Situation, finding: Finding) -> Iterator[Want]:
     ]
     unit = _unit(situation, "motion")
     if edits and unit:
-        unlock = "If the picture is watched on the device itself, or through an SSH tunnel, say so."
-        yield Hold("camera-stream-open", finding.detail, unlock, subject="motion", accept=True)
+        why = "No program can see whether somebody watches the picture from another machine."
+        unlock = "If it is watched on the device itself, or through an SSH tunnel, say so."
+        yield Hold("camera-stream-open", why, unlock, subject="motion", accept=True)
         yield from edits
         yield Activate(unit, "restart")
 

@@ -167,7 +167,7 @@ def needless(situation: Situation, finding: Finding) -> Iterator[Want]:
     if units:
         yield Hold(
             "needless-service",
-            finding.detail,
+            f"No program can see whether you use {finding.subject}.",
             "If you do not use it, say so; 'systemctl list-dependencies --reverse' tells what does.",
             subject=finding.subject,
             accept=True,
