@@ -153,7 +153,7 @@ def guest(situation: Situation, finding: Finding) -> Iterator[Want]:
     ]
     unit = _unit(situation, "smbd", "smb")
     if edits and unit:
-        why = f"Whoever opens the share {finding.subject} without a password is shut out, and no program can see who that is."
+        why = f"No program can see who opens the share {finding.subject} without a password: they are shut out."
         unlock = "Give those who use it a password first ('sudo smbpasswd -a NAME'), then say so."
         yield Hold("samba-guest-share", why, unlock, subject=finding.subject, accept=True)
         yield from edits
