@@ -6,15 +6,14 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 
 from thornwall.apply.sheet import Sheet, sheet
+from thornwall.apply.text import fill, nonce_of, template
 from thornwall.errors import UsageError
 from thornwall.model.change import sha256
 from thornwall.model.plan import Step
 from thornwall.model.secret import Secret
 
-_NONCE = re.compile(r"[A-Za-z0-9]{8,64}")
 _ID = re.compile(r"[0-9]{1,9}")
 _KEY = re.compile(r"[0-9a-f-]{8,64}")
 
@@ -46,21 +45,19 @@ def transaction_script(tx: Transaction) -> str:
         raise UsageError(f"a window of {tx.window} s", hint="between 10 seconds and a day")
     live = tx.root == "/"
     laid = sheet(tx.steps, live=live, secrets=tx.secrets)
-    on_the_way = {*laid.folders, *_GUARDED} if live else set(laid.folders)
-    folders = sorted(on_the_way, key=lambda folder: (folder.count("/"), folder))
     parts: dict[str, str] = {
         "apply.sh": _apply(tx, laid, live=live),
         "undo.sh": undo_text(tx, laid),
-        "validate.sh": "\n".join((_read("validate.sh"), _read("common.sh"), "main\n")),
+        "validate.sh": "\n".join((template("validate.sh"), template("common.sh"), "main\n")),
         "items": "".join(f"{line}\n" for _, line in laid.items),
-        "folders": "".join(f"{folder}\n" for folder in folders),
+        "folders": "".join(f"{folder}\n" for folder in laid.folders),
     }
     if laid.keeps:
         parts["keeps"] = "".join(f"{number} {path}\n" for number, path in laid.keeps)
-    body = _fill(
-        _read("stage.sh"),
+    body = fill(
+        template("stage.sh"),
         {
-            "nonce": _nonce(tx.nonce),
+            "nonce": nonce_of(tx.nonce),
             "window": str(tx.window),
             "live": str(int(live)),
             "root": shlex.quote(tx.root),
@@ -72,8 +69,10 @@ def transaction_script(tx: Transaction) -> str:
         _function("needs", [f"need {shlex.quote(program)}" for program in laid.needs]),
         _function("settings", [f"keep_sysctl {shlex.quote(file)}" for file in laid.sysctls]),
         _function("new_files", laid.new),
+        _function("skipped", [f"say SKIPPED {shlex.quote(_comment(words))}" for words in laid.live_only]),
     )
-    return "\n".join((body, _parts(tx, parts), *functions, _read("common.sh"), "main </dev/null\n"))
+    device = map(template, ("record.sh", "guard.sh", "common.sh"))
+    return "\n".join((body, _parts(tx, parts), *functions, *device, "main </dev/null\n"))
 
 
 def confirm_script(id_: str, nonce: str, *, key: str, sudo: bool = False) -> str:
@@ -84,7 +83,7 @@ def confirm_script(id_: str, nonce: str, *, key: str, sudo: bool = False) -> str
     """
     if not _KEY.fullmatch(key):
         raise UsageError("not the key of a change")
-    values = {"id": _id(id_), "nonce": _nonce(nonce), "key": key, "sudo": str(int(sudo))}
+    values = {"id": _id(id_), "nonce": nonce_of(nonce), "key": key, "sudo": str(int(sudo))}
     return _script("confirm.sh", values)
 
 
@@ -113,9 +112,6 @@ def forget_script(id_: str, *, nonce: str, root: str = "/") -> str:
     return _script("forget.sh", _place(nonce, root) | {"id": _id(id_)})
 
 
-_GUARDED = (".", "./etc", "./etc/systemd", "./etc/systemd/system", "./etc/systemd/system/sysinit.target.wants")
-
-
 def undo_text(tx: Transaction, laid: Sheet) -> str:
     """The undo.sh that stays on the device: what it gives back in words, then how."""
     words = [f"# Takes back what Thornwall {_comment(tx.version)} changed: {_comment(tx.title)}"]
@@ -130,7 +126,14 @@ def undo_text(tx: Transaction, laid: Sheet) -> str:
         "tools_before": _lines([line for group in reversed(laid.back_before) for line in group]),
         "runtime_back": _lines([line for group in reversed(laid.back) for line in group]),
     }
-    return "\n".join((*words, _fill(_read("undo.sh"), lines), _read("common.sh"), 'main "$@" # END\n'))
+    return "\n".join(
+        (
+            *words,
+            fill(template("undo.sh"), lines),
+            *map(template, ("back.sh", "kept.sh", "common.sh")),
+            'main "$@" # END\n',
+        )
+    )
 
 
 def _apply(tx: Transaction, laid: Sheet, *, live: bool) -> str:
@@ -141,7 +144,7 @@ def _apply(tx: Transaction, laid: Sheet, *, live: bool) -> str:
         "reload": reload_,
         "runtime": _lines(laid.runtime),
     }
-    return "\n".join((_fill(_read("apply.sh"), values), _read("common.sh"), 'main "$@" # END\n'))
+    return "\n".join((fill(template("apply.sh"), values), template("common.sh"), 'main "$@" # END\n'))
 
 
 def _parts(tx: Transaction, parts: dict[str, str]) -> str:
@@ -170,35 +173,21 @@ def _lines(lines: list[str]) -> str:
 
 
 def _script(name: str, values: dict[str, str]) -> str:
-    return "\n".join((_fill(_read(name), values), _read("common.sh"), "main </dev/null\n"))
+    return "\n".join((fill(template(name), values), template("common.sh"), "main </dev/null\n"))
 
 
 def _place(nonce: str, root: str) -> dict[str, str]:
     return {
-        "nonce": _nonce(nonce),
+        "nonce": nonce_of(nonce),
         "live": str(int(root == "/")),
         "root": shlex.quote(root),
         "root_text": _comment(root),
     }
 
 
-def _read(name: str) -> str:
-    return resources.files("thornwall.apply").joinpath("device", name).read_text(encoding="utf-8")
-
-
-def _fill(template: str, values: Mapping[str, str]) -> str:
-    return re.sub(r"@([a-z_]+)@", lambda match: values.get(match[1], match[0]), template)
-
-
 def _comment(text: str) -> str:
     """Text of people for a comment or a message in double quotes: one line without what means something to sh."""
     return "".join(char if char.isprintable() and char not in '"$`\\' else " " for char in text)
-
-
-def _nonce(text: str) -> str:
-    if not _NONCE.fullmatch(text):
-        raise UsageError("a nonce is 8 to 64 letters and digits")
-    return text
 
 
 def _id(text: str) -> str:

@@ -32,6 +32,13 @@ class Valid:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """What a mounted root has no use for, since nothing runs there: a unit that would be stopped, a kernel setting."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Armed:
     """The guard has shown that it works. `deadline`: when it acts, in seconds of uptime."""
 
@@ -169,9 +176,16 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class Differs:
-    """A path is not as the change left it."""
+    """A path is not as the change left it. `Difference` events follow, where it may be shown."""
 
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A line of a unified diff: from what the change left to what is there now."""
+
+    line: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +227,7 @@ class End:
 Event: TypeAlias = (
     Staged
     | Valid
+    | Skipped
     | Armed
     | Doing
     | Applied
@@ -232,6 +247,7 @@ Event: TypeAlias = (
     | Left
     | Aside
     | Differs
+    | Difference
     | Healthy
     | Change
     | Forgotten
@@ -313,6 +329,7 @@ class _Fields:
 _MAKE: dict[str, Callable[[_Fields], Event]] = {
     "STAGED": lambda f: Staged(f.id(0)),
     "VALID": lambda f: Valid(f.text(0), f.text(1)),
+    "SKIPPED": lambda f: Skipped(f.text(0)),
     "ARMED": lambda f: Armed(f.number(0)),
     "DOING": lambda f: Doing(f.number(0), f.number(1), f.text(2)),
     "APPLIED": lambda f: Applied(f.id(0), f.key(1), f.number(2)),
@@ -332,6 +349,7 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
     "LEFT": lambda f: Left(f.text(0)),
     "ASIDE": lambda f: Aside(f.text(0), f.text(1)),
     "DIFFERS": lambda f: Differs(f.text(0)),
+    "DIFF": lambda f: Difference(f.text(0)),
     "HEALTHY": lambda _: Healthy(),
     "CHANGE": lambda f: Change(
         f.id(0), f.state(1), f.maybe(2), f.text(3), f.key(4), f.maybe(5), f.text(6) == "guarded", f.text(7)

@@ -31,6 +31,7 @@ _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
 _KEY = re.compile(r"[A-Za-z0-9_./:@-]+")
 _WORD = re.compile(r"[A-Za-z0-9_.:-]+")
 _EXPECT = re.compile(r"[0-9a-f]{64}|absent|link:[A-Za-z0-9_./@:+,%~=-]+")
+_ACCOUNT_TOOLS = ("usermod", "chage", "chpasswd", "gpasswd")
 _ACCOUNT_FILES = ("passwd", "shadow", "group", "gshadow")
 _UNIT_FOLDERS = ("/etc/systemd/", "/usr/lib/systemd/", "/lib/systemd/", "/etc/fstab", "/etc/init.d/", "/run/systemd/")
 _SECONDS = 300  # for one command of a tool
@@ -88,7 +89,7 @@ def sheet(steps: Iterable[Step], *, live: bool, secrets: Mapping[str, Secret]) -
         if path in seen:
             raise UsageError(f"two steps change {path}", hint="this is a fault of the planner: it merges them")
         seen.add(path)
-    if live and made.accounts:
+    if made.accounts:
         done.keeps[:0] = [(0, f"/etc/{name}{end}") for name in _ACCOUNT_FILES for end in ("", "-")]
     return done
 
@@ -112,7 +113,7 @@ class _Maker:
         match operation:
             case PutFile() | DropFile() | PutLink() | Chmod():
                 self._path(operation)
-            case UnitDo() | SysctlDo() | AccountDo() | Tool() if not self._live:
+            case UnitDo() | SysctlDo() | Tool() if not self._live:
                 self.sheet.live_only.append(_words(operation))
             case UnitDo():
                 self._units(operation)
@@ -163,6 +164,7 @@ class _Maker:
     def _units(self, operation: UnitDo) -> None:
         if operation.action not in {"stop", "start", "restart", "reload", "enable", "unmask"}:
             raise UsageError(f"nobody knows how to {operation.action} a unit")
+        self.sheet.needs["systemctl"] = None
         names = " ".join(shlex.quote(_plain(_UNIT, unit, "a unit")) for unit in operation.units)
         self.sheet.runtime.append(f"units {operation.action} {names}")
         if operation.action in {"restart", "reload", "start"}:
@@ -175,6 +177,7 @@ class _Maker:
         self.accounts = True
         user = _plain(_NAME, operation.user, "an account")
         value = shlex.quote(operation.value)
+        self.sheet.needs |= dict.fromkeys(_ACCOUNT_TOOLS if self._live else ("awk",))
         if operation.known_default:
             self.sheet.known[user] = None
         if operation.field is AccountField.PASSWORD:
@@ -235,14 +238,12 @@ def _before(operation: PutFile | DropFile | PutLink | Chmod) -> str:
     return f"a link to {operation.expect[5:]}" if operation.expect.startswith("link:") else "the original"
 
 
-def _words(operation: UnitDo | SysctlDo | AccountDo | Tool) -> str:
+def _words(operation: UnitDo | SysctlDo | Tool) -> str:
     match operation:
         case UnitDo():
             return f"{operation.action} {' '.join(operation.units)}"
         case SysctlDo():
             return f"{operation.key} = {operation.value}"
-        case AccountDo():
-            return f"account {operation.user}: {operation.field.value}"
         case Tool():
             return operation.name
 

@@ -5,6 +5,7 @@ main() {
   ID=${here##*/}
   cd -P "${here%/var/lib/thornwall/*}/" || exit 1
   setup
+  systemd || echo $$ >"$D/apply.pid"
   journal_end
   read_state
   [ "$state" = open ] || exit 1
@@ -28,8 +29,10 @@ fail() {
   settle
   if systemd; then
     t 30 systemctl start --no-block "thornwall-undo-$ID.service"
+  elif [ "$LIVE" = 1 ]; then
+    detached /bin/sh "/var/lib/thornwall/$ID/undo.sh" --deadline
   else
-    /bin/sh "$D/undo.sh" --run "$PWD"
+    /bin/sh "$D/undo.sh" --run
   fi
   exit 1
 }
@@ -161,6 +164,10 @@ setting() {
 
 # account N USER FIELD VALUE
 account() {
+  if [ "$LIVE" = 0 ]; then
+    mounted_account "$@"
+    return
+  fi
   case $3 in
     lock) try 30 usermod -L "$2" ;;
     password) said=$(timeout -k 2 30 chpasswd -e <"$D/secrets/$1" 2>&1) || fail "chpasswd: $said" ;;
@@ -175,6 +182,41 @@ account() {
   esac
 }
 
+# The same on a mounted root, whose own tools need not run here: one field of one line, written in place.
+mounted_account() {
+  file=shadow
+  case $3 in
+    lock) edit='$2 = "!" $2' only='substr($2, 1, 1) != "!"' ;;
+    password) edit='$2 = hash; $3 = day' only=1 ;;
+    expire-now) edit='$8 = 0' only=1 ;;
+    shell) file=passwd edit='$7 = value' only=1 ;;
+    max-days) edit='$5 = value' only=1 ;;
+    min-days) edit='$4 = value' only=1 ;;
+    warn-days) edit='$6 = value' only=1 ;;
+    inactive-days) edit='$7 = value' only=1 ;;
+    leave-group)
+      for file in group gshadow; do
+        [ -f "./etc/$file" ] || continue
+        edit_lines "$4" 1 'n = split($4, all, ","); $4 = ""; for (i = 1; i <= n; i++)
+          if (all[i] != user) $4 = $4 ($4 == "" ? "" : ",") all[i]' "$2" "$4" "$D/secrets/$1"
+      done
+      return ;;
+    *) fail "nobody knows what $3 is" ;;
+  esac
+  edit_lines "$2" "$only" "$edit" "$2" "$4" "$D/secrets/$1"
+}
+
+# edit_lines NAME CONDITION ACTION USER VALUE SECRET: in ./etc/$file, in the lines that begin with NAME
+edit_lines() {
+  awk -F: -v OFS=: -v name="$1" -v user="$4" -v value="$5" -v secret="$6" -v day="$(($(date +%s) / 86400))" '
+    BEGIN { if ((getline hash < secret) > 0) sub(/^[^:]*:/, "", hash) }
+    $1 == name { found = 1; if ('"$2"') { '"$3"' } }
+    { print }
+    END { exit !found }' "./etc/$file" >"$D/edited" || fail "$1 is not in /etc/$file"
+  cat "$D/edited" >"./etc/$file" || fail "/etc/$file cannot be written"
+  rm -f "$D/edited"
+}
+
 runtime() {
   :
 @runtime@
@@ -187,8 +229,27 @@ verify() {
   [ -z "$wrong" ] || fail "$wrong is not as it should be"
   mv "$D/after.new" "$D/after"
   if [ "$LIVE" = 1 ]; then ways_in_listen || fail "nothing listens on port$deaf any more"; fi
-  [ -f "$D/keeps" ] && trees >"$D/after.kept"
+  after_kept
   return 0
+}
+
+# how it was left, so that a later undo can tell what others have changed since
+after_kept() {
+  list=''
+  while read -r op _ _ _ _ _ _ _ path; do
+    [ "$op" = P ] && list="$list .$path"
+  done <"$D/items"
+  mkdir -p "$D/put"
+  # shellcheck disable=SC2086
+  [ -z "$list" ] || cp -a --parents -- $list "$D/put/" 2>/dev/null
+  [ -f "$D/keeps" ] || return 0
+  list=''
+  while read -r _ path; do
+    if [ -e ".$path" ] || [ -L ".$path" ]; then list="$list .$path"; fi
+  done <"$D/keeps"
+  # shellcheck disable=SC2086
+  if [ -n "$list" ]; then find $list ! -name 'thornwall-*'; fi >"$D/after.list"
+  trees >"$D/after.kept"
 }
 
 look_after() {

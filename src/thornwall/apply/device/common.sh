@@ -250,19 +250,36 @@ trees() {
   find $list -type f ! -name 'thornwall-*' -exec sha256sum {} +
 }
 
+# stop_process NAME: what runs in a session of its own, with all that it started; only if the number is still its
+stop_process() {
+  [ -f "$D/$1.pid" ] || return 0
+  read -r process <"$D/$1.pid"
+  case $(tr '\0' ' ' 2>/dev/null <"/proc/$process/cmdline") in
+    *"/var/lib/thornwall/$ID/"*) kill -KILL -- "-$process" 2>/dev/null ;;
+  esac
+  rm -f "$D/$1.pid"
+}
+
+# detached PROGRAM ARGUMENT…: outlives this session
+detached() { setsid "$@" </dev/null >/dev/null 2>&1 & }
+
 # names FOLDER: what is in it, as one word
 names() {
   set +f
   # shellcheck disable=SC2046,SC2086
-  set -- "$1"/* "$1"/.*
+  set -- "$1"/* "$1"/.[!.]* "$1"/..?*
   set -f
   IFS=/
   entries="$*"
   unset IFS
 }
 
-# takes the guard away: the timer, the unit of the boot, the kernel's panic
+# takes the guard away: the timer, the unit or hook of the boot, the kernel's panic
 disarm() {
+  if [ -f "$D/hook" ]; then
+    while read -r path; do rm -f "$path"; done <"$D/hook"
+  fi
+  [ "$WANT" = watch ] || stop_process watch
   rm -f "/etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service" \
     "/etc/systemd/system/thornwall-boot-$ID.service" "/run/systemd/system/thornwall-undo-$ID.service"
   if [ -d /run/systemd/system ]; then

@@ -1,0 +1,199 @@
+# Taking back: paths, units, kernel settings, as they were.
+take_back() {
+  problems=''
+  stop_apply
+  [ -e "$D/rebooted" ] || tools_before
+  files_back
+  kept_back "$1"
+  folders_back
+  settle
+  if [ "$LIVE" = 1 ]; then
+    systemd && t 60 systemctl daemon-reload
+    [ -e "$D/rebooted" ] || sysctls_back
+    runtime_back
+    systemd && units_back
+  fi
+  verify_back
+  [ -z "$problems" ] || { tell NOT_YET "$problems"; return 1; }
+  settle
+  token undoing undone || return 1
+  drop_links
+  [ "$LIVE" = 1 ] && disarm
+  mtimes_back
+  tell UNDONE "$ID"
+  settle
+  return 0
+}
+
+problem() { problems="$problems${problems:+; }$1"; }
+
+stop_apply() {
+  stop_process apply
+  systemd || return 0
+  t 20 systemctl kill -s KILL "thornwall-apply-$ID.service" 2>/dev/null
+  t 20 systemctl stop "thornwall-apply-$ID.service" 2>/dev/null
+}
+
+# every path as it was: the original is renamed back, so that it is the very inode. Needs no room on the disk.
+files_back() {
+  pending='' target='' gone='' changed=''
+  walk back_one
+  back_pending
+  # shellcheck disable=SC2086
+  [ -z "$gone" ] || rm -f -- $gone || problem "cannot remove$gone"
+}
+
+back_one() {
+  if [ "$kind $mode_ $uid $gid $what" = "$okind $omode $ouid $ogid $owhat" ]; then
+    [ "$op" = M ] || [ "$okind" = - ] || [ "$ino" = "$oino" ] && return 0
+    [ -e "$V/vault$path" ] || [ -L "$V/vault$path" ] || return 0
+  fi
+  changed=1
+  if [ "$op" = M ]; then
+    back_meta
+    return 0
+  fi
+  if [ "$kind" != - ] && [ "$what" != "$new" ] && [ "$what" != "$owhat" ]; then set_aside; fi
+  if [ "$okind" = - ]; then
+    gone="$gone .$path"
+  elif [ -e "$V/vault$path" ] || [ -L "$V/vault$path" ]; then
+    if [ "$V ${path%/*}" != "$target" ]; then
+      back_pending
+      target="$V ${path%/*}"
+    fi
+    pending="$pending $V/vault$path"
+  else
+    problem "what $path was is not in the record any more"
+  fi
+}
+
+back_pending() {
+  [ -n "$pending" ] || return 0
+  folder=.${target#* }
+  [ -d "$folder" ] || mkdir -p "$folder"
+  # shellcheck disable=SC2086
+  mv -f -- $pending "$folder/" || problem "cannot put back$pending"
+  pending=''
+}
+
+# somebody else's work of the meantime is kept
+set_aside() {
+  mkdir -p "$V/aside${path%/*}"
+  rm -f "$V/aside$path"
+  ln -- ".$path" "$V/aside$path" 2>/dev/null || cp -a -- ".$path" "$V/aside$path" 2>/dev/null
+  tell ASIDE "$path" "/var/lib/thornwall/$ID/aside$path"
+}
+
+back_meta() {
+  case $kind in f | d) ;; *) return 0 ;; esac
+  if [ "$V" = fd ] || [ "$owner" != - ]; then
+    who=$ouid:$ogid
+    [ "$owner" = - ] || [ "$uid:$gid" != "$who" ] || who=-
+    meta "$V" "$owner" "$omode" "$who" ".$path" "$kind $mode_ $uid $gid $oino" || problem "cannot set the mode of $path"
+  else
+    chown "$ouid:$ogid" ".$path" && chmod "$omode" ".$path" || problem "cannot set the mode of $path"
+  fi
+}
+
+# folders that came with the change go, if nobody uses them
+folders_back() {
+  [ -s "$D/made" ] || return 0
+  reversed=''
+  while read -r path; do reversed="$path $reversed"; done <"$D/made"
+  for path in $reversed; do
+    [ -d "$path" ] || continue
+    rmdir "$path" 2>/dev/null || tell LEFT "${path#.}: something else is in it by now"
+  done
+}
+
+# originals that never left their place have one link less again
+drop_links() {
+  while read -r vault; do rm -rf "$vault/vault" "$vault/new"; done <"$D/vaults"
+  rm -rf "$D/kept" "$D/secrets"
+  return 0
+}
+
+sysctls_back() {
+  [ -s "$D/sysctls" ] || return 0
+  files=''
+  while IFS=: read -r file _; do files="$files $file"; done <"$D/sysctls"
+  # shellcheck disable=SC2086
+  now_=$nl$(t 20 grep -H '' $files 2>/dev/null)$nl
+  while IFS= read -r line; do
+    case $now_ in *"$nl$line$nl"*) continue ;; esac
+    printf '%s\n' "${line#*:}" 2>/dev/null >"${line%%:*}" || problem "the kernel does not take ${line%%:*} back"
+  done <"$D/sysctls"
+}
+
+# reread UNIT…: what read the files of the change reads those of before
+reread() {
+  for unit; do
+    t 20 systemctl reset-failed -- "$unit" 2>/dev/null
+    t 20 systemctl is-active --quiet -- "$unit" || continue
+    [ "$action" = reload ] && t 90 systemctl try-reload-or-restart -- "$unit" 2>/dev/null && continue
+    t 90 systemctl try-restart -- "$unit" 2>/dev/null || problem "$unit does not restart"
+  done
+}
+
+back_units() {
+  [ -e "$D/rebooted" ] && return 0
+  action=$1
+  shift
+  case $action in
+    restart | reload) reread "$@" ;;
+    start)
+      for unit; do
+        was_active "$unit" || t 90 systemctl stop -- "$unit" || problem "$unit does not stop"
+      done
+      ;;
+  esac
+}
+
+was_active() {
+  while read -r name _ active _; do
+    [ "$name" = "$1" ] && [ "$active" = active ] && return 0
+  done <"$D/units"
+  return 1
+}
+
+# runs SECONDS PROGRAM ARGUMENT…: a tool's own way back
+runs() {
+  t "$@" >/dev/null 2>&1 && return 0
+  shift
+  problem "$* fails"
+}
+
+# what ran before the change and does not now is started again
+units_back() {
+  now_=$nl$(t 30 systemctl list-units --plain --no-legend --full --state=active \
+    --type=service,socket,timer,path,mount,automount,swap)$nl
+  lost=''
+  while read -r unit _ active _; do
+    [ "$active" = active ] || continue
+    case $unit in
+      thornwall-* | user@* | user-runtime-dir@* | ssh@* | sshd@* | sshd-session@* | run-* | packagekit.service) continue ;;
+      systemd-hostnamed.service | systemd-localed.service | systemd-timedated.service | dev-*) continue ;;
+    esac
+    case $now_ in *"$nl$unit "*) ;; *) lost="$lost $unit" ;; esac
+  done <"$D/units"
+  [ -n "$lost" ] || return 0
+  # shellcheck disable=SC2086
+  t 20 systemctl reset-failed -- $lost 2>/dev/null
+  # shellcheck disable=SC2086
+  t 120 systemctl start -- $lost 2>/dev/null
+  for unit in $lost; do
+    t 20 systemctl is-active --quiet -- "$unit" || problem "$unit ran before and does not now"
+  done
+}
+
+# taken back means: seen to be
+verify_back() {
+  walk look_back
+  if [ "$LIVE" = 1 ]; then ways_in_listen || problem "nothing listens on port$deaf"; fi
+}
+
+look_back() {
+  [ "$kind $mode_ $uid $gid $what" = "$okind $omode $ouid $ogid $owhat" ] && return 0
+  [ "$op" = M ] && [ "$kind" = - ] && return 0
+  problem "$path is not as it was"
+}

@@ -1,0 +1,206 @@
+# Files of tools and of accounts, which whole programs write as they like: kept as copies, given back byte for byte.
+
+# sets what the kept files and folders hold now, held before, and held when the change was done
+states() {
+  trees_now=$nl$(trees)$nl trees_before=$nl$(cat "$D/before.kept")$nl trees_after='' after_list=''
+  kept_list=$nl
+  [ -f "$D/kept.list" ] && kept_list=$nl$(cat "$D/kept.list")$nl
+  if [ -f "$D/after.kept" ]; then
+    trees_after=$nl$(cat "$D/after.kept")$nl after_list=$nl$(cat "$D/after.list")$nl
+  fi
+}
+
+# part LINES FILE: sets `parts`: the lines about it
+part() {
+  parts=''
+  IFS=$nl
+  for line in $1; do
+    case $line in *" $2" | *" '$2'" | *" '$2' -> "*) parts=$parts$nl$line ;; esac
+  done
+  unset IFS
+}
+
+# compare FILE: sets `now_`, `before_`, `after_`
+compare() {
+  part "$trees_now" "$1"
+  now_=$parts
+  part "$trees_before" "$1"
+  before_=$parts
+  part "$trees_after" "$1"
+  after_=$parts
+}
+
+is_account() {
+  case " $accounts " in *" ${1#.} "*) return 0 ;; esac
+  return 1
+}
+
+# what somebody has changed since is not thrown away
+conflicts() {
+  [ -z "$FORCE" ] && [ -f "$D/after" ] || return 0
+  differing=''
+  exec 6<"$D/after"
+  walk look_conflict
+  exec 6<&-
+  if [ -f "$D/keeps" ] && [ -f "$D/after.kept" ]; then
+    account_files
+    states
+    IFS=$nl
+    for file in $kept_list $after_list; do
+      unset IFS
+      is_account "$file" && continue
+      compare "$file"
+      [ "$before_" = "$after_" ] || [ "$now_" = "$after_" ] || [ "$now_" = "$before_" ] && continue
+      case "$differing " in *" ${file#.} "*) ;; *) differing="$differing ${file#.}" ;; esac
+    done
+    unset IFS
+  fi
+  [ -z "$differing" ] && return 0
+  for path in $differing; do
+    out DIFFERS "$path"
+    show_difference
+  done
+  refuse "changed since:$differing" "look at them, then undo with --force: what is there now is kept in /var/lib/thornwall/$ID/aside"
+}
+
+look_conflict() {
+  read -r after <&6
+  now_="$kind $mode_ $uid $gid $what"
+  [ "$now_" = "$after" ] || [ "$now_" = "$okind $omode $ouid $ogid $owhat" ] || differing="$differing $path"
+}
+
+# only of what everybody may read
+show_difference() {
+  has diff && [ -f ".$path" ] && [ -f "$D/put$path" ] || return 0
+  case $(stat -c %a ".$path") in *[4567]) ;; *) return 0 ;; esac
+  difference=$(t 20 diff -U0 "$D/put$path" ".$path" | sed -n '3,60p')
+  IFS=$nl
+  for line in $difference; do
+    unset IFS
+    one_line "$line"
+    out DIFF "$text"
+  done
+  unset IFS
+}
+
+account_files() {
+  accounts=''
+  while read -r n path; do [ "$n" = 0 ] && accounts="$accounts $path"; done <"$D/keeps"
+  return 0
+}
+
+# in the window all of it; later what the change itself did, and not what others did since
+kept_back() {
+  [ -f "$D/keeps" ] || return 0
+  account_files
+  states
+  fields_only=''
+  [ "$1" = later ] && accounts_differ && fields_only=1
+  while read -r n path; do
+    [ "$n" = 0 ] && [ -n "$fields_only" ] && continue
+    came_goes "$1"
+    was_comes "$1"
+  done <"$D/keeps"
+}
+
+# what was not there before goes
+came_goes() {
+  if [ ! -e ".$path" ] && [ ! -L ".$path" ]; then return 0; fi
+  found=$(find ".$path" -depth ! -name 'thornwall-*')
+  IFS=$nl
+  for file in $found; do
+    unset IFS
+    case $kept_list in *"$nl$file$nl"*) continue ;; esac
+    if [ "$1" = later ]; then case $after_list in *"$nl$file$nl"*) ;; *) continue ;; esac; fi
+    changed=1
+    if [ -d "$file" ] && [ ! -L "$file" ]; then rmdir "$file" 2>/dev/null; else rm -f -- "$file"; fi
+  done
+  unset IFS
+}
+
+# what was there comes back
+was_comes() {
+  IFS=$nl
+  for file in $kept_list; do
+    unset IFS
+    case $file in ".$path" | ".$path/"*) ;; *) continue ;; esac
+    compare "$file"
+    [ "$now_" = "$before_" ] && continue
+    [ "$1" = later ] && [ "$after_" = "$before_" ] && continue
+    copy=$D/kept/$file
+    if [ ! -e "$copy" ] && [ ! -L "$copy" ]; then
+      problem "what ${file#.} was is not in the record any more"
+      continue
+    fi
+    changed=1
+    if [ -d "$copy" ] && [ ! -L "$copy" ]; then
+      folder_as_before
+    else
+      [ -z "$now_" ] || [ "$1" = window ] || [ "$now_" = "$after_" ] || keep_aside
+      mv -f -- "$copy" "$file" || problem "cannot put back ${file#.}"
+    fi
+  done
+  unset IFS
+}
+
+folder_as_before() {
+  [ -d "$file" ] || mkdir -p "$file"
+  # shellcheck disable=SC2086 # `mode uid gid …`
+  set -- $before_
+  chown "$2:$3" "$file" && chmod "$(printf %o $((0x$1 & 07777)))" "$file" || problem "the mode of ${file#.}"
+}
+
+keep_aside() {
+  mkdir -p "$D/aside/${file%/*}" && cp -a -- "$file" "$D/aside/$file"
+  tell ASIDE "${file#.}" "/var/lib/thornwall/$ID/aside${file#.}"
+}
+
+# accounts: whether others have changed them since, or a known password would come back
+accounts_differ() {
+  [ -n "$BRING" ] || [ -z "$KNOWN" ] || return 0
+  [ -n "$trees_after" ] || return 1
+  for path in $accounts; do
+    compare ".$path"
+    [ "$now_" = "$after_" ] || return 0
+  done
+  return 1
+}
+
+# account USER FIELD VALUE: one field as it was, where not the whole file comes back
+account_back() {
+  [ -n "$fields_only" ] || return 0
+  old=''
+  file=shadow
+  [ "$2" = shell ] && file=passwd
+  while IFS= read -r line; do
+    case $line in "$1:"*) old=$line ;; esac
+  done <"$D/kept/etc/$file"
+  [ -n "$old" ] || return 0
+  IFS=:
+  # (an empty field stays one: each is marked)
+  while :; do case $old in *::*) old=${old%%::*}:-1:${old#*::} ;; *) break ;; esac; done
+  # shellcheck disable=SC2086
+  set -- "$1" "$2" "$3" $old
+  unset IFS
+  case $2 in
+    lock | password)
+      case " $KNOWN " in *" $1 "*)
+        if [ -z "$BRING" ]; then
+          tell LEFT "the password of $1: the one before was a known default or empty"
+          return 0
+        fi ;;
+      esac
+      hash=$5
+      [ "$hash" = -1 ] && hash=
+      printf '%s:%s\n' "$1" "$hash" | timeout -k 2 30 chpasswd -e 2>/dev/null || problem "the password of $1"
+      t 30 chage -d "$6" "$1"
+      ;;
+    shell) t 30 usermod -s "${10}" "$1" ;;
+    expire-now) t 30 chage -E "${11}" "$1" ;;
+    min-days) t 30 chage -m "$7" "$1" ;;
+    max-days) t 30 chage -M "$8" "$1" ;;
+    warn-days) t 30 chage -W "$9" "$1" ;;
+    inactive-days) t 30 chage -I "${10}" "$1" ;;
+    leave-group) t 30 gpasswd -a "$1" "$3" >/dev/null ;;
+  esac || problem "$2 of $1"
+}

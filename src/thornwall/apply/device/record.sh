@@ -1,0 +1,337 @@
+# The record of a change: what will be put in place, and everything that is needed to take it back.
+
+# The folders on the way to what changes: where others than root may change them, somebody could put a link there while
+# root writes. Their mtimes are kept. Sets `devs`, `missing`.
+folders() {
+  there='' missing='' unsafe=''
+  while read -r path; do
+    if [ -d "$path" ]; then there="$there $path"; else missing="$missing $path"; fi
+  done <"$D/folders"
+  # shellcheck disable=SC2086
+  stats=$(t 60 stat -c '%f %a %u %d %n' -- $there)
+  me=$(id -u)
+  devs=$nl references='' count=0
+  : >"$D/mtimes"
+  IFS=$nl
+  for line in $stats; do
+    unset IFS
+    # shellcheck disable=SC2086
+    set -- $line
+    case $1 in 4*) ;; *) unsafe="$unsafe $5" ;; esac
+    case $2 in *[2367]? | *[2367]) unsafe="$unsafe $5" ;; esac
+    [ "$3" = 0 ] || [ "$3" = "$me" ] || unsafe="$unsafe $5"
+    devs=$devs$5:$4$nl
+    # (a folder of somebody else's is none of ours: nothing comes or goes in it)
+    safe "${5#.}/" || continue
+    count=$((count + 1))
+    references="$references $D/mtimes.d/$count"
+    echo "$count $5" >>"$D/mtimes"
+  done
+  unset IFS
+  case " $missing " in *" ./etc "*) refuse "there is no /etc" "is this the root of a system?" ;; esac
+  # shellcheck disable=SC2086
+  mkdir -p $references
+  kept_folders=$count
+  while read -r count path; do keep_mtime; done <"$D/mtimes"
+  for path in $missing; do
+    echo "$path" >>"$D/made"
+  done
+  home_dev=$(stat -c %d "$D")
+}
+
+# the folders in which the guard puts something: they do not show it when it is gone. Sets `hook` without systemd.
+guard_folders() {
+  if systemd; then
+    guard_folder ./etc/systemd/system
+    guard_folder ./etc/systemd/system/sysinit.target.wants
+    return
+  fi
+  if [ -d ./etc/local.d ] && has rc-update; then
+    hook=etc/local.d/thornwall-$ID.start
+  elif [ -d ./etc/rc2.d ] && [ -d ./etc/init.d ]; then
+    hook=etc/init.d/thornwall-$ID
+    for level in 2 3 4 5; do
+      [ -d "./etc/rc$level.d" ] && guard_folder "./etc/rc$level.d"
+    done
+  else
+    hook=etc/init.d/S99thornwall$ID
+  fi
+  guard_folder "./${hook%/*}"
+}
+
+guard_folder() {
+  path=$1
+  if [ ! -d "$path" ]; then
+    mkdir -m 755 "$path" && echo "$path" >>"$D/made.armed"
+    return
+  fi
+  while read -r _ known; do [ "$known" = "$path" ] && return; done <"$D/mtimes"
+  one_more_mtime
+}
+
+one_more_mtime() {
+  kept_folders=$((kept_folders + 1))
+  count=$kept_folders
+  echo "$count $path" >>"$D/mtimes"
+  mkdir "$D/mtimes.d/$count"
+  keep_mtime
+}
+
+keep_mtime() {
+  touch -r "$path" "$D/mtimes.d/$count"
+  names "$path"
+  printf '%s\n' "$entries" >"$D/mtimes.d/$count.names"
+}
+
+# whether none but root can change the way to PATH
+safe() {
+  folder=.$1
+  while [ "$folder" != . ]; do
+    folder=${folder%/*}
+    case " $unsafe " in *" $folder "*) return 1 ;; esac
+  done
+}
+
+only_root() {
+  safe "$1" || refuse "${folder#.}, on the way to $1, is not root's alone (or a link): a link could be put there while root writes" \
+    "name the real path; or take that right away first: chown root ${folder#.}; chmod go-w ${folder#.}"
+}
+
+# place PATH: sets V: the folder for what belongs to PATH, on the same file system
+place() {
+  folder=.${1%/*}
+  until case $devs in *"$nl$folder:"*) true ;; *) false ;; esac; do folder=${folder%/*}; done
+  number_=${devs#*"$nl$folder:"}
+  number_=${number_%%"$nl"*}
+  V=$D
+  [ "$number_" = "$home_dev" ] && return 0
+  mounted=
+  while read -r _ point _; do
+    case $PWD/${folder#./}/ in
+      "${point%/}"/*) [ "${#point}" -gt "${#mounted}" ] && mounted=$point ;;
+    esac
+  done </proc/mounts
+  mounted=${mounted#"${PWD%/}"}
+  V=.${mounted%/}/.thornwall-$ID
+  case " $VAULTS " in *" $V "*) ;; *) VAULTS="$VAULTS $V" ;; esac
+}
+
+# one path, before: as it was expected to be, or nothing is done at all
+look_before() {
+  if [ "$op" = M ]; then
+    V=$D
+    safe "$path" || V=fd
+    case $kind in
+      -) refuse "$path is not there" "audit again: the host has changed since it was read" ;;
+      f | d) ;;
+      *) refuse "$path is a link or no plain file" "root changes no mode behind a link" ;;
+    esac
+    case $expect in - | "m$mode_") ;; *)
+      refuse "$path has mode $mode_, not ${expect#m} as it was read" "audit again: the host has changed" ;;
+    esac
+  else
+    only_root "$path"
+    place "$path"
+    case $kind in d | o) refuse "$path is a folder or no plain file" "audit again: the host has changed" ;; esac
+    case $expect in - | "$what") ;; *)
+      if [ "$what" = absent ]; then now="is gone"
+      elif [ "$expect" = absent ]; then now="is there by now"
+      else now="is not as it was when it was read"; fi
+      refuse "$path $now" "plan again: somebody has changed it in between" ;;
+    esac
+  fi
+  echo "$V $kind $mode_ $uid $gid $ino $what" >>"$D/before.new"
+}
+
+# the new files, complete and with mode and owner, beside the old ones: only a rename is left to do
+staged_files() {
+  : >>"$D/before.new"
+  mv "$D/before.new" "$D/before"
+  for vault in $VAULTS; do echo "$vault"; done >"$D/vaults"
+  folders_='' owners='' modes='' checks='' attributes=''
+  exec 3<"$D/items" 4<"$D/before"
+  while read -r op n mode user group _ new _ path <&3; do
+    read -r V okind omode ouid ogid _ <&4
+    [ "$op" = M ] && continue
+    folders_="$folders_ $V/new${path%/*} $V/vault${path%/*}"
+    [ "$op" = P ] || continue
+    checks="$checks$new  $V/new$path$nl"
+    if [ "$mode" = keep ] && [ "$okind" = f ]; then
+      attributes="$attributes$V $omode $ouid $ogid $path$nl"
+    else
+      modes="$modes$mode $V/new$path$nl"
+      [ "$user:$group" = root:root ] || owners="$owners$user:$group $V/new$path$nl"
+    fi
+  done
+  exec 3<&- 4<&-
+  # shellcheck disable=SC2086
+  mkdir -p "$D/vault" $folders_
+  new_files
+  while [ -n "$modes" ]; do
+    one_mode
+    # shellcheck disable=SC2086
+    chmod "$mode" $these || refuse "the mode of the new files cannot be set" "is the disk full?"
+  done
+  IFS=$nl
+  for line in $owners; do
+    unset IFS
+    chown "${line%% *}" "${line#* }" || refuse "there is no ${line%% *} on this host" "audit again"
+  done
+  IFS=$nl
+  for line in $attributes; do
+    unset IFS
+    # shellcheck disable=SC2086
+    set -- $line
+    # (with ACLs and extended attributes, where cp knows them)
+    cp --attributes-only --preserve=mode,ownership,xattr ".$5" "$1/new$5" 2>/dev/null ||
+      { chown "$3:$4" "$1/new$5" && chmod "$2" "$1/new$5"; } || refuse "the mode of $5 cannot be kept" "is the disk full?"
+  done
+  unset IFS
+  [ -z "$checks" ] || printf %s "$checks" | sha256sum -c >/dev/null 2>&1 ||
+    refuse "the new files did not arrive whole" "try again; is the disk full?"
+}
+
+# the originals: the very inode where the file system can link it, else a copy that keeps everything, compared
+keep_originals() {
+  if has lsattr; then
+    list=''
+    while read -r op _ _ _ _ _ _ _ path; do
+      [ -f ".$path" ] && [ ! -L ".$path" ] && list="$list .$path"
+    done <"$D/items"
+    # shellcheck disable=SC2086
+    [ -z "$list" ] || flags=$(t 30 lsattr -d -- $list 2>/dev/null)
+    IFS=$nl
+    for line in $flags; do
+      unset IFS
+      case ${line%% *} in *[ai]*) refuse "${line##* .} must not be changed, says its attribute (chattr +i or +a)" \
+        "ask who set that; to allow it: chattr -ia ${line##* .}" ;; esac
+    done
+    unset IFS
+  fi
+  for vault in $VAULTS; do
+    list=''
+    exec 3<"$D/items" 4<"$D/before"
+    while read -r op _ _ _ _ _ _ _ path <&3; do
+      read -r V okind _ <&4
+      [ "$op" != M ] && [ "$V" = "$vault" ] && [ "$okind" != - ] && list="$list .$path"
+    done
+    exec 3<&- 4<&-
+    [ -n "$list" ] || continue
+    # shellcheck disable=SC2086
+    cp -alP --parents -- $list "$vault/vault/" 2>/dev/null || link_each "$vault" $list
+    for file in $list; do
+      copy=$vault/vault/${file#./}
+      [ "$copy" -ef "$file" ] && continue
+      if [ -L "$file" ] && [ -L "$copy" ] && [ "$(readlink "$file")" = "$(readlink "$copy")" ]; then continue; fi
+      cmp -s "$copy" "$file" || refuse "${file#.} cannot be kept" "is the disk full?"
+    done
+  done
+}
+
+link_each() {
+  vault=$1
+  shift
+  for file; do
+    copy=$vault/vault/${file#./}
+    rm -f "$copy"
+    ln -- "$file" "$copy" 2>/dev/null || cp -a -- "$file" "$copy" || refuse "${file#.} cannot be kept" "is the disk full?"
+  done
+}
+
+# what else may change, as it is now: files of tools and of accounts, units, kernel settings
+keep_runtime() {
+  kept=''
+  [ -f "$D/keeps" ] && while read -r n path; do
+    if [ -e ".$path" ] || [ -L ".$path" ]; then
+      only_root "$path"
+      place "$path"
+      [ "$V" = "$D" ] || refuse "$path is on another file system than /var/lib" "it cannot be kept there"
+      kept="$kept .$path"
+    fi
+  done <"$D/keeps"
+  mkdir -p "$D/kept"
+  if [ -n "$kept" ]; then
+    # shellcheck disable=SC2086
+    cp -a --parents -- $kept "$D/kept/" 2>/dev/null || keep_each $kept
+    # shellcheck disable=SC2086
+    find $kept >"$D/kept.list"
+    # (the cp of busybox forgets the fractions of a second)
+    cp --version >/dev/null 2>&1 || while IFS= read -r path; do
+      [ -f "$path" ] && [ ! -L "$path" ] && touch -r "$path" "$D/kept/$path"
+    done <"$D/kept.list"
+    # shellcheck disable=SC2086
+    find $kept -type d >"$D/kept.folders"
+    while IFS= read -r path; do
+      one_more_mtime
+    done <"$D/kept.folders"
+    trees >"$D/before.kept"
+  elif [ -f "$D/keeps" ]; then
+    : >"$D/before.kept"
+  fi
+  [ "$LIVE" = 1 ] || return 0
+  systemd && t 30 systemctl list-units --all --plain --no-legend --full \
+    --type=service,socket,timer,path,mount,automount,swap >"$D/units"
+  settings >"$D/sysctls"
+}
+
+keep_each() {
+  for file; do
+    folder=${file%/*}
+    mkdir -p "$D/kept/$folder" && cp -a -- "$file" "$D/kept/$folder/" || refuse "${file#.} cannot be kept" "is the disk full?"
+  done
+}
+
+# each setting that changes; one for all interfaces changes those of each
+# (what is below /proc/sys is read in one piece or not at all, which `read` does not do)
+keep_sysctl() {
+  case $1 in
+    /proc/sys/net/ipv[46]/conf/all/* | /proc/sys/net/ipv[46]/conf/default/*)
+      set +f
+      set -- "${1%/*/*}"/*/"${1##*/}"
+      set -f
+      ;;
+  esac
+  t 20 grep -H '' "$@" 2>/dev/null
+}
+
+# the hashes of all that undo relies on
+seal() {
+  cat /proc/sys/kernel/random/boot_id >"$D/boot" 2>/dev/null
+  list=''
+  for file in undo.sh apply.sh items before folders mtimes made vaults keeps kept.list before.kept units sysctls ports about; do
+    [ -f "$D/$file" ] && list="$list $D/$file"
+  done
+  for vault in $VAULTS; do list="$list $vault/vault"; done
+  # shellcheck disable=SC2086
+  find $list "$D/kept" "$D/secrets" -type f -exec sha256sum {} + >"$D/sums" || refuse "the record cannot be sealed" "is the disk full?"
+  settle
+}
+
+
+# new_file PATH TEXT, new_link PATH TARGET: beside the old ones, on the same file system
+new_file() {
+  place "$1"
+  printf %b "$2" >"$V/new$1" || refuse "the new $1 cannot be written" "is the disk full?"
+}
+
+new_link() {
+  place "$1"
+  ln -s -- "$2" "$V/new$1" || refuse "the new $1 cannot be written" "is the disk full?"
+}
+
+# hashed USER FILE PASSWORD: the password goes through a pipe, and only its hash is written
+hashed() {
+  hash=''
+  has perl && hash=$(printf '%s\n' "$3" | timeout -k 2 20 perl -e '
+    my $p = <STDIN>; chomp $p; open(my $r, "<", "/dev/urandom") or exit 1; read($r, my $b, 24);
+    my @c = (".", "/", 0 .. 9, "A" .. "Z", "a" .. "z"); my $s = join "", map { $c[ord($_) % 64] } split //, $b;
+    for my $salt ("\$y\$j9T\$$s", "\$6\$" . substr($s, 0, 16)) {
+      my $h = crypt($p, $salt); if (defined $h && index($h, $salt) == 0 && length($h) > length($salt) + 20) { print $h; exit }
+    }' 2>/dev/null)
+  [ -n "$hash" ] || ! has openssl || hash=$(printf '%s\n' "$3" | timeout -k 2 20 openssl passwd -6 -stdin 2>/dev/null)
+  [ -n "$hash" ] || ! has mkpasswd || hash=$(printf '%s\n' "$3" | timeout -k 2 20 mkpasswd -m sha512 -P 0 2>/dev/null)
+  case $hash in
+    '$y$'* | '$6$'*) printf '%s:%s\n' "$1" "$hash" >"$D/secrets/$2" ;;
+    *) refuse "the password of $1 cannot be hashed on this host" "install perl or openssl" ;;
+  esac
+}
