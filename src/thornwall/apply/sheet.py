@@ -91,6 +91,11 @@ def sheet(steps: Iterable[Step], *, live: bool, secrets: Mapping[str, Secret]) -
         seen.add(path)
     if made.accounts:
         done.keeps[:0] = [(0, f"/etc/{name}{end}") for name in _ACCOUNT_FILES for end in ("", "-")]
+    # each is kept, and comes back, once: two tools may write the same file
+    first: dict[str, int] = {}
+    for number, path in done.keeps:
+        first.setdefault(path, number)
+    done.keeps = [(number, path) for path, number in first.items()]
     return done
 
 

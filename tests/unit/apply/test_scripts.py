@@ -20,7 +20,7 @@ from thornwall.apply.compile import (
     transaction_script,
     undo_script,
 )
-from thornwall.apply.sheet import escaped
+from thornwall.apply.sheet import escaped, sheet
 from thornwall.errors import UsageError
 from thornwall.model.change import (
     ABSENT,
@@ -192,3 +192,13 @@ def test_a_line_of_the_content_that_looks_like_an_end_is_none() -> None:
         replace(CHANGE, steps=(Step("x", Purpose.SSH, "x", (PutFile("/etc/x", hostile, ABSENT),)),))
     )
     assert len(embedded(script)) == 3
+
+
+def test_a_file_that_two_tools_may_write_is_kept_once() -> None:
+    pwconv = Tool("pwconv", (("pwconv",),), ("/etc/shadow", "/etc/login.defs"))
+    steps = (Step("all", Purpose.ACCOUNTS, "All", (AccountDo("pi", AccountField.LOCK), pwconv, pwconv)),)
+    keeps = sheet(steps, live=True, secrets={}).keeps
+    assert len(keeps) == len({path for _, path in keeps})
+    # by the accounts' own: later, undo gives back single fields of those
+    assert (0, "/etc/shadow") in keeps
+    assert "/etc/login.defs" in {path for _, path in keeps}
