@@ -196,8 +196,10 @@ def _combined(mode: int, wishes: Sequence[SetMode]) -> int:
         raise ConflictError("two fixes want different modes")
     if exact:
         mode = exact.pop() or 0
+    # the sticky bit is for folders that everybody may go on writing to: not where another fix closes them
+    needless = 0o1000 if any(wish.clear & 0o002 for wish in wishes) else 0
     for wish in wishes:
-        mode = (mode & ~wish.clear) | wish.set
+        mode = (mode & ~wish.clear) | (wish.set & ~needless)
     return mode
 
 

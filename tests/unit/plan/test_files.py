@@ -154,8 +154,16 @@ def test_a_name_that_is_not_touched(path: str) -> None:
 def test_modes_add_up() -> None:
     path = "/etc/cron.d/x"
     host = situation({path: b""}, mode=0o777)
-    wishes = [SetMode(path, clear=0o002), SetMode(path, clear=0o020, user="root"), SetMode(path, set=0o1000)]
-    assert operations(host, path, wishes) == (Chmod(path, 0o1755, "", "", "", 0o777, "0777 root:root"),)
+    wishes = [SetMode(path, clear=0o002), SetMode(path, clear=0o020, user="root"), SetMode(path, set=0o2000)]
+    assert operations(host, path, wishes) == (Chmod(path, 0o2755, "", "", "", 0o777, "0777 root:root"),)
+
+
+def test_a_folder_that_is_closed_needs_no_sticky_bit() -> None:
+    path = "/etc/cron.d/x"
+    host = situation({path: b""}, mode=0o777)
+    both = [SetMode(path, clear=0o022), SetMode(path, set=0o1000)]
+    assert operations(host, path, both) == (Chmod(path, 0o755, "", "", "", 0o777, "0777 root:root"),)
+    assert operations(host, path, both[1:]) == (Chmod(path, 0o1777, "", "", "", 0o777, "0777 root:root"),)
 
 
 def test_a_mode_that_is_right_already() -> None:
