@@ -9,7 +9,8 @@ from .settings import lab_dir
 from .tools import run
 
 # Run by sh, in a mount namespace of its own, with the group's name as $1: systemd-nspawn must see the unified hierarchy
-# whatever this machine's init made of /sys/fs/cgroup, and must leave nothing behind in /run.
+# whatever this machine's init made of /sys/fs/cgroup, and must leave nothing behind in /run. What this machine mounts
+# later is seen in there: a host that reboots gets a new network namespace in /run/netns.
 ENTER = """
 set -e
 mount -t cgroup2 none /sys/fs/cgroup
@@ -19,7 +20,7 @@ group=/sys/fs/cgroup/thornwall/$1
 mkdir -p "$group"
 echo $$ >"$group/cgroup.procs"
 """
-UNSHARE = ("unshare", "--mount", "--propagation", "private", "sh", "-c")
+UNSHARE = ("unshare", "--mount", "--propagation", "slave", "sh", "-c")
 
 
 def group(name: str) -> Path:

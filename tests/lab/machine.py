@@ -9,6 +9,8 @@ from pathlib import Path
 
 from . import cgroups
 from .errors import LabError
+from .network import Wire, renewal
+from .tools import run as run_tool
 
 _BOOT_SECONDS = 60.0
 _POLL_SECONDS = 0.02
@@ -18,18 +20,24 @@ _ENVIRONMENT = {
     "HOME": "/root",
     "LC_ALL": "C.UTF-8",
 }
-# $1 is the control group, $2 is 'owned' or 'free', the rest are systemd-nspawn's arguments; 133 is how it says that
-# the host wants to reboot. File descriptor 3 is a pipe that an owner holds: when it closes, because the owner died,
-# everything is killed.
+# $1 is the control group, $2 is 'owned' or 'free', $3 a script that renews its network, the rest are systemd-nspawn's
+# arguments; 133 is how it says that the host wants to reboot. File descriptor 3 is a pipe that an owner holds: when it
+# closes, because the owner died, everything is killed. 4 is the mount namespace in which the network is renewed.
 _SUPERVISE = (
-    cgroups.ENTER
+    """
+exec 4<"/proc/$PPID/ns/mnt"
+"""
+    + cgroups.ENTER
     + """
 owner=$2
-shift 2
+renew=$3
+shift 3
 exec 3<&0 </dev/null
 [ "$owner" = free ] || (read -r _ <&3 || :; echo 1 >"$group/cgroup.kill") &
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
-while status=0; systemd-nspawn "$@" 3<&- || status=$?; [ "$status" -eq 133 ]; do :; done
+while status=0; systemd-nspawn "$@" 3<&- 4<&- || status=$?; [ "$status" -eq 133 ]; do
+    nsenter --mount=/proc/self/fd/4 sh -c "$renew" || :
+done
 kill $! 2>/dev/null
 exit "$status"
 """
@@ -42,12 +50,18 @@ class Machine:
     def __init__(self, name: str) -> None:
         self.name = name
         self._supervisor: subprocess.Popen[bytes] | None = None
+        self._booted = False
 
     def boot(self, root: Path, namespace: str, console: Path, *, outlive_owner: bool) -> None:
         """Start a root in a network namespace that has its addresses already, and wait until it is up.
 
-        The console's text goes to a file. With `outlive_owner` the machine runs on when this process ends.
+        The console's text goes to a file. With `outlive_owner` the machine runs on when this process ends. When it has
+        run before, and at every reboot of its own, the namespace is made anew: what a boot forgets is forgotten.
         """
+        renew = renewal(Wire.of(namespace))
+        if self._booted:
+            run_tool(["sh", "-c", renew])
+        self._booted = True
         settings = [
             "--quiet",
             "--boot",
@@ -65,7 +79,7 @@ class Machine:
         ]
         with console.open("wb") as output:
             self._supervisor = subprocess.Popen(
-                [*cgroups.UNSHARE, _SUPERVISE, "sh", self.name, "free" if outlive_owner else "owned", *settings],
+                [*cgroups.UNSHARE, _SUPERVISE, "sh", self.name, "free" if outlive_owner else "owned", renew, *settings],
                 stdin=subprocess.DEVNULL if outlive_owner else subprocess.PIPE,
                 stdout=output,
                 stderr=output,

@@ -7,6 +7,7 @@ sends through this machine to anywhere else, even when this machine forwards pac
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from .errors import LabError
 from .settings import MAX_HOSTS, PREFIX4, PREFIX6
@@ -22,6 +23,11 @@ class Wire:
     """Names and addresses of the wire of host number `index` (1 to 250)."""
 
     index: int
+
+    @classmethod
+    def of(cls, namespace: str) -> Self:
+        """The wire that has a network namespace."""
+        return cls(int(namespace.rpartition("-")[2]))
 
     @property
     def namespace(self) -> str:
@@ -76,28 +82,62 @@ def reserve() -> Wire:
 
 def connect(wire: Wire) -> None:
     """Lay a reserved wire; both ends carry their addresses when this returns."""
-    run(["ip", "route", "replace", "blackhole", f"{PREFIX4}.0.0/16", "metric", _LAST_METRIC])
-    run(["ip", "-6", "route", "replace", "blackhole", f"{PREFIX6}::/48", "metric", _LAST_METRIC])
-    for family in ("-4", "-6"):
-        run(["ip", family, "rule", "add", "pref", _RULE_PREFERENCE, "iif", wire.interface, "blackhole"])
+    _catch_strays(wire)
+    run(["sh", "-euc", _veth(wire)])
+
+
+def renewal(wire: Wire) -> str:
+    """A shell script that gives a wire's host a new network namespace, as a boot of a machine of its own would.
+
+    Rules, addresses and settings of the network that were made while it ran are gone then. The name stays in use, so
+    that nobody else takes it. Failed steps are passed over: the machine may be about to go.
+    """
+    new = f"{wire.namespace}-new"
+    return f"""
+ip link delete {wire.interface} 2>/dev/null
+ip netns add {new} && umount --lazy {wire.path} && mount --bind /run/netns/{new} {wire.path}
+ip netns delete {new}
+{_veth(wire)}"""
+
+
+def connect_tap(wire: Wire) -> None:
+    """Lay a reserved wire that ends in a virtual machine, which has to give itself its addresses."""
+    _catch_strays(wire)
     run(
         ["ip", "-batch", "-"],
         text_input=f"""
-link add {wire.interface} type veth peer name eth0 netns {wire.namespace}
+tuntap add {wire.interface} mode tap
 addr add {wire.controller}/24 dev {wire.interface}
 addr add {wire.controller6}/64 dev {wire.interface} nodad
 link set {wire.interface} up
 """,
     )
-    run(
-        ["ip", "-n", wire.namespace, "-batch", "-"],
-        text_input=f"""
+
+
+def _catch_strays(wire: Wire) -> None:
+    run(["ip", "route", "replace", "blackhole", f"{PREFIX4}.0.0/16", "metric", _LAST_METRIC])
+    run(["ip", "-6", "route", "replace", "blackhole", f"{PREFIX6}::/48", "metric", _LAST_METRIC])
+    for family in ("-4", "-6"):
+        run(["ip", family, "rule", "add", "pref", _RULE_PREFERENCE, "iif", wire.interface, "blackhole"])
+
+
+def _veth(wire: Wire) -> str:
+    """Shell commands that lay the wire of a container. The hardware addresses are the same at every boot."""
+    near, far = (f"02:{end:02x}:00:00:00:{wire.index:02x}" for end in (1, 2))
+    return f"""
+ip -batch - <<END
+link add {wire.interface} address {near} type veth peer name eth0 address {far} netns {wire.namespace}
+addr add {wire.controller}/24 dev {wire.interface}
+addr add {wire.controller6}/64 dev {wire.interface} nodad
+link set {wire.interface} up
+END
+ip -n {wire.namespace} -batch - <<END
 link set lo up
 addr add {wire.address}/24 dev eth0
 addr add {wire.address6}/64 dev eth0 nodad
 link set eth0 up
-""",
-    )
+END
+"""
 
 
 def disconnect(wire: Wire) -> None:

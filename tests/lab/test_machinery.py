@@ -61,6 +61,26 @@ def test_what_one_host_did_the_next_does_not_see(release: str) -> None:
         assert second.run("cat /etc/machine-id").stdout != machine_id
 
 
+@pytest.mark.parametrize("how", ["systemctl reboot", "kill"])
+def test_a_boot_starts_with_a_network_that_nobody_has_touched(planted: Host, how: str) -> None:
+    link = "ip -o link show eth0 | grep -o 'link/ether [^ ]*'"
+    hardware = out_line(planted, link)
+    planted.run("nft add table inet stale; sysctl -qw net.ipv4.conf.all.log_martians=1", check=True)
+    planted.run("ip address add 192.0.2.1/32 dev lo", check=True)
+    if how == "kill":
+        planted.machine.kill()
+        console = planted.known_hosts.with_name("console.log")
+        planted.machine.boot(planted.root, Wire(planted.index).namespace, console, outlive_owner=False)
+    else:
+        planted.reboot()
+    assert planted.run("nft list ruleset", check=True).stdout == ""
+    assert out_line(planted, "sysctl -n net.ipv4.conf.all.log_martians") == "0"
+    assert "192.0.2.1" not in planted.run("ip address", check=True).stdout
+    assert out_line(planted, link) == hardware
+    for ipv6 in (False, True):
+        assert planted.login("true", ipv6=ipv6).returncode == 0
+
+
 def test_hosts_run_side_by_side_and_do_not_reach_each_other(release: str) -> None:
     with start(release, "stock") as one, start(release, "stock") as other:
         assert one.address != other.address
