@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from thornwall.facts.kernel import PROBES, parse
 from thornwall.model.capture import Capture, FileRecord, Manifest
 from thornwall.model.fact import Known
-from thornwall.model.kernel import Kernel
+from thornwall.model.kernel import Kernel, proc_path
 from thornwall.model.probe import Read
 
 READS = tuple(probe.pattern for probe in PROBES if isinstance(probe, Read))
@@ -59,6 +59,42 @@ def test_the_last_word_counts(files: dict[str, str], name: str, value: str | Non
 )
 def test_what_modprobe_refuses(text: str, refused: bool) -> None:
     assert (kernel(**{"/etc/modprobe.d/a.conf": text}).refused("usb-storage") is not None) is refused
+
+
+SYS = "/proc/sys/net"
+
+
+def live(**values: str) -> Kernel:
+    """`ipv6__conf__eth0__forwarding="1"` -> the kernel of a running host."""
+    records = {}
+    for name, value in values.items():
+        path = f"{SYS}/{name.replace('__', '/')}"
+        records[path] = FileRecord(path, content=f"{value}\n".encode())
+    fact = parse(Capture(Manifest("t", "ssh", 0, reads=READS), records))
+    assert isinstance(fact, Known)
+    return fact.value
+
+
+# the kernel's ip-sysctl.rst, and IN_DEV_RX_REDIRECTS of its inetdevice.h: OR where nothing is forwarded, else AND
+def test_on_which_interfaces_redirects_count() -> None:
+    found = live(
+        ipv4__conf__eth0__accept_redirects="1", ipv4__conf__eth0__forwarding="0",
+        ipv4__conf__br0__accept_redirects="1", ipv4__conf__br0__forwarding="1",
+        ipv6__conf__eth0__accept_redirects="0", ipv6__conf__eth0__forwarding="0",
+        ipv6__conf__br0__accept_redirects="1", ipv6__conf__br0__forwarding="1",
+        ipv6__conf__all__accept_redirects="1", ipv6__conf__lo__accept_redirects="1",
+    )  # fmt: skip
+    assert found.redirects() == {
+        "net.ipv4.conf.eth0.accept_redirects": "1",
+        "net.ipv6.conf.eth0.accept_redirects": "0",
+    }
+
+
+def test_an_interface_with_a_dot_in_its_name() -> None:
+    """As `sysctl -a` names it: net.ipv6.conf.eth0/5.forwarding."""
+    found = live(**{"ipv6__conf__eth0.5__accept_redirects": "1"})
+    assert found.redirects() == {"net.ipv6.conf.eth0/5.accept_redirects": "1"}
+    assert proc_path("net.ipv6.conf.eth0/5.accept_redirects") == f"{SYS}/ipv6/conf/eth0.5/accept_redirects"
 
 
 PATHS = st.sampled_from(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 import re
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import replace
 from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.model.capture import Capture, FileRecord
 from thornwall.model.fact import ABSENT, Fact, Known, Unknown
-from thornwall.model.kernel import Assignment, Directive, Kernel
+from thornwall.model.kernel import Assignment, Directive, Kernel, proc_path, sysctl_name
 from thornwall.model.probe import Probe, Read, Redaction
 
 SYSCTLS = (
@@ -41,6 +42,11 @@ SYSCTLS = (
     "net.ipv6.conf.all.disable_ipv6",
     "net.ipv6.conf.all.forwarding",
 )
+OF_INTERFACES = (
+    *(f"net.ipv4.conf.*.{name}" for name in ("accept_redirects", "forwarding", "rp_filter")),
+    *(f"net.ipv6.conf.*.{name}" for name in ("accept_redirects", "forwarding")),
+)
+"""Settings whose value for a single interface decides."""
 MODULES = ("usb-storage", "uas", "dccp", "sctp", "rds", "tipc", "cramfs", "freevxfs", "hfs", "hfsplus", "jffs2", "udf")
 SYSCTL_DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
 MODPROBE_DIRECTORIES = (
@@ -62,7 +68,12 @@ BUILTIN = Redaction(
 """Of the list of what is part of a kernel only the modules that we ask about."""
 
 PROBES: tuple[Probe, ...] = (
-    *(Read(f"/proc/sys/{name.replace('.', '/')}", PLAIN) for name in SYSCTLS),
+    *(Read(proc_path(name), PLAIN) for name in OF_INTERFACES),
+    *(
+        Read(proc_path(name), PLAIN)
+        for name in SYSCTLS
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in OF_INTERFACES)
+    ),
     *(Read(f"{folder}/*.conf", TEXT) for folder in (*SYSCTL_DIRECTORIES, *MODPROBE_DIRECTORIES)),
     Read("/etc/sysctl.conf", TEXT),
     Read("/lib/modules/*/modules.builtin", BUILTIN),
@@ -85,7 +96,7 @@ def parse(capture: Capture) -> Fact[Kernel]:
     assigned, patterns = _assignments(capture)
     return Known(
         Kernel(
-            running={name: _value(capture, name) for name in SYSCTLS} if capture.live else {},
+            running=_running(capture) if capture.live else {},
             assigned=assigned,
             patterns=tuple(patterns),
             modules=_modules(capture),
@@ -104,8 +115,13 @@ def parse(capture: Capture) -> Fact[Kernel]:
     )
 
 
+def _running(capture: Capture) -> dict[str, Fact[str]]:
+    single = (sysctl_name(path) for pattern in OF_INTERFACES for path, _ in capture.glob(proc_path(pattern)))
+    return {name: _value(capture, name) for name in (*SYSCTLS, *single)}
+
+
 def _value(capture: Capture, name: str) -> Fact[str]:
-    match capture.read("/proc/sys/" + name.replace(".", "/")):
+    match capture.read(proc_path(name)):
         case Known(text):
             return Known(text.strip())
         case other:

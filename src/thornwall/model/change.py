@@ -135,10 +135,14 @@ class UnitsOn:
 
 @dataclass(frozen=True, slots=True)
 class Sysctl:
-    """A kernel setting, now and at every boot. `key` with dots; `value` as /proc/sys shows it."""
+    """A kernel setting, now and at every boot. `key` with dots; `value` as /proc/sys shows it.
+
+    `pattern`: what stands in the file in place of the key, where it is that of one interface of many: with a `*`.
+    """
 
     key: str
     value: str
+    pattern: str = ""
 
 
 class AccountField(StrEnum):

@@ -6,11 +6,22 @@ import fnmatch
 from collections.abc import Mapping
 from dataclasses import field
 
-from thornwall.model.fact import Fact, Unknown
+from thornwall.model.fact import Fact, Known, Unknown
 from thornwall.model.record import record
 
 _UNREAD = Unknown("it was not read")
 _REFUSING = frozenset({"/bin/false", "/bin/true", "/usr/bin/false", "/usr/bin/true", "false", "true", ":"})
+_SWAP = str.maketrans("./", "/.")
+
+
+def proc_path(name: str) -> str:
+    """`net.ipv6.conf.eth0/5.forwarding` -> `/proc/sys/net/ipv6/conf/eth0.5/forwarding`, as sysctl(8) has it."""
+    return "/proc/sys/" + name.translate(_SWAP)
+
+
+def sysctl_name(path: str) -> str:
+    """The other way round."""
+    return path.removeprefix("/proc/sys/").translate(_SWAP)
 
 
 @record
@@ -49,11 +60,12 @@ class Kernel:
     """What the kernel is told, and what it does.
 
     `running`: sysctl name (with dots) -> value now, Absent where this kernel has no such setting; empty for a
-    directory. `assigned`: what systemd-sysctl sets at boot, each name's last word; `patterns`: names with wildcards, in
-    order. `modules`: those that are loaded; `builtin`: of those we ask about, those that are part of the kernel.
-    `modprobe_unread`: why some file of modprobe.d could not be read. `lsm`: the active security modules; `apparmor`:
-    profiles by mode (`enforce`, `complain`…); `selinux`: `enforcing`, `permissive` or `disabled`, Absent where it is
-    not there. `usb_disks`: block devices that hang on USB (`sda`).
+    directory; also of single interfaces (`net.ipv6.conf.eth0.accept_redirects`). `assigned`: what systemd-sysctl
+    sets at boot, each name's last word; `patterns`: names with wildcards, in order. `modules`: those that are
+    loaded; `builtin`: of those we ask about, those that are part of the kernel. `modprobe_unread`: why some file of
+    modprobe.d could not be read. `lsm`: the active security modules; `apparmor`: profiles by mode (`enforce`,
+    `complain`…); `selinux`: `enforcing`, `permissive` or `disabled`, Absent where it is not there. `usb_disks`:
+    block devices that hang on USB (`sda`).
     """
 
     running: Mapping[str, Fact[str]] = field(default_factory=dict)
@@ -79,6 +91,34 @@ class Kernel:
     def exempt(self) -> frozenset[str]:
         """Names that a line with `-` in front and no value takes out of the wildcards."""
         return frozenset(each.name for each in self.patterns if each.value == "")
+
+    def of_interfaces(self, family: str, setting: str) -> dict[str, str]:
+        """The values that a setting of `ipv4` or `ipv6` has now for each interface over which strangers come, by name.
+
+        The loopback has none, and the ends of containers' cables are ports of a bridge, which gets what comes in.
+        """
+        start, end = f"net.{family}.conf.", f".{setting}"
+        found = {}
+        for name, value in self.running.items():
+            interface = name.removeprefix(start).removesuffix(end)
+            if name != f"{start}{interface}{end}" or not isinstance(value, Known):
+                continue
+            if interface not in {"all", "default", "lo"} and not interface.startswith("veth"):
+                found[name] = value.value
+        return found
+
+    def redirects(self) -> dict[str, str]:
+        """`accept_redirects` of each interface on which it decides, by name, as ip-sysctl of the kernel has it.
+
+        With IPv6 it alone does, with IPv4 it or `all`; neither where packets are forwarded (with IPv4 both then).
+        """
+        forwards = self.of_interfaces("ipv4", "forwarding") | self.of_interfaces("ipv6", "forwarding")
+        found = self.of_interfaces("ipv4", "accept_redirects") | self.of_interfaces("ipv6", "accept_redirects")
+        return {
+            name: value
+            for name, value in found.items()
+            if forwards.get(name.removesuffix("accept_redirects") + "forwarding", "0") == "0"
+        }
 
     def directive(self, module: str, *verbs: str) -> Directive | None:
         """The last line on the module with one of the verbs."""

@@ -265,7 +265,8 @@ def _operations(situation: Situation, wishes: Sequence[Wish]) -> tuple[Operation
     by_path: dict[str, list[Wish]] = {}
     for wish in wishes:
         if isinstance(wish, Sysctl):
-            line = OwnLine(SYSCTLS, wish.key, f"{wish.key} = {wish.value}")
+            key = wish.pattern or wish.key
+            line = OwnLine(SYSCTLS, key, f"{key} = {wish.value}")
             by_path.setdefault(SYSCTLS, []).append(line)
         elif path := files.path_of(wish):
             by_path.setdefault(path, []).append(wish)

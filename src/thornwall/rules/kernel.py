@@ -20,7 +20,7 @@ from thornwall.model.finding import (
     References,
     Status,
 )
-from thornwall.model.kernel import Kernel
+from thornwall.model.kernel import Kernel, proc_path
 from thornwall.model.profile import Controls, Talks
 from thornwall.model.rule import Context, Preset, Verdict, fail, not_applicable, passed, rule, unknown
 from thornwall.rules import kernel_modules, kernel_network, kernel_settings
@@ -249,8 +249,8 @@ def rp_filter_off(ctx: Context) -> Iterator[Verdict]:
     """The kernel does not check whether a packet's sender can be behind the interface it came in by.
 
     What:
-        `net.ipv4.conf.all.rp_filter` and `default.rp_filter`: the greater of both counts; 2 (loose) is enough for a
-        device with several ways out, and Debian 13 has it.
+        `net.ipv4.conf.all.rp_filter` and that of each interface: the greater of both counts; `default` is for new ones.
+        2 (loose) is enough for a device with several ways out, and Debian 13 has it.
 
     Why:
         A neighbour can send packets in the name of another machine, even of the device itself, past rules of the
@@ -268,11 +268,14 @@ def rp_filter_off(ctx: Context) -> Iterator[Verdict]:
         running, line = facts.running.get(name), facts.configured(name)
         if isinstance(running, Known):
             values.append(running.value)
-            seen.append(Evidence(f"/proc/sys/{name.replace('.', '/')}", running.value, 1))
+            seen.append(Evidence(proc_path(name), running.value, 1))
         elif line is not None and not facts.running:
             values.append(line.value)
             seen.append(Evidence(line.path, f"{line.name} = {line.value}", line.line))
-    if any(value in {"1", "2"} for value in values):
+    open_ = [name for name, value in facts.of_interfaces("ipv4", "rp_filter").items() if value == "0"]
+    if open_ and facts.running.get("net.ipv4.conf.all.rp_filter") == Known("0"):
+        yield fail("Senders of packets are not checked.", *seen, *(Evidence(proc_path(name), "0", 1) for name in open_))
+    elif any(value in {"1", "2"} for value in values):
         yield passed("Senders are checked.", *seen)
     elif len(values) == 2:
         yield fail("Senders of packets are not checked.", *seen)

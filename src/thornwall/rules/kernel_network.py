@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from thornwall.model.finding import Attacker, Consequence, Effort, FaultClass, Fixable, Kind, Reach, References
 from thornwall.model.rule import Context, Preset, Verdict, rule
-from thornwall.rules.sysctl import demand, set_commands
+from thornwall.rules.sysctl import demand, kernel, set_commands
 
 
 @rule(
@@ -35,21 +35,26 @@ from thornwall.rules.sysctl import demand, set_commands
         "net.ipv4.conf.default.accept_redirects = 0",
         "net.ipv6.conf.all.accept_redirects = 0",
         "net.ipv6.conf.default.accept_redirects = 0",
+        "net.ipv4.conf.*.accept_redirects = 0",
+        "net.ipv6.conf.*.accept_redirects = 0",
     ),
 )
 def icmp_redirects_accepted(ctx: Context) -> Iterator[Verdict]:
     """ICMP redirects are obeyed.
 
     What:
-        The settings `accept_redirects` of IPv4 and IPv6, for all interfaces and for new ones.
+        The settings `accept_redirects` of IPv4 and IPv6: `all`, `default` for new interfaces, and that of each
+        interface there is. With IPv6 only the last one counts, and `all` and `default` do not change it; with IPv4 it
+        counts beside `all`. An interface that forwards for others is left out: there `all` suffices.
 
     Why:
         A machine on the same network can tell the device to send its traffic through it, and read or change
         what passes.
 
     Remedy:
-        Set the four `accept_redirects` to 0 in a file of its own in /etc/sysctl.d that sorts last, and load it. Since
-        Debian 13 nothing reads /etc/sysctl.conf at boot.
+        Set the four `accept_redirects` to 0 in a file of its own in /etc/sysctl.d that sorts last, with a line with `*`
+        for the interfaces that there are before the file is read, and load it. Since Debian 13 nothing reads
+        /etc/sysctl.conf at boot.
     Risk of the remedy:
         None where there is one router. Where two share a network, a few packets take a detour.
     """
@@ -59,7 +64,8 @@ def icmp_redirects_accepted(ctx: Context) -> Iterator[Verdict]:
             f"net.{family}.conf.{interface}.accept_redirects": ("0",)
             for family in ("ipv4", "ipv6")
             for interface in ("all", "default")
-        },
+        }
+        | dict.fromkeys(kernel(ctx).redirects(), ("0",)),
         "ICMP redirects are accepted.",
         "ICMP redirects are not accepted.",
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from thornwall.model.fact import Absent, Known, Unknown
 from thornwall.model.finding import Evidence
-from thornwall.model.kernel import Kernel
+from thornwall.model.kernel import Kernel, proc_path
 from thornwall.model.rule import Context, Verdict, fail, not_applicable, passed, unknown
 
 _NONE = "nothing is known of the kernel"
@@ -64,7 +64,7 @@ def _judge(facts: Kernel, name: str, values: tuple[str, ...]) -> tuple[bool | No
     said = [Evidence(line.path, f"{line.name} = {line.value}", line.line)] if line else []
     match facts.running.get(name):
         case Known(value):
-            shown = Evidence(f"/proc/sys/{name.replace('.', '/')}", value, 1)
+            shown = Evidence(proc_path(name), value, 1)
             return value in values, [shown, *said], None
         case Absent():
             return None, [], None

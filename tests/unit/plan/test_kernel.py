@@ -10,11 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from thornwall.model.change import EditLine, EditWords, OwnLine, Packages, Sysctl
+from thornwall.model.change import EditLine, EditWords, OwnLine, Packages, PutFile, Sysctl, SysctlDo
 from thornwall.model.fact import Known
 from thornwall.model.plan import Undoing
 from thornwall.plan.fix import Hold, Want
 from thornwall.plan.fixes import kernel
+from thornwall.plan.planner import make_plan
 from thornwall.plan.registry import FIXES
 
 from .ways import Host
@@ -72,8 +73,52 @@ def test_only_settings_that_this_kernel_has_are_set(
     host = Host(files)
     wants = host.wants(rule)
     assert {want.key: want.value for want in wants if isinstance(want, Sysctl)} == expected
-    assert len(wants) == len(expected)
+    assert all(isinstance(want, Sysctl) or (isinstance(want, OwnLine) and "*" in want.key) for want in wants)
     assert rule not in {each.rule for each in with_settings(host, wants).findings()}
+
+
+V4, V6 = "net.ipv4.conf.*.accept_redirects", "net.ipv6.conf.*.accept_redirects"
+LINES = (OwnLine(OURS, V4, f"{V4} = 0"), OwnLine(OURS, V6, f"{V6} = 0"))
+
+
+def redirects(**interfaces: str) -> dict[str, str | None]:
+    """accept_redirects of `all` and `default` off, for `ipv6_eth0="1"` those of interfaces; nothing is forwarded."""
+    said = {f"ipv{version}_{each}": "0" for version in "46" for each in ("all", "default")} | interfaces
+    folders = {f"net__{name.replace('_', '__conf__')}": value for name, value in said.items()}
+    values = {f"{folder}__accept_redirects": value for folder, value in folders.items()}
+    return proc(**values, **{f"{folder}__forwarding": "0" for folder in folders})
+
+
+def test_interfaces_that_are_there_already_are_set_now_and_at_boot() -> None:
+    """Tried on Debian 12 and 13: `all` and `default` of IPv6 leave them as they are, a line with `*` does not."""
+    host = Host(redirects(ipv6_eth0="1", ipv6_wlan0="0", ipv4_eth0="1", ipv6_lo="1", ipv6_veth12="1"))
+    wants = host.wants("icmp-redirects-accepted")
+    assert wants == (
+        Sysctl("net.ipv4.conf.eth0.accept_redirects", "0", V4),
+        Sysctl("net.ipv6.conf.eth0.accept_redirects", "0", V6),
+        *LINES,
+    )
+    rest = with_settings(host, wants).findings()
+    assert "icmp-redirects-accepted" not in {each.rule for each in rest}
+    (step,) = make_plan(host.situation(), {"icmp-redirects-accepted": FIXES["icmp-redirects-accepted"]}, (), {}).steps
+    file, *now = step.operations
+    assert isinstance(file, PutFile)
+    assert [line for line in file.content.decode().splitlines() if line[0] != "#"] == [f"{V4} = 0", f"{V6} = 0"]
+    assert now == [
+        SysctlDo("net.ipv4.conf.eth0.accept_redirects", "0", "1"),
+        SysctlDo("net.ipv6.conf.eth0.accept_redirects", "0", "1"),
+    ]
+
+
+def test_a_line_for_one_interface_gives_way_to_one_for_it() -> None:
+    mine: dict[str, str | None] = {"/etc/sysctl.d/50-mine.conf": "net.ipv6.conf.eth0.accept_redirects = 1\n"}
+    wants = Host(redirects(ipv6_eth0="1") | mine).wants("icmp-redirects-accepted")
+    assert wants == (Sysctl("net.ipv6.conf.eth0.accept_redirects", "0"), *LINES)
+
+
+def test_a_later_line_for_all_interfaces_is_left_to_its_author() -> None:
+    mine: dict[str, str | None] = {"/etc/sysctl.d/zz.conf": "net.ipv6.conf.*.accept_redirects = 1\n"}
+    assert Host(redirects(ipv6_eth0="1") | mine).wants("icmp-redirects-accepted") == ()
 
 
 def test_what_cannot_be_taken_back_says_so() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from thornwall.model.change import EditLine, EditWords, OwnLine, Packages, Purpose, Sysctl
 from thornwall.model.fact import Known
@@ -23,6 +24,7 @@ PATHS: tuple[str, ...] = (
 
 # read after sysctl.d: by 'sysctl --system' of procps, and by ufw whenever it starts
 _LATER = ("/etc/sysctl.conf", "/etc/ufw/sysctl.conf")
+_PLAIN = re.compile(r"[A-Za-z0-9_./@-]+")
 _ASSIGNMENT = re.compile(r"\s*-?\s*([A-Za-z0-9_./*-]+)\s*=\s*(\S*)\s*")
 
 
@@ -35,6 +37,19 @@ class _Settings:
     values: Mapping[str, str]
     good: Mapping[str, frozenset[str]] = field(default_factory=dict)
     undoing: Undoing = Undoing.EXACT
+    # a line for the interfaces that there are before systemd-sysctl, and the name in `values` that it goes with
+    patterns: Mapping[str, str] = field(default_factory=dict)
+
+    def of_interfaces(self, kernel: Kernel) -> _Settings:
+        """With what single interfaces say otherwise, each by its name, so that it is set now as well."""
+        single = kernel.redirects() if self.patterns else {}
+        wrong = {name: "0" for name, value in single.items() if value != "0" and _PLAIN.fullmatch(name)}
+        return replace(self, values={**self.values, **wrong})
+
+    def pattern(self, name: str) -> str:
+        """The line that says it at boot, of the setting of a single interface."""
+        found = (each for each in self.patterns if fnmatch.fnmatchcase(name, each))
+        return next(found, "") if name.split(".")[3:4] not in [["all"], ["default"]] else ""
 
     def right(self, name: str, value: str) -> bool:
         """Whether the setting may stay as it is."""
@@ -55,6 +70,10 @@ _SETTINGS = (
             f"net.{family}.conf.{each}.accept_redirects": "0"
             for family in ("ipv4", "ipv6")
             for each in ("all", "default")
+        },
+        patterns={
+            f"net.{family}.conf.*.accept_redirects": f"net.{family}.conf.all.accept_redirects"
+            for family in ("ipv4", "ipv6")
         },
     ),
     _Settings(
@@ -143,6 +162,7 @@ def _make(settings: _Settings) -> Make:
 
 def _settings(situation: Situation, kernel: Kernel, settings: _Settings) -> Iterator[Want]:
     """The settings that this kernel has; nothing at all where a file that counts more cannot be edited."""
+    settings = settings.of_interfaces(kernel)
     names = [name for name in settings.values if _has(situation, kernel, name)]
     wants: list[Want] = []
     for name in names:
@@ -155,10 +175,14 @@ def _settings(situation: Situation, kernel: Kernel, settings: _Settings) -> Iter
             return
         wants += overruled
         if _settable(situation, name):
-            wants.append(Sysctl(name, settings.values[name]))
+            pattern = settings.pattern(name) if name not in kernel.assigned else ""
+            wants.append(Sysctl(name, settings.values[name], pattern))
         elif line is not None:
             wants.append(OwnLine(SYSCTLS, name, f"{name} = {settings.values[name]}"))
     yield from dict.fromkeys(wants)
+    for pattern, beside in settings.patterns.items():
+        if beside in names:
+            yield OwnLine(SYSCTLS, pattern, f"{pattern} = {settings.values[beside]}")
 
 
 def _stays(settings: _Settings, name: str, kernel: Kernel) -> bool:
@@ -186,6 +210,8 @@ def _overruled(situation: Situation, name: str, settings: _Settings) -> list[Edi
     edits: list[EditLine] = []
     kernel = situation.facts.kernel
     line = kernel.value.assigned.get(name) if isinstance(kernel, Known) else None
+    if line is None and isinstance(kernel, Known) and settings.pattern(name):
+        line = kernel.value.configured(name)  # a line with `*` behind ours would win over it
     if line is not None and not settings.right(name, line.value) and _after(line.path):
         if not line.path.startswith("/etc/"):
             return None
