@@ -57,6 +57,10 @@ class UnreachableError(ThornwallError):
     exit_code = Exit.UNREACHABLE
 
 
+class TunnelError(UnreachableError):
+    """A host that was logged in to does not pass a connection on: the port is closed there, or forwarding is off."""
+
+
 class HostAnswerError(UnreachableError):
     """The host is reachable and answers, but with something that is no evidence: garbage, too much, too slowly."""
 

@@ -24,7 +24,8 @@ class Transaction:
 
     `nonce`: letters and digits that the host cannot guess; every line of the answer begins with it. `window`: seconds
     from the moment the guard is armed until the device takes the change back. `root`: `/`, or the folder of a mounted
-    system, where the change is committed as soon as it is written. `secrets`: new passwords, by account.
+    system, where the change is committed as soon as it is written. `secrets`: new passwords, by account. `canary`:
+    before anything changes, the device waits for a login under the new rules (`canary_script`).
     """
 
     nonce: str
@@ -34,6 +35,7 @@ class Transaction:
     title: str = ""
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     version: str = ""
+    canary: bool = False
 
 
 def transaction_script(tx: Transaction) -> str:
@@ -52,6 +54,8 @@ def transaction_script(tx: Transaction) -> str:
         "items": "".join(f"{line}\n" for _, line in laid.items),
         "folders": "".join(f"{folder}\n" for folder in laid.folders),
     }
+    if tx.canary and live:
+        parts["canary.sh"] = _canary(laid)
     if laid.keeps:
         parts["keeps"] = "".join(f"{number} {path}\n" for number, path in laid.keeps)
     body = fill(
@@ -63,6 +67,7 @@ def transaction_script(tx: Transaction) -> str:
             "root": shlex.quote(tx.root),
             "root_text": _comment(tx.root),
             "kib": str(laid.size // 1024 + 1),
+            "canary": str(int(tx.canary and live)),
         },
     )
     functions = (
@@ -71,8 +76,27 @@ def transaction_script(tx: Transaction) -> str:
         _function("new_files", laid.new),
         _function("skipped", [f"say SKIPPED {shlex.quote(_comment(words))}" for words in laid.live_only]),
     )
-    device = map(template, ("record.sh", "guard.sh", "common.sh"))
+    device = map(template, ("record.sh", "guard.sh", "canary_call.sh", "common.sh"))
     return "\n".join((body, _parts(tx, parts), *functions, *device, "main </dev/null\n"))
+
+
+def _canary(laid: Sheet) -> str:
+    # what it shares with validate.sh: how /etc is seen with the new files in it
+    shared = template("validate.sh").partition("# judge NAME")[0].partition("# /etc as a copy")
+    accounts = _function("accounts", [line for line in laid.runtime if line.startswith("account ")])
+    return "\n".join((template("canary.sh"), "".join(shared[1:]), accounts, template("common.sh"), 'main "$@"\n'))
+
+
+def canary_script(id_: str, *, key: str, answer: str = "ok") -> str:
+    """The script that answers for a canary, as root: `ok` through the login under the new rules itself.
+
+    `no WHY` stops the change, `skip WHY` goes on without: those through a login under the rules as they are.
+    """
+    if not _KEY.fullmatch(key):
+        raise UsageError("not the key of a canary")
+    line = shlex.quote(f"ok {key}" if answer == "ok" else _comment(answer)[:500])
+    file = f"/var/lib/thornwall/{_id(id_)}/canary.answer"
+    return f"main() {{\n  umask 077\n  printf '%s\\n' {line} >{file}.new && mv {file}.new {file}\n}}\nmain </dev/null\n"
 
 
 def confirm_script(id_: str, nonce: str, *, key: str, sudo: bool = False) -> str:

@@ -39,6 +39,15 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """An sshd that lives under the new rules listens on the device's loopback, and waits for who has `key`."""
+
+    id: str
+    port: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Armed:
     """The guard has shown that it works. `deadline`: when it acts, in seconds of uptime."""
 
@@ -227,6 +236,7 @@ class End:
 Event: TypeAlias = (
     Staged
     | Valid
+    | Canary
     | Skipped
     | Armed
     | Doing
@@ -330,6 +340,7 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
     "STAGED": lambda f: Staged(f.id(0)),
     "VALID": lambda f: Valid(f.text(0), f.text(1)),
     "SKIPPED": lambda f: Skipped(f.text(0)),
+    "CANARY": lambda f: Canary(f.id(0), f.number(1), f.key(2)),
     "ARMED": lambda f: Armed(f.number(0)),
     "DOING": lambda f: Doing(f.number(0), f.number(1), f.text(2)),
     "APPLIED": lambda f: Applied(f.id(0), f.key(1), f.number(2)),

@@ -23,11 +23,15 @@ def new_nonce() -> str:
 
 @dataclass(slots=True)
 class Said:
-    """What the device said, in order. `titles`: of steps by their id, for whoever watches."""
+    """What the device said, in order.
+
+    `titles`: of steps by their id, for whoever watches. `canary` is set once the device waits for a login.
+    """
 
     step: Callable[[str], None]
     titles: dict[str, str] = field(default_factory=dict)
     heard: list[events.Event] = field(default_factory=list)
+    canary: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, event: events.Event) -> None:
         """One more."""
@@ -35,6 +39,9 @@ class Said:
         match event:
             case events.Staged():
                 self.step("originals are kept")
+            case events.Canary():
+                self.step("trying a login under the new rules")
+                self.canary.set()
             case events.Armed():
                 self.step("the guard is armed")
             case events.Doing(index, count, name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -13,6 +14,7 @@ from thornwall.apply.password import password_script
 from thornwall.errors import AuthenticationError, RefusedError, UnreachableError
 from thornwall.jobs import plan as planning
 from thornwall.jobs.audit import Judging
+from thornwall.jobs.canary import answer_canary
 from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.link import Link
 from thornwall.jobs.packages import Bringing, packages_of
@@ -20,7 +22,7 @@ from thornwall.jobs.proof import Proving, back, confirm, second_login, undo_path
 from thornwall.jobs.read import Before
 from thornwall.model.change import Packages, Purpose
 from thornwall.model.finding import Report
-from thornwall.model.outcome import Outcome
+from thornwall.model.outcome import Outcome, Proof
 from thornwall.model.plan import Answers, Plan, Step
 from thornwall.model.secret import Secret
 from thornwall.plan.planner import Choice, secrets_needed
@@ -222,12 +224,30 @@ async def _transaction(work: _Work, first: Report) -> Outcome:
     proving.learn(work.answers, work.own)
     if work.link.root:
         return Outcome(plan.target, first, transaction=applied.id, undo=undo_path(applied.id), notes=(_OFFLINE,))
+    proving.proved = _seen_before(said)
     if not work.link.name:
         return await second_login(proving, applied, first, work.owner.tell)
     return await confirm(proving, applied, first)
 
 
+def _seen_before(said: Said) -> tuple[Proof, ...]:
+    """What the device looked at before anything changed: a login under the new rules, where one was possible."""
+    return tuple(
+        Proof("a login under the new rules worked before they held", ok=True)
+        for each in said.all(events.Valid)
+        if each.check.startswith("a login") and not each.skipped
+    )
+
+
 _OFFLINE = "This system does not run now: the changes are in place, and have their effect when it starts."
+
+
+_LOGINS = {Purpose.ACCOUNTS, Purpose.PAM, Purpose.SUDO, Purpose.SSH}
+
+
+def own_password(work: _Work) -> Secret | None:
+    """What sudo will take from the login's account once the change is made; None where it is as before."""
+    return work.answers.passwords.get(work.plan.way_in.user) or work.own
 
 
 async def _apply(work: _Work, said: Said) -> events.Applied | None:
@@ -244,10 +264,15 @@ async def _apply(work: _Work, said: Said) -> events.Applied | None:
                 title=f"harden {work.plan.preset.name.lower()}",
                 secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
                 version=__version__,
+                canary=bool(work.link.name) and any(step.purpose in _LOGINS for step in work.plan.steps),
             )
         )
 
-    await follow(work.link, script, said, seconds=work.wanted.window + 120)
+    canary = asyncio.create_task(answer_canary(work.link, said, own_password(work)))
+    try:
+        await follow(work.link, script, said, seconds=work.wanted.window + 240)
+    finally:
+        canary.cancel()
     if said.first(events.Failed):
         return None
     if work.link.root:

@@ -141,6 +141,20 @@ class Link:
         self.asker.succeeded()
         return ran
 
+    async def run_canary(self, port: int, script: str, password: Secret | None) -> Ran:
+        """Log in, and through that to an sshd on the loopback there, which lives under new rules; run it as root.
+
+        `password`: what sudo takes there. Nobody is asked. Raises the errors of `Transport.run`.
+        """
+        assert isinstance(self.target, SshTarget)  # noqa: S101 - nothing else has a loopback to go through
+        self.connections += 1
+        asker = self.asker.muted()
+        access = Access(identity=self.reaching.identity, accept_new=self.reaching.accept_new, canary_port=port)
+        transport = SshTransport(
+            self.target, become=Become("password", password or self.sudo_password), asker=asker, access=access
+        )
+        return await transport.run(script, feed=lambda _: None, limits=Limits(seconds=40, idle_seconds=30))
+
     async def as_login(self, script: str, *, feed: Feed) -> Ran:
         """Log in anew, and become root only if sudo asks nothing."""
         self.connections += 1

@@ -47,6 +47,7 @@ class Proving:
     window: float = 180
     families: tuple[str, ...] = ()
     open_before: frozenset[int] = frozenset()
+    proved: tuple[Proof, ...] = ()
     known: tuple[tuple[str, Secret], ...] = ()  # passwords that are now, or were, those of accounts
 
     @property
@@ -82,7 +83,7 @@ def undo_path(id_: str) -> str:
 async def confirm(proving: Proving, applied: events.Applied, first: Report) -> Outcome:
     """A fresh login, root through sudo, the ports that must answer, an audit; then the device is told to keep it."""
     deadline = time.monotonic() + applied.window - _MARGIN
-    proofs: list[Proof] = []
+    proofs = [*proving.proved]
     outcome = Outcome(proving.plan.target, first, transaction=applied.id, undo=undo_path(applied.id))
     try:
         after, came_in = await _retried(proving, deadline, lambda: _fresh_audit(proving, deadline))

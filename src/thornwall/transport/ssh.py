@@ -22,8 +22,8 @@ class Access:
 
     `identity`: log in with this key only. `accept_new`: trust the key of a host never seen before; a changed key is
     never trusted. `connect_seconds`: for each step of the login; None: ConnectTimeout of the configuration, or 10.
-    `methods`: no others are tried on the target (`password`); empty: all. It is for who wants to know whether they work.
-    `canary_port`: log in once more, through that login, to an sshd that listens on the target's loopback: what runs, runs
+    `methods`: no others are tried on the target (`password`); empty: all. For who wants to know whether they work.
+    `canary_port`: log in once more, through that login, to an sshd that listens on the target's loopback, and run it
     there; 0: not.
     """
 

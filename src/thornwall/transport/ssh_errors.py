@@ -13,6 +13,7 @@ from thornwall.errors import (
     HostAnswerError,
     HostKeyError,
     ThornwallError,
+    TunnelError,
     UnreachableError,
 )
 from thornwall.transport.ssh_client import Client
@@ -56,7 +57,7 @@ def _ssh_error(error: asyncssh.Error, client: Client, place: str) -> ThornwallEr
                 f"{place} opens no session: {reason}", hint="is the account allowed to run commands?"
             )
         case asyncssh.ChannelOpenError():
-            return UnreachableError(f"{place} cannot be reached through the jump host: {reason}")
+            return TunnelError(f"{place} cannot be reached through the jump host: {reason}")
         case asyncssh.ConnectionLost():
             return _lost(client, place, reason)
         case _:

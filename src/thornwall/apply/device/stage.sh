@@ -1,7 +1,7 @@
 # Thornwall changes this host, and the host takes the change back by itself unless it is confirmed in time.
 # Nothing runs before all of this has arrived: it is one function, called in the last line.
 main() {
-  LIVE=@live@ ID='' N=@nonce@ WINDOW=@window@ KIB=@kib@
+  LIVE=@live@ ID='' N=@nonce@ WINDOW=@window@ KIB=@kib@ CANARY=@canary@
   setup
   cd -P @root@ || { refuse "@root_text@ is no folder" "give the folder where the system is mounted"; }
   trap 'stop 129' HUP
@@ -26,6 +26,7 @@ main() {
   skipped
   if [ "$LIVE" = 1 ]; then
     validate
+    canary
     arm
   fi
   token rehearsal open || refuse "the record of the change is gone" "try again"
