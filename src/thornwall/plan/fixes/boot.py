@@ -146,7 +146,7 @@ def _root_alone(line: str) -> str:
     undoing=Undoing.REBOOT,
     awaits_reboot=True,
 )
-def gadget(situation: Situation, finding: Finding) -> Iterator[Want]:
+def gadget(situation: Situation, _finding: Finding) -> Iterator[Want]:
     """Whether the cable is how the device is reached, only the owner knows; by it, it is never done."""
     boot = _boot(situation)
     words = tuple(f"modules-load={value}" for value in boot.parameters("modules-load") if "g_" in value)
@@ -157,7 +157,9 @@ def gadget(situation: Situation, finding: Finding) -> Iterator[Want]:
         return
     reached = situation.way_in.interface.startswith("usb")
     unlock = "Set up Wi-Fi or a network adapter, and log in over that." if reached else "If no cable needs it, say so."
-    why = f"This very connection goes over it ({situation.way_in.interface})." if reached else finding.detail
+    why = "No program can see whether somebody reaches the device by a USB cable."
+    if reached:
+        why = f"This very connection goes over it ({situation.way_in.interface})."
     yield Hold("usb-gadget-on", why, unlock, accept=not reached)
     yield from edits
 
