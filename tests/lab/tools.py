@@ -19,6 +19,7 @@ _TOOLS = {
     "mkfs.btrfs": "btrfs-progs",
     "mmdebstrap": "mmdebstrap",
     "mount": "mount",
+    "nft": "nftables",
     "nsenter": "util-linux",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
