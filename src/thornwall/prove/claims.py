@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from thornwall.model.change import UnitDo
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding, Status
 from thornwall.model.network import Socket
@@ -38,7 +39,8 @@ def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
         for evidence in finding.evidence
     }
     sockets = [socket for socket in _sockets(facts) if socket.protocol == "tcp" and not socket.loopback]
-    closed = {socket.port for socket in sockets if socket.line in lines}
+    stopped = _stopped(plan)
+    closed = {socket.port for socket in sockets if socket.line in lines or socket.unit in stopped}
     return Claims(
         closed=tuple(sorted(closed)),
         kept=tuple(sorted({socket.port for socket in sockets} - closed)),
@@ -49,7 +51,14 @@ def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
 
 
 def _listens(finding: Finding) -> bool:
-    return finding.rule.endswith("-listening")
+    """Whether it is about a port; the last two leave it open on the device itself alone."""
+    return finding.rule.endswith("-listening") or finding.rule in {"database-open-to-network", "camera-stream-open"}
+
+
+def _stopped(plan: Plan) -> frozenset[str]:
+    operations = (operation for step in plan.steps for operation in step.operations)
+    stops = (each for each in operations if isinstance(each, UnitDo) and each.action == "stop")
+    return frozenset(unit for each in stops for unit in each.units)
 
 
 def _sockets(facts: Snapshot) -> tuple[Socket, ...]:

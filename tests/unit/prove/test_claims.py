@@ -1,0 +1,54 @@
+"""What a plan claims to have closed from outside, and what has to go on answering."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.plan.test_planner import finding as sample
+from thornwall.model.change import Purpose, UnitDo
+from thornwall.model.fact import Known
+from thornwall.model.finding import Evidence, Finding
+from thornwall.model.network import Network, Socket
+from thornwall.model.plan import Mend, Plan, Step
+from thornwall.model.snapshot import Snapshot
+from thornwall.prove.claims import claims
+
+SOCKETS = tuple(
+    Socket("tcp", "0.0.0.0", port, unit=unit, line=f"tcp LISTEN 0.0.0.0:{port} {unit}")
+    for port, unit in ((22, "ssh.service"), (3306, "mariadb.service"), (8888, "pigpiod.service"), (631, "cups.service"))
+)
+
+
+def _finding(rule: str, port: int) -> Finding:
+    (line,) = (socket.line for socket in SOCKETS if socket.port == port)
+    return replace(sample(rule), evidence=(Evidence("ss -tulpn", line),))
+
+
+def _claims(mended: Finding, *stopped: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    operations = (UnitDo("stop", stopped),) if stopped else ()
+    step = Step("x", Purpose.SERVICES, "X", operations, (Mend(mended.rule, mended.subject),))
+    found = claims(Plan("host", (step,)), (mended,), Snapshot(network=Known(Network(SOCKETS, processes=True))))
+    return found.closed, found.kept
+
+
+@pytest.mark.parametrize(
+    ("rule", "port", "stopped"),
+    [
+        ("cups-listening", 631, ("cups.service",)),
+        ("database-open-to-network", 3306, ()),  # on loopback from then on
+        ("needless-service", 8888, ("pigpiod.service",)),  # its finding is about a unit, and names no port
+    ],
+)
+def test_what_the_plan_closes_need_not_answer(rule: str, port: int, stopped: tuple[str, ...]) -> None:
+    closed, kept = _claims(_finding(rule, port), *stopped)
+    assert closed == (port,)
+    assert set(kept) == {22, 3306, 8888, 631} - {port}
+
+
+def test_a_unit_that_reads_its_files_again_goes_on_answering() -> None:
+    finding = sample("ssh-log-level")
+    step = Step("x", Purpose.SSH, "X", (UnitDo("reload", ("ssh.service",)),), (Mend(finding.rule, finding.subject),))
+    found = claims(Plan("host", (step,)), (finding,), Snapshot(network=Known(Network(SOCKETS, processes=True))))
+    assert (found.closed, found.kept) == ((), (22, 631, 3306, 8888))
