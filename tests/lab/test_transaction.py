@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from thornwall.apply import compile as compiling
+from thornwall.apply import text as templates
 from thornwall.apply.compile import (
     Transaction,
     confirm_script,
@@ -772,3 +774,195 @@ def test_an_unreachable_host_is_an_error(rig: Rig) -> None:
     rig.host.run("systemctl stop ssh.service ssh.socket")
     with pytest.raises(UnreachableError):
         rig.make(small(rig))
+
+
+SEPARATE = """
+mkdir -p /var/lib/thornwall && mount -t tmpfs -o size=4m,mode=700 kept /var/lib/thornwall
+cp -a /boot/firmware /run/firmware && mount -t tmpfs -o mode=755 boot /boot/firmware
+cp -a /run/firmware/. /boot/firmware/ && rm -r /run/firmware
+"""
+
+
+def test_the_disk_is_full_and_the_records_lie_elsewhere(rig: Rig) -> None:
+    """/var and /boot on other file systems; taking back needs no room."""
+    rig.host.run("mkdir -m 700 /var/lib/thornwall", check=True)
+    rig.host.run(SEPARATE, check=True)
+    before = prepared(rig)
+    applied = rig.make(whole(rig), window=20).one(Applied)
+    assert isinstance(applied, Applied)
+    is_made(rig)
+    rig.host.run(
+        "dd if=/dev/zero of=/var/lib/thornwall/full bs=4k; dd if=/dev/zero of=/boot/firmware/full bs=1M count=1"
+    )
+    deadline = time.monotonic() + 40
+    while rig.host.run(f"ls /var/lib/thornwall/{applied.id}/state").stdout != "undone\n":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    rig.host.run("rm /var/lib/thornwall/full /boot/firmware/full")
+    nothing_left(rig, before)
+
+
+BARE = """
+mount -t tmpfs bare /run && ! [ -d /run/systemd ] && mkdir /run/sshd || exit 1
+sh /etc/change.sh; echo "status $?"
+sleep {seconds}
+"""
+
+
+def bare(rig: Rig, steps: tuple[Step, ...], window: int, seconds: int) -> str:
+    """As on a host without systemd: another process 1, and another /run."""
+    change = Transaction("n" * 16, steps, window)
+    (rig.host.root / "etc/change.sh").write_text(transaction_script(change))
+    inside = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--propagation", "private"]
+    return rig.host.run([*inside, "sh", "-c", BARE.format(seconds=seconds)], timeout=90).stdout
+
+
+def files_only(rig: Rig) -> tuple[Step, ...]:
+    plain = [(step, tuple(op for op in step.operations if not isinstance(op, UnitDo))) for step in whole(rig)]
+    return tuple(replace(step, operations=ops) for step, ops in plain if step.id != "accounts")
+
+
+def test_without_systemd_a_process_of_its_own_keeps_the_deadline(rig: Rig) -> None:
+    rig.host.run(PECULIAR + "touch /etc/change.sh", check=True)
+    before = snapshot(rig.host)
+    said = bare(rig, files_only(rig), window=10, seconds=16)
+    assert "\tAPPLIED\t" in said
+    assert "status 0" in said
+    left = difference(before, snapshot(rig.host), ignore=(*SUDO_MARK, "/etc/change.sh"))
+    assert left == []
+
+
+def test_without_systemd_the_boot_takes_it_back(rig: Rig) -> None:
+    rig.host.run(PECULIAR + "touch /etc/change.sh", check=True)
+    before = snapshot(rig.host)
+    bare(rig, files_only(rig), window=600, seconds=0)  # process 1 of it dies, and all others with it
+    (change,) = rig.changes()
+    assert change.state == "open"
+    assert rig.host.run("sh /etc/rc2.d/S99thornwall-* start").returncode == 0
+    rig.wait_for(change.id, "undone")
+    left = difference(before, snapshot(rig.host), ignore=(*SUDO_MARK, "/etc/change.sh"))
+    # (this host does run systemd, which makes a unit of what lies in /etc/init.d)
+    assert [line for line in left if not line.startswith(("sysctl", "unit thornwall-"))] == []
+
+
+def test_without_systemd_units_are_refused(rig: Rig) -> None:
+    rig.host.run("mv /usr/bin/systemctl /usr/bin/systemctl.away && touch /etc/change.sh", check=True)
+    said = bare(rig, small(rig), window=600, seconds=0)
+    assert "systemctl is not there" in said
+    assert rig.changes() == []
+
+
+@contextmanager
+def mutated(monkeypatch: pytest.MonkeyPatch, *changes: tuple[str, str, str]) -> Iterator[None]:
+    """The device's half with the guard taken out of it: (file, what is there, what comes for it)."""
+    real = templates.template
+    used = set()
+
+    def changed(name: str) -> str:
+        text = real(name)
+        for file, old, new in changes:
+            if file == name:
+                assert old in text
+                text = text.replace(old, new)
+                used.add((file, old))
+        return text
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compiling, "template", changed)
+        yield
+    assert len(used) == len(changes)
+
+
+def mode(rig: Rig) -> str:
+    return rig.host.run("stat -c %a /etc/motion.conf").stdout.strip()
+
+
+DEADLINE_MUTANTS = {
+    "no mutant": ((), "666"),
+    "an undo that does nothing": (
+        (("back.sh", "  files_back\n", "  :\n"), ("back.sh", "  verify_back\n", "  :\n")),
+        "644",
+    ),
+    "no timer": (
+        (("guard.sh", "set_timer() {\n", "set_timer() {\n  uptime_\n  deadline=$((up + WINDOW))\n  return 0\n"),),
+        "644",
+    ),
+    "a token that undo does not claim": ((("undo.sh", "token open undoing || leave 0", "leave 0"),), "644"),
+}
+
+
+@pytest.mark.parametrize("name", DEADLINE_MUTANTS)
+def test_without_its_guard_the_change_stays(rig: Rig, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests of the deadline see what they should see: with the guard off they would fail."""
+    changes, expected = DEADLINE_MUTANTS[name]
+    with mutated(monkeypatch, *changes):
+        rig.make(small(rig), window=10).one(Applied)
+    time.sleep(15)
+    assert mode(rig) == expected
+
+
+def test_a_countdown_would_begin_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mutated(monkeypatch, ("guard.sh", '--on-startup="$after"', '--on-active="$WINDOW"')):
+        applied = rig.make(small(rig), window=10).one(Applied)
+    assert isinstance(applied, Applied)
+    for _ in range(16):
+        rig.host.run("systemctl daemon-reload")
+        time.sleep(1)
+    assert (rig.state(applied.id), mode(rig)) == ("open", "644")
+
+
+EARLY = """
+cat >/etc/systemd/system/early.service <<'END'
+[Unit]
+DefaultDependencies=no
+Before=local-fs-pre.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/cp /etc/motion.conf /run/seen-at-boot
+[Install]
+WantedBy=sysinit.target
+END
+systemctl enable -q early.service; systemctl daemon-reload; systemctl start early.service
+"""
+
+
+@pytest.mark.parametrize("reboots", [True, False])
+def test_what_started_with_the_new_files_starts_again(rig: Rig, reboots: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something that reads its settings before the unit of the boot can give them back: hence the one reboot."""
+    rig.host.run(EARLY, check=True)
+    old = (rig.host.root / "etc/motion.conf").read_text()
+    step = Step("x", Purpose.SERVERS, "x", (PutFile("/etc/motion.conf", b"new\n", rig.sha("/etc/motion.conf")),))
+    changes = () if reboots else (("undo.sh", "reboot_ && leave 0", ":"),)
+    with mutated(monkeypatch, *changes):
+        applied = rig.make((step,), window=600).one(Applied)
+    assert isinstance(applied, Applied)
+    rig.power_cut()
+    rig.wait_for(applied.id, "undone", 60)
+    rig.settled()
+    assert (rig.host.root / "etc/motion.conf").read_text() == old
+    assert (rig.host.run("cat /run/seen-at-boot").stdout == old) is reboots
+
+
+LIMIT = """
+mkdir -p /etc/systemd/system/ssh.service.d
+printf '[Service]\\nRestart=no\\n[Unit]\\nStartLimitIntervalSec=60\\nStartLimitBurst=5\\n' \
+  >/etc/systemd/system/ssh.service.d/limit.conf
+systemctl daemon-reload; systemctl reset-failed ssh.service
+"""
+
+
+@pytest.mark.parametrize("resets", [True, False])
+def test_a_start_limit_does_not_shut_the_owner_out(rig: Rig, resets: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sshd refuses to start for the sixth time within ten seconds, and undo would be that sixth."""
+    restarts = tuple(UnitDo("restart", ("ssh.service",)) for _ in range(5))
+    fails = Tool("false", (("sh", "-c", "kill -KILL $(systemctl show -P MainPID ssh); sleep 1; exit 1"),), keeps=())
+    *others, ssh = small(rig)
+    step = replace(ssh, operations=(*ssh.operations, *restarts, fails))
+    gone = [(f, "t 20 systemctl reset-failed -- ", ": ") for f in ("apply.sh", "back.sh")]
+    rig.host.run(LIMIT, check=True)
+    # (where nobody comes back, the link may go as well)
+    with mutated(monkeypatch, *([] if resets else gone)), suppress(UnreachableError):
+        rig.make((*others, step), window=60)
+    time.sleep(3)
+    assert (rig.host.run("systemctl is-active ssh.service").stdout == "active\n") is resets

@@ -161,7 +161,7 @@ def undo_text(tx: Transaction, laid: Sheet) -> str:
 
 
 def _apply(tx: Transaction, laid: Sheet, *, live: bool) -> str:
-    reload_ = "try 60 systemctl daemon-reload" if live and laid.reloads else ":"
+    reload_ = "if systemd; then try 60 systemctl daemon-reload; fi" if live and laid.reloads else ":"
     values = {
         "live": str(int(live)),
         "steps": str(len(tx.steps)),

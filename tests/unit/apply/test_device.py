@@ -104,8 +104,8 @@ def root(tmp_path: Path) -> Path:
     for home in ("home/pi", "home/pi/.ssh", "home/pi/.ssh/authorized_keys"):
         os.chown(root / home, 1000, 1000)
     (root / "srv/shared").chmod(0o777)
-    for folder in (root / "etc/ssh/conf.d", root / "etc/sudoers.d", root / "etc"):
-        os.utime(folder, ns=(1_500_000_000_111_111_111, 1_500_000_000_222_222_222))
+    for name in ("etc/ssh/conf.d", "etc/sudoers.d", "etc"):
+        os.utime(root / name, ns=(1_500_000_000_111_111_111, 1_500_000_000_222_222_222))
     return root
 
 

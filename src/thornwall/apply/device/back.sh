@@ -81,7 +81,7 @@ set_aside() {
   mkdir -p "$V/aside${path%/*}"
   rm -f "$V/aside$path"
   ln -- ".$path" "$V/aside$path" 2>/dev/null || cp -a -- ".$path" "$V/aside$path" 2>/dev/null
-  tell ASIDE "$path" "/var/lib/thornwall/$ID/aside$path"
+  tell ASIDE "$path" "${V#.}/aside$path"
 }
 
 back_meta() {
@@ -108,8 +108,11 @@ folders_back() {
 
 # originals that never left their place have one link less again
 drop_links() {
-  while read -r vault; do rm -rf "$vault/vault" "$vault/new"; done <"$D/vaults"
-  rm -rf "$D/kept" "$D/secrets"
+  while read -r vault; do
+    rm -rf "$vault/vault" "$vault/new" "$vault/kept"
+    [ "$vault" = "$D" ] || rmdir "$vault" 2>/dev/null
+  done <"$D/vaults"
+  rm -rf "$D/secrets"
   return 0
 }
 

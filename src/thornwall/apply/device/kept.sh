@@ -2,6 +2,7 @@
 
 # sets what the kept files and folders hold now, held before, and held when the change was done
 states() {
+  read -r K <"$D/kept.place"
   trees_now=$nl$(trees)$nl trees_before=$nl$(cat "$D/before.kept")$nl trees_after='' after_list=''
   kept_list=$nl
   [ -f "$D/kept.list" ] && kept_list=$nl$(cat "$D/kept.list")$nl
@@ -127,7 +128,7 @@ was_comes() {
     compare "$file"
     [ "$now_" = "$before_" ] && continue
     [ "$1" = later ] && [ "$after_" = "$before_" ] && continue
-    copy=$D/kept/$file
+    copy=$K/$file
     if [ ! -e "$copy" ] && [ ! -L "$copy" ]; then
       problem "what ${file#.} was is not in the record any more"
       continue
@@ -174,7 +175,7 @@ account_back() {
   [ "$2" = shell ] && file=passwd
   while IFS= read -r line; do
     case $line in "$1:"*) old=$line ;; esac
-  done <"$D/kept/etc/$file"
+  done <"$K/etc/$file"
   [ -n "$old" ] || return 0
   IFS=:
   # (an empty field stays one: each is marked)

@@ -107,13 +107,16 @@ place() {
   [ "$number_" = "$home_dev" ] && return 0
   mounted=
   while read -r _ point _; do
-    case $PWD/${folder#./}/ in
+    case ${PWD%/}/${folder#./}/ in
       "${point%/}"/*) [ "${#point}" -gt "${#mounted}" ] && mounted=$point ;;
     esac
   done </proc/mounts
   mounted=${mounted#"${PWD%/}"}
   V=.${mounted%/}/.thornwall-$ID
-  case " $VAULTS " in *" $V "*) ;; *) VAULTS="$VAULTS $V" ;; esac
+  case " $VAULTS " in *" $V "*) return 0 ;; esac
+  VAULTS="$VAULTS $V"
+  mkdir -m 700 "$V" && [ "$(stat -c %d "$V")" = "$number_" ] ||
+    refuse "the file system of $1 is not the one at /${mounted#/}" "is something mounted over it?"
 }
 
 # one path, before: as it was expected to be, or nothing is done at all
@@ -240,24 +243,28 @@ link_each() {
 
 # what else may change, as it is now: files of tools and of accounts, units, kernel settings
 keep_runtime() {
-  kept=''
+  kept='' where=''
   [ -f "$D/keeps" ] && while read -r n path; do
     if [ -e ".$path" ] || [ -L ".$path" ]; then
       only_root "$path"
       place "$path"
-      [ "$V" = "$D" ] || refuse "$path is on another file system than /var/lib" "it cannot be kept there"
+      [ "${where:=$V}" = "$V" ] ||
+        refuse "$path is on another file system than what else the tools write to" "make two changes of this one"
       kept="$kept .$path"
     fi
   done <"$D/keeps"
-  mkdir -p "$D/kept"
+  K=${where:-$D}/kept
+  echo "$K" >"$D/kept.place"
+  for vault in $VAULTS; do echo "$vault"; done >"$D/vaults"
+  mkdir -p "$K"
   if [ -n "$kept" ]; then
     # shellcheck disable=SC2086
-    cp -a --parents -- $kept "$D/kept/" 2>/dev/null || keep_each $kept
+    cp -a --parents -- $kept "$K/" 2>/dev/null || keep_each $kept
     # shellcheck disable=SC2086
     find $kept >"$D/kept.list"
     # (the cp of busybox forgets the fractions of a second)
     cp --version >/dev/null 2>&1 || while IFS= read -r path; do
-      [ -f "$path" ] && [ ! -L "$path" ] && touch -r "$path" "$D/kept/$path"
+      [ -f "$path" ] && [ ! -L "$path" ] && touch -r "$path" "$K/$path"
     done <"$D/kept.list"
     # shellcheck disable=SC2086
     find $kept -type d >"$D/kept.folders"
@@ -277,7 +284,7 @@ keep_runtime() {
 keep_each() {
   for file; do
     folder=${file%/*}
-    mkdir -p "$D/kept/$folder" && cp -a -- "$file" "$D/kept/$folder/" || refuse "${file#.} cannot be kept" "is the disk full?"
+    mkdir -p "$K/$folder" && cp -a -- "$file" "$K/$folder/" || refuse "${file#.} cannot be kept" "is the disk full?"
   done
 }
 
@@ -298,12 +305,12 @@ keep_sysctl() {
 seal() {
   cat /proc/sys/kernel/random/boot_id >"$D/boot" 2>/dev/null
   list=''
-  for file in undo.sh apply.sh items before folders mtimes made vaults keeps kept.list before.kept units sysctls ports about; do
+  for file in undo.sh apply.sh items before folders mtimes made vaults keeps kept.place kept.list before.kept units sysctls ports about; do
     [ -f "$D/$file" ] && list="$list $D/$file"
   done
   for vault in $VAULTS; do list="$list $vault/vault"; done
   # shellcheck disable=SC2086
-  find $list "$D/kept" "$D/secrets" -type f -exec sha256sum {} + >"$D/sums" || refuse "the record cannot be sealed" "is the disk full?"
+  find $list "$K" "$D/secrets" -type f -exec sha256sum {} + >"$D/sums" || refuse "the record cannot be sealed" "is the disk full?"
   settle
 }
 

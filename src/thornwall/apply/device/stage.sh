@@ -58,13 +58,12 @@ stop() {
   if [ -z "$prepared" ]; then
     if [ -n "$armed" ]; then
       disarm
-      mtimes_back
     elif [ -f "$D/made.armed" ]; then
       while read -r path; do rmdir "$path"; done <"$D/made.armed"
-      mtimes_back
     fi
     if [ -n "$ID" ]; then
-      for vault in $VAULTS; do rm -rf "$vault"; done
+      for vault in $VAULTS; do [ "$vault" = "$D" ] || rm -rf "$vault"; done
+      [ ! -f "$D/mtimes" ] || mtimes_back
       rm -rf "$D"
     fi
     [ -z "$locked" ] || rm -rf "$LOCK"
