@@ -71,8 +71,8 @@ trap '' XFSZ # a file that reaches its limit ends there, and the walk goes on
 ulimit -f 8192
 
 # Everywhere: what is set-user-ID or set-group-ID, what everybody may write, what belongs to nobody. /usr and /etc come
-# first, so that they are seen even where the rest takes too long; what starts with `././` is the rest. Originals that are
-# kept for undo are as they were, faults and all.
+# first, so that they are seen even where the rest takes too long; what starts with `././` is the rest.
+# Originals that are kept for undo are as they were, faults and all.
 any ././usr ././etc ././proc ././sys ././dev ././run ././snap ././var/lib/docker ././var/lib/containerd \
     ././var/lib/containers/storage ././var/lib/lxc ././var/lib/lxd ././var/lib/incus ././var/lib/machines \
     ././var/lib/portables ././var/lib/kubelet ././var/lib/rancher ././var/lib/flatpak ././var/lib/snapd \

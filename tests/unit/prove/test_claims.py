@@ -16,7 +16,7 @@ from thornwall.model.snapshot import Snapshot
 from thornwall.prove.claims import claims
 
 SOCKETS = tuple(
-    Socket("tcp", "0.0.0.0", port, unit=unit, line=f"tcp LISTEN 0.0.0.0:{port} {unit}")
+    Socket("tcp", "*", port, unit=unit, line=f"tcp LISTEN *:{port} {unit}")
     for port, unit in ((22, "ssh.service"), (3306, "mariadb.service"), (8888, "pigpiod.service"), (631, "cups.service"))
 )
 
