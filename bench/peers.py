@@ -18,10 +18,10 @@ from tests.lab.tools import run
 
 # The only suite whose ssg-debian knows the CIS profiles of Debian 12 and 13.
 _SSG_SUITE = "sid"
-_LYNIS = "lynis audit system --cronjob --quick --no-colors"
-_SSG = "/usr/share/xml/scap/ssg/content/ssg-debian{number}-ds.xml"
-_CIS = "xccdf_org.ssgproject.content_profile_cis_level1_server"
-_NUMBERS = {"bookworm": 12, "trixie": 13}
+LYNIS = "lynis audit system --cronjob --quick --no-colors"
+SSG = "/usr/share/xml/scap/ssg/content/ssg-debian{number}-ds.xml"
+CIS = "xccdf_org.ssgproject.content_profile_cis_level1_server"
+NUMBERS = {"bookworm": 12, "trixie": 13}
 _SECONDS = 900
 
 
@@ -79,14 +79,14 @@ def install(host: Host) -> tuple[Peer, Peer]:
         name: host.run(["dpkg-query", "-W", "-f", "${Version}", name], check=True).stdout
         for name in ("lynis", "openscap-scanner", "ssg-debian")
     }
-    rules = _SSG.format(number=_NUMBERS[host.release])
+    rules = SSG.format(number=NUMBERS[host.release])
     if not host.root.joinpath(rules.lstrip("/")).exists():
         raise BenchError(f"ssg-debian {version['ssg-debian']} has no {rules}")
-    lynis = Peer("lynis", version["lynis"], _LYNIS, frozenset({0}))
+    lynis = Peer("lynis", version["lynis"], LYNIS, frozenset({0}))
     oscap = Peer(
         "oscap",
         f"{version['openscap-scanner']} with ssg-debian {version['ssg-debian']}",
-        f"oscap xccdf eval --profile {_CIS} {rules}",
+        f"oscap xccdf eval --profile {CIS} {rules}",
         frozenset({0, 2}),  # 2: some rule failed
     )
     return lynis, oscap
