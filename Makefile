@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 TARGET ?=
 ARGS ?=
 
-.PHONY: help audit test unit lab lint format bench docs clean
+.PHONY: help audit test unit lab lint format bench docs clean test-vm
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make audit            audit this machine (TARGET=pi@host: that host, ARGS=…: more options)"
 	@echo "make test             every test: lint, unit tests, and on a booted lab host where root may build it"
 	@echo "make unit lint lab    each alone"
+	@echo "make test-vm          power cuts and whole machines, in QEMU (as root; takes a quarter of an hour)"
 	@echo "make bench            compare with lynis and oscap on the lab host (as root; takes minutes)"
 	@echo "make docs             rebuild the rule pages and pictures"
 
@@ -41,6 +42,10 @@ unit: $(VENV)/.dev
 lab: $(VENV)/.dev
 	@tools/setup lab $(VENV)
 	$(BIN)/pytest tests/lab
+
+test-vm: $(VENV)/.dev
+	@tools/setup vm $(VENV)
+	THORNWALL_LAB_VM=1 THORNWALL_LAB_RELEASES="trixie bookworm" $(BIN)/pytest tests/lab/test_vm*.py
 
 bench: $(VENV)/.dev
 	@tools/setup lab $(VENV)

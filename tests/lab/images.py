@@ -22,12 +22,13 @@ from .settings import RECIPES, lab_dir
 from .tools import locked, run
 
 # What each stage is built on top of, and the recipe files that it is made from.
-_PARENT = {"stock": "base", "planted": "base", "hardened": "planted"}
+_PARENT = {"stock": "base", "planted": "base", "hardened": "planted", "vm": "planted"}
 _SOURCES = {
     "base": ("base.txt",),
     "stock": ("lib.sh", "stock.sh"),
     "planted": ("lib.sh", "planted.sh", "files/planted"),
     "hardened": ("lib.sh", "hardened.sh", "files/hardened"),
+    "vm": ("lib.sh", "vm.sh"),
 }
 # The factory password of Raspberry Pi OS until 2022: the weakness that everything else waits for.
 _FACTORY_PASSWORD = "raspberry"
@@ -211,6 +212,8 @@ def _make_secrets(stage: str, parent: Path, work: Path) -> Secrets:
         return Secrets("pi", _FACTORY_PASSWORD, root_password=password(), webcam_password=password())
     for name in ("id_ed25519", "id_ed25519.pub"):
         shutil.copy(parent / name, work / name)
+    if stage == "vm":
+        return Secrets(**json.loads((parent / "secrets.json").read_text()))
     return Secrets(
         "pi",
         password(),

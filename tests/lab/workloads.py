@@ -25,6 +25,7 @@ from .images import image
 from .mqtt import Client
 from .packages import put
 from .settings import RECIPES
+from .vm import VM
 
 _FILES = RECIPES / "files/workloads"
 _UNITS = "nginx.service weather.service mosquitto.service docker.service"
@@ -35,7 +36,7 @@ _TOPIC = "house/garden/temperature"
 class Workloads:
     """The workloads of one host. They come back after a reboot of it."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host | VM) -> None:
         self.host = host
         self._display: Client | None = None
 
@@ -43,7 +44,8 @@ class Workloads:
         """Install and start all, connect a client to the broker, and wait until all work. Takes some seconds."""
         # As Docker needs it; a host that has it needs no packages.
         if self.host.run("command -v iptables").returncode != 0:
-            put(image(self.host.release, self.host.variant), self.host.root)
+            if isinstance(self.host, Host):  # a VM has packages at hand
+                put(image(self.host.release, self.host.variant), self.host.root)
             command = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install iptables"
             self.host.run(command, timeout=300, check=True)
         for file in sorted(path for path in _FILES.rglob("*") if path.is_file()):
