@@ -93,11 +93,12 @@ class _Work:
 async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, step: Telling) -> Outcome | None:
     """Do it all; None if the owner said no, or there is nothing to do.
 
-    Raises TakenBackError where a proof failed, RefusedError where the host may not be changed now, and the errors of
-    `Transport.run`.
+    Raises RefusedError where the host may not be changed now, StoppedError for Ctrl-C once something has begun, and the
+    errors of `Transport.run`.
     """
     work = _Work(link, judging, owner, wanted, step, Answers(accepts=wanted.accepts), wanted.choice)
     await _read(work)
+    _refuse(work.plan)
     _ask(work)
     if work.own is not None:
         await _check_password(work, work.own)
@@ -200,10 +201,10 @@ def _choose(work: _Work) -> None:
 
 
 async def _transaction(work: _Work, first: Report) -> Outcome:
-    plan = work.plan
+    plan, link = work.plan, work.link
     assert work.planned is not None  # noqa: S101
     proving = Proving(
-        work.link,
+        link,
         plan,
         claims(plan, work.planned.report.findings, work.planned.situation.facts),
         work.judging,
@@ -217,6 +218,7 @@ async def _transaction(work: _Work, first: Report) -> Outcome:
     except UnreachableError as error:
         # the link is gone, and the device goes on by itself: it takes back what nobody confirms
         if (staged := said.first(events.Staged)) is None or said.first(events.Armed) is None:
+            error.hint = f"Whatever may have begun is not confirmed, so it is taken back: thornwall status {link.typed}"
             raise
         return await back(proving, Outcome(plan.target, first, transaction=staged.id), error.message)
     if applied is None:

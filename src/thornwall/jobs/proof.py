@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import TypeVar
 
 from thornwall.apply import events
 from thornwall.apply.compile import confirm_script, undo_script
-from thornwall.errors import AuthenticationError, RefusedError, UnreachableError
+from thornwall.errors import AuthenticationError, HostKeyError, RefusedError, UnreachableError
 from thornwall.jobs.audit import Judging, assess
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.link import Link
@@ -91,7 +90,7 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
         if lost := [proof.name for proof in proofs if not proof.ok]:
             return await back(proving, replace(outcome, proofs=tuple(proofs)), f"not so: {'; '.join(lost)}")
         await _retried(proving, deadline, lambda: _keep(proving, applied))
-    except (UnreachableError, AuthenticationError, RefusedError) as error:
+    except (UnreachableError, AuthenticationError, RefusedError, HostKeyError) as error:
         proofs.append(Proof("a fresh login works and becomes root", ok=False, detail=error.message))
         return await back(proving, replace(outcome, proofs=tuple(proofs)), error.message)
     proofs += await refused(proving)
@@ -203,21 +202,38 @@ async def back(proving: Proving, outcome: Outcome, why: str) -> Outcome:
     if outcome.verified:
         return outcome
     patience = time.monotonic() + proving.window + _REBOOT
-
-    def undo(nonce: str) -> str:
-        return undo_script(outcome.transaction, nonce=nonce)
-
     while time.monotonic() < patience:
-        said = Said(proving.step)
-        with contextlib.suppress(UnreachableError, AuthenticationError):
-            await follow(proving.link, undo, said)
-        if said.first(events.Undone):
-            return replace(outcome, verified=True)
-        if stuck := said.first(events.Stuck):
-            return replace(outcome, notes=(*outcome.notes, f"The device says: {stuck.why}."))
+        if (ended := await _looked_after(proving, outcome)) is not None:
+            return ended
         proving.link.other_password()
         await asyncio.sleep(_PAUSE)
     return outcome
+
+
+async def _looked_after(proving: Proving, outcome: Outcome) -> Outcome | None:
+    """One attempt to take it back, and to see that; None where nothing was learned."""
+    said = Said(proving.step)
+    undone = False
+    try:
+        await follow(proving.link, lambda nonce: undo_script(outcome.transaction, nonce=nonce), said)
+        undone = said.first(events.Undone) is not None or await _never_made(proving, outcome.transaction)
+    except HostKeyError:
+        return replace(outcome, notes=(*outcome.notes, "Its key is another one now: nothing more was said to it."))
+    except (UnreachableError, AuthenticationError):
+        if said.first(events.Undone) is None:
+            return None
+        undone = True
+    if undone:
+        return replace(outcome, verified=True)
+    trouble = [each.why for each in said.heard if isinstance(each, events.Stuck | events.Refused)]
+    notes = tuple(f"The device says: {why}." for why in trouble)
+    return replace(outcome, notes=(*outcome.notes, *notes)) if notes else None
+
+
+async def _never_made(proving: Proving, id_: str) -> bool:
+    """What it had not begun when the link broke, the device has forgotten."""
+    changes = await history(proving.link, proving.step)
+    return all(change.state in {"rehearsal", "undone"} for change in changes if change.id == id_)
 
 
 async def refused(proving: Proving) -> list[Proof]:

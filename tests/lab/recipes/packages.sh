@@ -21,6 +21,7 @@ while read -r package; do
 done <<END
 acl
 apparmor
+apparmor-profiles
 apparmor-utils
 apt-listchanges
 attr
