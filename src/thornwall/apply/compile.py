@@ -72,7 +72,7 @@ def transaction_script(tx: Transaction) -> str:
     )
     functions = (
         _function("needs", [f"need {shlex.quote(program)}" for program in laid.needs]),
-        _function("settings", [f"keep_sysctl {shlex.quote(file)}" for file in laid.sysctls]),
+        _function("settings", [f"keep_sysctls {shlex.join(laid.sysctls)}"] * bool(laid.sysctls)),
         _function("new_files", laid.new),
         _function("skipped", [f"say SKIPPED {shlex.quote(_comment(words))}" for words in laid.live_only]),
     )

@@ -131,12 +131,12 @@ units() {
   case $action in
     stop)
       try 90 systemctl stop -- "$@"
-      for unit; do t 20 systemctl is-active --quiet -- "$unit" && fail "$unit still runs"; done
+      case $nl$(t 20 systemctl is-active -- "$@") in *"${nl}active"*) fail "one of these still runs: $*" ;; esac
       ;;
     start)
       t 20 systemctl reset-failed -- "$@" 2>/dev/null
       try 90 systemctl start -- "$@"
-      for unit; do t 20 systemctl is-failed --quiet -- "$unit" && fail "$unit failed as soon as it had started"; done
+      case $nl$(t 20 systemctl is-failed -- "$@") in *"${nl}failed"*) fail "one of these failed at once: $*" ;; esac
       ;;
     restart | reload)
       for unit; do

@@ -290,15 +290,20 @@ keep_each() {
 
 # each setting that changes; one for all interfaces changes those of each
 # (what is below /proc/sys is read in one piece or not at all, which `read` does not do)
-keep_sysctl() {
-  case $1 in
-    /proc/sys/net/ipv[46]/conf/all/* | /proc/sys/net/ipv[46]/conf/default/*)
-      set +f
-      set -- "${1%/*/*}"/*/"${1##*/}"
-      set -f
-      ;;
-  esac
-  t 20 grep -H '' "$@" 2>/dev/null
+keep_sysctls() {
+  files=''
+  for file; do
+    case $file in
+      /proc/sys/net/ipv[46]/conf/all/* | /proc/sys/net/ipv[46]/conf/default/*)
+        set +f
+        for each in "${file%/*/*}"/*/"${file##*/}"; do files="$files $each"; done
+        set -f
+        ;;
+      *) files="$files $file" ;;
+    esac
+  done
+  # shellcheck disable=SC2086
+  t 20 grep -H '' $files 2>/dev/null
 }
 
 # the hashes of all that undo relies on
