@@ -31,13 +31,13 @@ END
 _IPTABLES = r"""
 command -v iptables-save >/dev/null 2>&1 || exit 127
 said=$(
-printf '# family ip\\n'
+printf '# family ip\n'
 iptables-save || exit 1
-printf '# family ip6\\n'
+printf '# family ip6\n'
 command -v ip6tables-save >/dev/null 2>&1 && ip6tables-save
 for family in '' 6; do
   read -r _ <"/proc/net/ip${family}_tables_names" || continue
-  printf '# legacy ip%s\\n' "$family"
+  printf '# legacy ip%s\n' "$family"
   "ip${family}tables-legacy-save"
 done 2>/dev/null
 exit 0
