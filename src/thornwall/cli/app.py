@@ -48,8 +48,6 @@ def run() -> int:
     try:
         result = app(standalone_mode=False)
         sys.stdout.flush()
-    except typer.Abort:
-        return Exit.INTERRUPTED
     except _usage_error() as error:
         error.show()  # type: ignore[attr-defined]
         return Exit.USAGE
@@ -58,13 +56,13 @@ def run() -> int:
 
         show_error(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        # (what had begun on a host says so itself: StoppedError)
-        sys.stderr.write("\nInterrupted; nothing was changed.\n")
+    except (typer.Abort, KeyboardInterrupt, EOFError) as error:
+        # Typer makes an Abort of the other two. What had begun on a host is another error: StoppedError
+        if isinstance(error.__cause__ or error, EOFError):
+            sys.stderr.write("The input ended where an answer was needed; nothing was changed.\n")
+            return Exit.USAGE
+        sys.stderr.write("Interrupted; nothing was changed.\n")
         return Exit.INTERRUPTED
-    except EOFError:
-        sys.stderr.write("\nThe input ended where an answer was needed; nothing was changed.\n")
-        return Exit.USAGE
     except BrokenPipeError:
         # whoever read our output has closed it; Python must not complain when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
