@@ -122,7 +122,7 @@ async def test_a_person_may_mistype_the_sudo_password_twice(server: Sshd) -> Non
 async def test_sudo_that_needs_a_person_and_has_none(server: Sshd) -> None:
     with pytest.raises(AuthenticationError, match="asks for a password") as caught:
         await ask(reach(server, "asked", become=Become("password")))
-    assert "--ask-sudo-pass" in caught.value.hint
+    assert "--secrets FILE" in caught.value.hint
 
 
 async def test_sudo_that_refuses_for_good(server: Sshd) -> None:
