@@ -57,18 +57,20 @@ def run() -> int:
         show_error(error)
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt, EOFError) as error:
-        # Typer makes an Abort of the other two. What had begun on a host is another error: StoppedError
+        # Typer makes something else of the other two: an Abort, or of Ctrl-C a mere result
         if isinstance(error.__cause__ or error, EOFError):
             sys.stderr.write("The input ended where an answer was needed; nothing was changed.\n")
             return Exit.USAGE
-        sys.stderr.write("Interrupted; nothing was changed.\n")
-        return Exit.INTERRUPTED
+        result = Exit.INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has closed it; Python must not complain when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of our own is no reason for a traceback
         return _fault(error)
+    if result == Exit.INTERRUPTED:
+        # (what had begun on a host is another error: StoppedError)
+        sys.stderr.write("\nInterrupted; nothing was changed.\n")
     return result if isinstance(result, int) else Exit.OK
 
 
