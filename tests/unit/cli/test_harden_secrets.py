@@ -1,0 +1,94 @@
+"""The file of secrets, and what is asked where nobody sits at a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from thornwall.cli import owner
+from thornwall.cli.owner import Keyholder, Owner, Secrets, read_secrets
+from thornwall.errors import UsageError
+from thornwall.model.secret import Secret
+
+SUDO, AGAIN = "password of sudo on pi@host", "sorry, try again: password of sudo on pi@host"
+BOTH = Secrets({"pi": Secret("new"), "root": Secret("other")}, Secret("old"))
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "interactive", lambda: False)
+
+
+def typed(person: Keyholder, *prompts: str) -> list[str | None]:
+    answers = [person.password(prompt) for prompt in prompts]
+    return [answer.reveal() if answer else None for answer in answers]
+
+
+def test_the_newest_password_first_and_each_once() -> None:
+    assert typed(Keyholder(BOTH), SUDO, AGAIN, AGAIN) == ["new", "old", None]
+    hardening = Owner(BOTH, assume_yes=True, one_by_one=False, quiet=True, verbose=False)
+    assert typed(hardening, SUDO, AGAIN, AGAIN) == ["old", "new", None]
+
+
+def test_each_login_begins_anew() -> None:
+    assert typed(Keyholder(BOTH), SUDO, SUDO, AGAIN) == ["new", "new", "old"]
+
+
+def test_only_sudo_on_this_very_account() -> None:
+    """No password of a host goes to another prompt: a jump host's, or that of a key."""
+    others = ("password of pi@jump", "passphrase of /home/me/.ssh/id", "password of pi@host")
+    assert typed(Keyholder(BOTH), *others) == [None, None, None]
+    assert typed(Keyholder(BOTH), "password of sudo on eve@host", "sorry, try again: password of sudo on eve@host") == [
+        "old",
+        None,
+    ]
+
+
+def test_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "getuser", lambda: "root")
+    assert typed(Keyholder(BOTH), "password of sudo on this machine") == ["other"]
+
+
+def test_nobody_is_asked_where_nobody_is() -> None:
+    person = Keyholder(Secrets())
+    assert person.password(SUDO) is None
+    assert person.host_key("host", "ssh-ed25519", "SHA256:x") is None
+    assert person.keyboard_interactive("", "", [("Code: ", False)]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "told"),
+    [
+        ('sudo = "x"', 0o644, "may be read by others"),
+        ('sudo = "secret', 0o600, "is no TOML"),
+        ('password = "x"', 0o600, "something else than sudo"),
+        ('[passwords]\npi = "a:b"', 0o600, "'pi' is not one line"),
+        ("[passwords]\npi = 5", 0o600, "'pi' is not one line"),
+        ('sudo = ""', 0o600, "'sudo' is not one line"),
+    ],
+)
+def test_a_file_that_is_none(tmp_path: Path, text: str, mode: int, told: str) -> None:
+    path = tmp_path / "secrets.toml"
+    path.write_text(text)
+    path.chmod(mode)
+    with pytest.raises(UsageError) as caught:
+        read_secrets(path)
+    assert told in caught.value.message
+    assert "secret\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "told"), [("\x03", 130, "Interrupted; nothing was changed."), ("\x04", 2, "The input ended")]
+)
+def test_ctrl_c_and_ctrl_d_at_a_question(tmp_path: Path, key: str, code: int, told: str) -> None:
+    words = ["-m", "thornwall", "profile", "init", "--no-read", "local:"]
+    environment = os.environ | {"HOME": str(tmp_path), "TERM": "dumb"}
+    with pexpect.spawn(sys.executable, words, env=environment, encoding="utf-8", timeout=60) as child:
+        child.expect_exact("> ")
+        child.send(key)
+        assert told in child.read()
+    assert child.exitstatus == code
