@@ -40,6 +40,17 @@ s=$(ip{v}tables-save -t filter | grep -v -e '^#' -e '^[*]filter$' -e '^COMMIT$' 
 """
 
 
+# as `ufw reload` does, which would write its files again
+RELOAD = ("/lib/ufw/ufw-init", "force-reload")
+# rules that were loaded although ufw is switched off: it loads none of itself then
+_LOAD = """\
+f=/etc/ufw/ufw.conf k=/run/thornwall-ufw.conf
+cp -a $f $k && sed 's/^ENABLED=.*/ENABLED=yes/' $k >$f && /lib/ufw/ufw-init start
+r=$?
+cp -a $k $f && rm $k && exit $r
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class UfwRule:
     """A rule that somebody gave to ufw, as its own file notes it. `app`: the profile that it was made of.
@@ -150,8 +161,14 @@ def _ports(ports: tuple[str, ...]) -> list[str]:
 
 
 def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
-    was_on = is_on(situation, "ufw")
+    at_boot, loaded = is_on(situation, "ufw"), _loaded(situation)
+    was_on = at_boot and loaded
     first = list(_ufw_settings(situation, wish, was_on))
+    if at_boot != loaded:
+        # it would tell rules to chains that are not there, or not load what it finds loaded
+        if not wish.enable:
+            return
+        first.insert(0, ("ufw", "--force", "disable"))
     # what is to stay reachable comes before anything is refused
     run = [*first, *_ufw_rules(situation, wish)]
     if wish.enable:
@@ -168,10 +185,11 @@ def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
     if not run:
         return
     if was_on:
-        yield Tool("ufw", tuple(run), _KEEPS, undo_after=(("ufw", "reload"),))
+        yield Tool("ufw", tuple(run), _KEEPS, undo_after=(RELOAD,))
     elif wish.enable:
         before = (("ufw", "--force", "disable"), ("sh", "-c", _sweep(situation)))
-        yield Tool("ufw", tuple(run), _KEEPS, undo_before=before)
+        after = (("sh", "-c", _LOAD),) if loaded else ()
+        yield Tool("ufw", tuple(run), _KEEPS, undo_before=before, undo_after=after)
     else:
         yield Tool("ufw", tuple(run), _KEEPS)
     if wish.enable and not _enabled(situation, "ufw.service"):
@@ -221,6 +239,14 @@ def _limit(spec: str, number: str, same: list[UfwRule]) -> Iterator[tuple[str, .
         yield ("ufw", "limit", number if same[0].protocol == "any" else spec)
     elif same[0].action == "allow":
         yield ("ufw", "prepend", "limit", spec)
+
+
+def _loaded(situation: Situation) -> bool:
+    """Whether the kernel has ufw's rules now (its chains stay when it stops); where that is not known, as at boot."""
+    found = facts(situation)
+    if found is None or not isinstance(found.running, Known):
+        return is_on(situation, "ufw")
+    return any(chain.name == "ufw-before-input" and chain.rules for chain in found.running.value.chains)
 
 
 def _sweep(situation: Situation) -> str:

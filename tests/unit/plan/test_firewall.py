@@ -36,7 +36,8 @@ def refusing(*ports: int, policy: str = "drop") -> Ruleset:
     )
     drops = FilterRule("dport 9 drop", "drop", protocols=frozenset({"tcp"}), ports=((9, 9),))
     bases = (Chain("INPUT", "filter", f, (*rules, drops), "input", "filter", 0, policy) for f in ("ip", "ip6"))
-    return Ruleset((*bases, Chain("ufw-user-input", "filter", "ip")))
+    mine = Chain("ufw-before-input", "filter", "ip", (FilterRule("-i lo -j ACCEPT", "accept", only=("interface",)),))
+    return Ruleset((*bases, mine, Chain("ufw-user-input", "filter", "ip")))
 
 
 def on(*ports: int, policy: str = "drop", logging: str = "low") -> Filter:
@@ -190,7 +191,7 @@ def test_ufw_that_admits_everything_learns_what_is_in_use_first() -> None:
     made = commands(host.situation(), wish)
     # the owner's own limit stays one
     assert lines(made) == ["ufw allow 80/tcp", "ufw default deny incoming", "ufw --force enable"]
-    assert made == (Tool("ufw", made[0].run, KEEPS, undo_after=(("ufw", "reload"),)),)  # type: ignore[union-attr]
+    assert made == (Tool("ufw", made[0].run, KEEPS, undo_after=(("/lib/ufw/ufw-init", "force-reload"),)),)  # type: ignore[union-attr]
 
 
 def test_rules_are_told_again_once_ipv6_is_on() -> None:
@@ -222,6 +223,28 @@ def test_rules_are_told_again_once_ipv6_is_on() -> None:
 def test_the_rule_that_admits_everybody_is_the_one_that_counts(rule: str, command: str) -> None:
     host = Host(files={"/etc/ufw/user.rules": tuples(rule)}, firewall=on(22))
     assert lines(commands(host.situation(), Firewall(limit=("22/tcp",)))) == ([command] if command else [])
+
+
+def test_ufw_that_stands_still_is_switched_off_before_it_learns_rules() -> None:
+    """`ufw allow` of a ufw that is on fails where its chains are not there."""
+    host = Host(firewall=replace(on(22), running=Known(Ruleset())))
+    made = commands(host.situation(), Firewall(enable=True, allow=("22/tcp",)))
+    assert lines(made)[0] == "ufw --force disable"
+    assert lines(made)[-1] == "ufw --force enable"
+    assert isinstance(made[0], Tool)
+    assert (made[0].undo_before[0], made[0].undo_after) == (("ufw", "--force", "disable"), ())
+    assert commands(host.situation(), Firewall(log=True)) == ()
+
+
+def test_rules_that_are_loaded_and_not_kept_are_loaded_again_by_undo() -> None:
+    """`ufw enable` loads nothing where rules are loaded, and `ufw reload` nothing where it is off."""
+    host = Host(firewall=Filter(Known(refusing(22)), (INSTALLED,)))
+    made = commands(host.situation(), Firewall(enable=True, allow=("22/tcp",)))
+    assert lines(made)[0] == "ufw --force disable"
+    assert isinstance(made[0], Tool)
+    (load,) = made[0].undo_after
+    assert load[:2] == ("sh", "-c")
+    assert "ufw-init start" in load[2]
 
 
 def test_logging_is_switched_on_once() -> None:

@@ -10,7 +10,7 @@ from thornwall.model.finding import Finding
 from thornwall.model.firewall import Passage
 from thornwall.model.network import Network, Socket
 from thornwall.model.rule import Preset
-from thornwall.plan.firewall_tools import chosen, facts, is_on, ufw_rules
+from thornwall.plan.firewall_tools import RELOAD, chosen, facts, is_on, ufw_rules
 from thornwall.plan.fix import Fix, Hold, Situation, Want, fix
 from thornwall.plan.fixes.services import stopping
 from thornwall.plan.interlocks import network as network_locks
@@ -220,7 +220,7 @@ def unused_port(situation: Situation, finding: Finding) -> Iterator[Want]:
         accept=True,
     )
     run = (("ufw", "delete", rule.action, f"{number}/{protocol}"),)
-    yield Tool("ufw", run, ("/etc/ufw", "/etc/default/ufw"), undo_after=(("ufw", "reload"),))
+    yield Tool("ufw", run, ("/etc/ufw", "/etc/default/ufw"), undo_after=(RELOAD,))
 
 
 FIXES: tuple[Fix, ...] = (
