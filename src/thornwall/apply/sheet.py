@@ -174,8 +174,8 @@ class _Maker:
         self.sheet.runtime.append(f"units {operation.action} {names}")
         if operation.action in {"restart", "reload", "start"}:
             self.sheet.back.append([f"back_units {operation.action} {names}"])
-        if operation.action in {"enable", "unmask"} and (-1, "/etc/systemd/system") not in self.sheet.keeps:
-            self.sheet.keeps.append((-1, "/etc/systemd/system"))
+        if operation.action in {"enable", "unmask"} and (-1, _LINKS[0]) not in self.sheet.keeps:
+            self.sheet.keeps += [(-1, folder) for folder in _LINKS]
         self.sheet.summary.append(f"  {' '.join(operation.units)}: {_UNIT_BACK[operation.action]}")
 
     def _account(self, operation: AccountDo) -> None:
@@ -207,6 +207,8 @@ class _Maker:
         self.sheet.summary.append(f"  {operation.name}: its files as they were ({', '.join(operation.keeps)})")
 
 
+# `systemctl enable` has the links of a script in /etc/init.d changed as well
+_LINKS = ("/etc/systemd/system", *(f"/etc/rc{level}.d" for level in "S0123456"))
 _SWAP = str.maketrans("./", "/.")
 _UNIT_BACK = {
     "stop": "started again, if it ran",
