@@ -955,6 +955,8 @@ systemctl daemon-reload; systemctl reset-failed ssh.service
 @pytest.mark.parametrize("resets", [True, False])
 def test_a_start_limit_does_not_shut_the_owner_out(rig: Rig, resets: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """sshd refuses to start for the sixth time within ten seconds, and undo would be that sixth."""
+    if not resets and rig.host.release == "bookworm":
+        pytest.skip("systemd 252 forgets the count at every daemon-reload, and undo makes one")
     restarts = tuple(UnitDo("restart", ("ssh.service",)) for _ in range(5))
     fails = Tool("false", (("sh", "-c", "kill -KILL $(systemctl show -P MainPID ssh); sleep 1; exit 1"),), keeps=())
     *others, ssh = small(rig)
@@ -964,5 +966,11 @@ def test_a_start_limit_does_not_shut_the_owner_out(rig: Rig, resets: bool, monke
     # (where nobody comes back, the link may go as well)
     with mutated(monkeypatch, *([] if resets else gone)), suppress(UnreachableError):
         rig.make((*others, step), window=60)
-    time.sleep(3)
-    assert (rig.host.run("systemctl is-active ssh.service").stdout == "active\n") is resets
+    # what does not come back at once comes back with the one reboot that is left: seen, but not wanted
+    (record,) = (rig.host.root / "var/lib/thornwall").glob("[0-9]*")
+    deadline = time.monotonic() + 30
+    while "\tUNDONE\t" not in rig.journal(record.name) and "\tNOT_YET\t" not in rig.journal(record.name):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert ("\tNOT_YET\t" not in rig.journal(record.name)) is resets
+    assert not resets or rig.host.run("systemctl is-active ssh.service").stdout == "active\n"
