@@ -225,9 +225,9 @@ async def _looked_after(proving: Proving, outcome: Outcome) -> Outcome | None:
         undone = True
     if undone:
         return replace(outcome, verified=True)
-    trouble = [each.why for each in said.heard if isinstance(each, events.Stuck | events.Refused)]
-    notes = tuple(f"The device says: {why}." for why in trouble)
-    return replace(outcome, notes=(*outcome.notes, *notes)) if notes else None
+    if stuck := said.first(events.Stuck):
+        return replace(outcome, notes=(*outcome.notes, f"The device says: {stuck.why}."))
+    return None  # it refuses while it is at it
 
 
 async def _never_made(proving: Proving, id_: str) -> bool:

@@ -64,7 +64,7 @@ BACK: dict[str, tuple[list[Answer], bool, str]] = {
         True,
         "",
     ),
-    "it refuses": (["REFUSED\tthe record is damaged\t-", OPEN], False, "The device says: the record is damaged."),
+    "it is at it already": (["REFUSED\tthe record is damaged\t-", OPEN, "UNDONE\t0007"], True, ""),
     "it could not": (["STUCK\tthe disk is broken", OPEN], False, "The device says: the disk is broken."),
     "the host is another": ([HostKeyError("CHANGED")], False, "Its key is another one now"),
 }
