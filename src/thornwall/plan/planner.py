@@ -277,7 +277,7 @@ def _operations(situation: Situation, wishes: Sequence[Wish]) -> tuple[Operation
     done += _packages([wish for wish in wishes if isinstance(wish, Packages)])
     done += [wish for wish in wishes if isinstance(wish, Tool)]
     done += [_account(situation, wish) for wish in wishes if isinstance(wish, Account)]
-    for wish in wishes:
+    for wish in sorted(wishes, key=_resets_others, reverse=True):
         if isinstance(wish, UnitsOff):
             done += units.switched_off(situation, wish.units)
         elif isinstance(wish, UnitsOn):
@@ -288,6 +288,11 @@ def _operations(situation: Situation, wishes: Sequence[Wish]) -> tuple[Operation
         hows = {wish.unit: wish.how for wish in sorted(_activations(wishes), key=lambda each: each.how)}
         done += [UnitDo(how, (unit,)) for unit, how in hows.items()]
     return tuple(dict.fromkeys(done))
+
+
+def _resets_others(wish: Wish) -> bool:
+    """Whether the kernel sets other settings anew with it: accept_redirects, with forwarding."""
+    return isinstance(wish, Sysctl) and wish.key.endswith(("forward", ".forwarding"))
 
 
 def _activations(wishes: Iterable[Wish]) -> list[Activate]:

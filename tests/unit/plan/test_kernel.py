@@ -89,6 +89,15 @@ def redirects(**interfaces: str) -> dict[str, str | None]:
     return proc(**values, **{f"{folder}__forwarding": "0" for folder in folders})
 
 
+def test_what_the_end_of_forwarding_sets_anew_is_set_again() -> None:
+    """Tried on Debian 12: with ip_forward from 1 to 0, accept_redirects of every interface goes from 0 to 1."""
+    forwards = proc(net__ipv4__ip_forward="1", net__ipv4__conf__all__forwarding="1")
+    host = Host(redirects(ipv4_eth0="0", ipv6_all="1") | forwards)
+    assert "ip-forwarding-on" in {each.rule for each in host.findings()}
+    settings = {want.key for want in host.wants("icmp-redirects-accepted") if isinstance(want, Sysctl)}
+    assert {f"net.ipv4.conf.{each}.accept_redirects" for each in ("all", "default", "eth0")} <= settings
+
+
 def test_interfaces_that_are_there_already_are_set_now_and_at_boot() -> None:
     """Tried on Debian 12 and 13: `all` and `default` of IPv6 leave them as they are, a line with `*` does not."""
     host = Host(redirects(ipv6_eth0="1", ipv6_wlan0="0", ipv4_eth0="1", ipv6_lo="1", ipv6_veth12="1"))

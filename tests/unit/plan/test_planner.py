@@ -107,6 +107,14 @@ def test_kernel_settings_are_a_file_and_an_act() -> None:
     assert act == SysctlDo("kernel.dmesg_restrict", "1", "")
 
 
+def test_forwarding_comes_before_what_the_kernel_sets_anew_with_it() -> None:
+    """Documentation/networking/ip-sysctl: a change of ip_forward resets the configuration of every interface."""
+    keys = ("net.ipv4.conf.all.accept_redirects", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
+    (step,) = planned(wanting("s", *(Sysctl(key, "0") for key in keys))).steps
+    done = [operation.key for operation in step.operations if isinstance(operation, SysctlDo)]
+    assert done == ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.all.accept_redirects"]
+
+
 def test_packages_are_a_step_of_their_own_and_the_first() -> None:
     plan = planned(
         wanting("fw", Packages(install=("ufw",)), OwnLine(DROP_IN, "A", "A yes")),

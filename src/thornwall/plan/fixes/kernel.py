@@ -40,9 +40,15 @@ class _Settings:
     # a line for the interfaces that there are before systemd-sysctl, and the name in `values` that it goes with
     patterns: Mapping[str, str] = field(default_factory=dict)
 
-    def of_interfaces(self, kernel: Kernel) -> _Settings:
-        """With what single interfaces say otherwise, each by its name, so that it is set now as well."""
-        single = kernel.redirects() if self.patterns else {}
+    def of_interfaces(self, kernel: Kernel, *, anew: bool) -> _Settings:
+        """With what single interfaces say otherwise, each by its name, so that it is set now as well.
+
+        `anew`: also what is right now, since the kernel sets it anew when this plan ends forwarding.
+        """
+        if anew:
+            single = {n: "1" for v in ("ipv4", "ipv6") for n in kernel.of_interfaces(v, "accept_redirects")}
+        else:
+            single = kernel.redirects() if self.patterns else {}
         wrong = {name: "0" for name, value in single.items() if value != "0" and _PLAIN.fullmatch(name)}
         return replace(self, values={**self.values, **wrong})
 
@@ -162,13 +168,15 @@ def _make(settings: _Settings) -> Make:
 
 def _settings(situation: Situation, kernel: Kernel, settings: _Settings) -> Iterator[Want]:
     """The settings that this kernel has; nothing at all where a file that counts more cannot be edited."""
-    settings = settings.of_interfaces(kernel)
+    anew = bool(settings.patterns) and any(each.rule == "ip-forwarding-on" for each in situation.findings)
+    settings = settings.of_interfaces(kernel, anew=anew)
     names = [name for name in settings.values if _has(situation, kernel, name)]
     wants: list[Want] = []
     for name in names:
         running = kernel.running.get(name)
         line = kernel.configured(name)
-        if isinstance(running, Known) and settings.right(name, running.value) and _stays(settings, name, kernel):
+        right = isinstance(running, Known) and settings.right(name, running.value) and not anew
+        if right and _stays(settings, name, kernel):
             continue
         overruled = _overruled(situation, name, settings)
         if overruled is None:
