@@ -1,0 +1,108 @@
+"""The main job on booted hosts, as a user types it: harden, look from outside, undo, and nothing has changed.
+
+What is so on the host is read with its own tools, from outside, and by the whole-system comparison.
+"""
+
+import re
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from .compare import difference, snapshot
+from .hardening import FULL, NEW, WITHOUT_PACKAGES, Desk, costs
+from .host import Host, start
+from .workloads import Workloads
+
+RELEASES = ["trixie", pytest.param("bookworm", marks=pytest.mark.skipif(not FULL, reason="with THORNWALL_FULL=1"))]
+BOOTED = ("/var/lib/mosquitto",)  # the broker writes there whenever it ends
+BRIDGE = r" (docker0|veth1)[: ]"  # made anew at every boot, with random addresses
+UPGRADED = {  # no undo takes an upgrade back
+    "/etc/ca-certificates.conf*": "the new ca-certificates",
+    "/etc/timezone": "written again by the new tzdata, with the same bytes",
+    "/etc/ssl/certs": "made of them by update-ca-certificates",
+    "/var/lib/ghostscript": "made anew by the new ghostscript",
+}
+CLOSED = (23, 111, 631)  # telnet, rpcbind, cups
+
+
+def answers(address: str, port: int) -> bool:
+    with closing(socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)) as tried:
+        tried.settimeout(1)
+        return tried.connect_ex((address, port)) == 0
+
+
+def is_hardened(host: Host, work: Workloads) -> None:
+    """As somebody sees it who tries."""
+    assert host.login("id -un").stdout == "pi\n"
+    for password in (host.password, NEW["pi"]):
+        assert host.login("true", methods=["password"], password=password).returncode == 255
+    assert host.login("sudo -n true").returncode == 1
+    assert host.login(f"echo {NEW['pi']} | sudo -S -p '' id -un").stdout == "root\n"
+    assert host.login("true", user="root").returncode == 255
+    open_ = [(address, port) for address in (host.address, host.address6) for port in CLOSED if answers(address, port)]
+    assert open_ == []
+    assert [name for name, works in work.working(within=10).items() if not works] == []
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_harden_and_undo(release: str, tmp_path: Path) -> None:
+    with start(release, "planted", packages=True) as host, Workloads(host) as work:
+        work.start()
+        desk = Desk(host, tmp_path)
+        planned = desk.plan()
+        wanted = {(mend["rule"], mend["subject"]) for step in planned["steps"] for mend in step["mends"]}
+        before = snapshot(host)
+
+        with costs(host) as cost:
+            done = desk.harden()
+            figures = cost()
+        print(f"{release}: {figures}")
+        assert done.code == 0, done.stdout + done.stderr
+        assert "is hardened, and the change is confirmed" in done.stdout
+        is_hardened(host, work)
+        assert figures.logins <= 3 + 1  # and one that is a proof
+        assert figures.look + figures.change <= 900
+        assert not any(password in done.stdout + done.stderr for password in NEW.values())
+
+        again = desk.plan()
+        assert again["steps"] == []
+        assert again["before"]["score"] >= planned["before"]["score"] + 30
+        assert wanted
+        nothing = desk.harden()
+        assert (nothing.code, "Nothing was changed" in nothing.stderr) == (0, True)
+
+        assert desk.changes() == ["0001 confirmed", "0002 confirmed"]
+        assert desk.undo().code == 0
+        brought = snapshot(host)
+        assert desk.harden().code == 0
+        is_hardened(host, work)
+        assert desk.undo().code == 0
+        assert difference(brought, snapshot(host)) == []
+        assert desk.undo().code == 0
+        assert desk.changes() == ["0001 undone", "0002 undone", "0003 undone"]
+        changed = difference(before, snapshot(host), packages=True, ignore=[*UPGRADED])
+        changed = [line for line in changed if "/__pycache__/" not in line]  # compiled anew for an upgraded Python
+        assert [line for line in changed if not line.startswith("nft ")] == []
+        if changed:
+            pytest.xfail(f"ufw leaves the policies of the chains that it shares with Docker changed: {changed}")
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_undo_after_a_reboot(release: str, tmp_path: Path) -> None:
+    with start(release, "planted") as host, Workloads(host) as work:
+        work.start()
+        host.reboot()  # so that both looks are at what a boot leaves
+        work.reconnect()
+        before = snapshot(host)
+        desk = Desk(host, tmp_path)
+        assert desk.harden(*WITHOUT_PACKAGES).code == 0
+        host.reboot()
+        work.reconnect()
+        is_hardened(host, work)
+        desk.wait_for(desk.back, 30)  # the guard of the boot has looked, and is gone
+        assert desk.undo().code == 0
+        changed = difference(before, snapshot(host), ignore=BOOTED)
+        assert [line for line in changed if not re.search(BRIDGE, line)] == []
+        assert [name for name, works in work.working(within=10).items() if not works] == []

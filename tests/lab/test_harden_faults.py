@@ -1,0 +1,155 @@
+"""What goes wrong while a host is hardened: the host is back as it was, and the user is told what happened.
+
+Each case has a host of its own, and most of its time nobody does anything: they run side by side.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .compare import difference, snapshot
+from .hardening import FULL, NEW, WITHOUT_PACKAGES, Desk, kill
+from .host import start
+
+SOON = ("--confirm-within", "30")
+AT_ONCE = 5  # cases
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a case ended: exit code, all that the user saw (blanks as one), what is another on the host, its changes."""
+
+    code: int
+    seen: str
+    left: list[str]
+    changes: list[str]
+
+
+Case = Callable[[Desk], "subprocess.Popen[str]"]
+
+
+def spoiled(spoil: str, mend: str = ":") -> Case:
+    """Something happens on the host as soon as the change is done, and ends with it."""
+
+    def case(desk: Desk) -> "subprocess.Popen[str]":
+        desk.meanwhile(spoil, mend)
+        return desk.begin_hardening(*WITHOUT_PACKAGES, *SOON)
+
+    return case
+
+
+def killed(desk: Desk) -> "subprocess.Popen[str]":
+    """The controller dies when the change is done, and nobody confirms it."""
+    process = desk.begin_hardening(*WITHOUT_PACKAGES, *SOON)
+    desk.wait_for(desk.applied, 60)
+    kill(process)
+    return process
+
+
+def interrupted(desk: Desk) -> "subprocess.Popen[str]":
+    """Ctrl-C in the middle of the change."""
+    process = desk.begin_hardening(*WITHOUT_PACKAGES, *SOON)
+    desk.wait_for(lambda: "DOING" in desk.journal(), 60)
+    os.kill(process.pid, signal.SIGINT)
+    return process
+
+
+def cut(desk: Desk) -> "subprocess.Popen[str]":
+    """The link breaks in the middle of the change, and is back some seconds later."""
+    process = desk.begin_hardening(*WITHOUT_PACKAGES, *SOON)
+    desk.wait_for(lambda: "DOING" in desk.journal(), 60)
+    desk.host.run(
+        "nft add table inet cut; nft 'add chain inet cut in { type filter hook input priority -300; }'; "
+        "nft add rule inet cut in tcp dport 22 reject with tcp reset; sleep 6; nft delete table inet cut",
+        check=True,
+    )
+    return process
+
+
+def wrong_password(desk: Desk) -> "subprocess.Popen[str]":
+    """The password that sudo is to ask for from now on is not the one that the account has."""
+    secrets = desk.secrets(sudo="not-the-password")
+    return desk.begin("harden", desk.where, "--yes", "--secrets", secrets, "--only", "sudo-nopasswd", *SOON)
+
+
+CASES: Mapping[str, Case] = {
+    "sudo is broken": spoiled("mount --bind /bin/false /usr/bin/sudo", "umount /usr/bin/sudo"),
+    "sshd is gone": spoiled("systemctl stop ssh.socket ssh.service"),
+    "the controller is killed": killed,
+    "the link is cut": cut,
+    "the password is wrong": wrong_password,
+    "the firewall drops": spoiled(
+        "nft add table inet no; nft 'add chain inet no in { type filter hook input priority -300; }'; "
+        "nft add rule inet no in tcp dport 22 drop",
+        "nft delete table inet no",
+    ),
+    "PAM is broken": spoiled(
+        "echo 'account requisite pam_deny.so' >/run/deny; mount --bind /run/deny /etc/pam.d/common-account",
+        "umount /etc/pam.d/common-account",
+    ),
+    "sshd refuses": spoiled("echo 'DenyUsers pi' >>/etc/ssh/sshd_config.d/00-thornwall.conf; systemctl reload ssh"),
+    "the host key is another": spoiled(
+        "ssh-keygen -q -t ed25519 -N '' -f /run/other; "
+        "for key in /etc/ssh/ssh_host_*_key; do mount --bind /run/other $key; done; systemctl reload ssh",
+        "umount /etc/ssh/ssh_host_*_key; systemctl reload ssh",
+    ),
+    "interrupted": interrupted,
+}
+SAMPLE = ("sudo is broken", "sshd is gone", "the link is cut", "the controller is killed")
+
+
+def play(name: str, folder: Path) -> Ended:
+    with start("trixie", "planted") as host:
+        desk = Desk(host, folder)
+        before = snapshot(host)
+        process = CASES[name](desk)
+        try:
+            seen, _ = process.communicate(timeout=300)
+        except ValueError:  # it was killed, and heard to its end
+            seen = ""
+        desk.wait_for(desk.back, 60)
+        return Ended(process.returncode, " ".join(seen.split()), difference(before, snapshot(host)), desk.changes())
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[Ended]]]:
+    names = CASES if FULL else SAMPLE
+    with ThreadPoolExecutor(AT_ONCE) as hosts:
+        yield {name: hosts.submit(play, name, tmp_path_factory.mktemp("home")) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("sudo is broken", 8, ("TAKEN BACK", "sudo")),
+        ("sshd is gone", 8, ("TAKEN BACK",)),
+        ("the controller is killed", -signal.SIGKILL, ()),
+        ("the link is cut", 8, ("TAKEN BACK",)),
+        ("the password is wrong", 5, ("not the password of pi", "nothing was changed")),
+        ("the firewall drops", 8, ("TAKEN BACK",)),
+        ("PAM is broken", 8, ("TAKEN BACK",)),
+        ("sshd refuses", 8, ("TAKEN BACK",)),
+        (
+            "the host key is another",
+            9,
+            ("TAKING BACK", "the key of", "nothing more was said to it", "thornwall status"),
+        ),
+        ("interrupted", 130, ("Interrupted", "by itself", "thornwall status")),
+    ],
+)
+def test_the_host_is_back(played: Mapping[str, Future[Ended]], name: str, code: int, words: tuple[str, ...]) -> None:
+    if name not in played:
+        pytest.skip("with THORNWALL_FULL=1")
+    ended = played[name].result()
+    print(f"{name}: {ended.code}: {ended.seen[-2500:]}")
+    assert ended.left == []
+    assert ended.code == code, ended.seen
+    assert ended.changes == ([] if "nothing was changed" in words else ["0001 undone"])
+    assert [word for word in words if word not in ended.seen] == []
+    assert not any(password in ended.seen for password in NEW.values())
