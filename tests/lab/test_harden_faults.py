@@ -52,6 +52,12 @@ def killed(desk: Desk) -> "subprocess.Popen[str]":
     return process
 
 
+def errand(desk: Desk) -> "subprocess.Popen[str]":
+    """Something of the owner's runs when the change begins, and is over before it is taken back."""
+    desk.host.run(["systemd-run", "--quiet", "--collect", "--unit=errand", "sleep", "25"], check=True)
+    return killed(desk)
+
+
 def interrupted(desk: Desk) -> "subprocess.Popen[str]":
     """Ctrl-C in the middle of the change."""
     process = desk.begin_hardening(*WITHOUT_PACKAGES, *SOON)
@@ -100,6 +106,7 @@ CASES: Mapping[str, Case] = {
         "umount /etc/ssh/ssh_host_*_key; systemctl reload ssh",
     ),
     "interrupted": interrupted,
+    "an errand ends": errand,
 }
 SAMPLE = ("sudo is broken", "sshd is gone", "the link is cut", "the controller is killed")
 
@@ -140,6 +147,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Fu
             9,
             ("TAKING BACK", "the key of", "nothing more was said to it", "thornwall status"),
         ),
+        ("an errand ends", -signal.SIGKILL, ()),
         ("interrupted", 130, ("Interrupted", "by itself", "thornwall status")),
     ],
 )
