@@ -58,7 +58,7 @@ class Case:
     """A rule, the fault (sh, as root in the host; empty: it is there already), and how the mending is seen.
 
     `subject`: of the finding, where the rule has others on this host; `awaits`: the finding stays until the next start;
-    `releases`: where it can be planted.
+    `slow`: the audit may run out of time over it, and say 'unknown'; `releases`: where it can be planted.
     """
 
     rule: str
@@ -66,6 +66,7 @@ class Case:
     looks: tuple[Look, ...]
     subject: str = ""
     awaits: bool = False
+    slow: bool = False
     releases: frozenset[str] = frozenset({"trixie", "bookworm"})
 
 
@@ -114,8 +115,8 @@ class Seen:
         return [finding.detail for finding in report.findings if _of(case, finding)]
 
 
-def _of(case: Case, finding: Finding) -> bool:
-    return finding.rule == case.rule and finding.status is Status.FAIL and case.subject in {"", finding.subject}
+def _of(case: Case, finding: Finding, status: Status = Status.FAIL) -> bool:
+    return finding.rule == case.rule and finding.status is status and case.subject in {"", finding.subject}
 
 
 def inside(command: str) -> Seeing:
@@ -309,9 +310,7 @@ def _broken(case: Case, seen: Seen) -> list[str]:
         told.append("the fault is not found before")
     if (left := seen.failing(case, seen.report)) and not case.awaits:
         told.append(f"the fault is found after: {left}")
-    if not case.awaits and any(
-        each.rule == case.rule and each.status is Status.UNKNOWN for each in seen.report.findings
-    ):
+    if not (case.awaits or case.slow) and any(_of(case, each, Status.UNKNOWN) for each in seen.report.findings):
         told.append("whether it is mended is unknown")
     for number, each in enumerate(case.looks):
         if re.search(each.mended, seen.before[case][number], re.MULTILINE):

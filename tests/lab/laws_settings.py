@@ -140,6 +140,8 @@ ACCOUNTS = (
                 "no",
             ),
         ),
+        subject="pi",
+        slow=True,
     ),
     Case(
         "empty-password",
