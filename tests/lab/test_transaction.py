@@ -802,7 +802,7 @@ def test_the_disk_is_full_and_the_records_lie_elsewhere(rig: Rig) -> None:
     nothing_left(rig, before)
 
 
-# (a fresh /proc would let it set the kernel of this very machine: all but its network's part is read-only, as elsewhere)
+# (a fresh /proc would let it set the kernel of this very machine: all but the part of the network is read-only)
 BARE = """
 mount -t tmpfs bare /run && ! [ -d /run/systemd ] && mkdir /run/sshd /run/proc || exit 1
 mount -t proc proc /run/proc && mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys &&
