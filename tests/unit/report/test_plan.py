@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import replace
 from io import StringIO
@@ -153,6 +154,7 @@ def test_every_format_ends_in_a_newline() -> None:
 FILES = st.none() | st.lists(st.sampled_from(["a", "b ", "", "\tc", "é"]), max_size=8).map("\n".join).map(str.encode)
 
 
+@pytest.mark.skipif(shutil.which("patch") is None, reason="patch is not installed")
 @settings(max_examples=60, deadline=None)
 @given(FILES, FILES)
 def test_patch_reads_the_diffs(
