@@ -83,12 +83,6 @@ class RefusedError(ThornwallError):
     exit_code = Exit.REFUSED
 
 
-class TakenBackError(ThornwallError):
-    """The device has taken the change back; the message says why."""
-
-    exit_code = Exit.TAKEN_BACK
-
-
 class StoppedError(ThornwallError):
     """The person stopped it when something had begun on the host; the message says what goes on there."""
 

@@ -15,7 +15,6 @@ from thornwall.model.change import (
     OwnLine,
     Packages,
     Purpose,
-    PutFile,
     Sysctl,
     SysctlDo,
     Tool,
@@ -367,8 +366,3 @@ def secrets_needed(plan: Plan) -> tuple[str, ...]:
         for operation in step.operations
         if isinstance(operation, AccountDo) and operation.field is AccountField.PASSWORD
     )
-
-
-def written(plan: Plan) -> tuple[PutFile, ...]:
-    """The files that it writes."""
-    return tuple(each for step in plan.steps for each in step.operations if isinstance(each, PutFile))
