@@ -131,14 +131,19 @@ async def _read(work: _Work, before: Before | None = None) -> None:
 
 
 async def _bring(work: _Work, packages: Packages) -> None:
-    """Packages, then the plan anew: they bring files of their own. What did not come is no longer planned for."""
+    """Packages, then the plan anew: they bring files of their own.
+
+    What did not come is no longer planned for; what is new in the plan was not agreed to, and waits for next time.
+    """
+    agreed = set(work.plan.mends)
     work.step("packages")
     bringing = Bringing(packages, work.step)
     await _read(work, bringing.before)
     work.notes += bringing.notes
     missing = {mend for step in work.plan.steps if step.purpose is Purpose.PACKAGES for mend in step.mends}
-    if missing:
-        work.choice = replace(work.choice, not_mends=frozenset(missing))
+    unwanted = missing | (set(work.plan.mends) - agreed)
+    if unwanted:
+        work.choice = replace(work.choice, not_mends=frozenset(unwanted))
         _again(work)
 
 
