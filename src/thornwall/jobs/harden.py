@@ -25,6 +25,7 @@ from thornwall.model.finding import Report
 from thornwall.model.outcome import Outcome, Proof
 from thornwall.model.plan import Answers, Plan, Step
 from thornwall.model.secret import Secret
+from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import Choice, secrets_needed
 from thornwall.prove.claims import claims
 from thornwall.transport.base import Asker
@@ -135,15 +136,15 @@ async def _bring(work: _Work, packages: Packages) -> None:
 
     What did not come is no longer planned for; what is new in the plan was not agreed to, and waits for next time.
     """
-    agreed = set(work.plan.mends)
+    agreed = work.plan
     work.step("packages")
     bringing = Bringing(packages, work.step)
     await _read(work, bringing.before)
     work.notes += bringing.notes
-    missing = {mend for step in work.plan.steps if step.purpose is Purpose.PACKAGES for mend in step.mends}
-    unwanted = missing | (set(work.plan.mends) - agreed)
+    missing = frozenset(mend for step in work.plan.steps if step.purpose is Purpose.PACKAGES for mend in step.mends)
+    unwanted = missing | not_agreed(agreed, work.plan)
     if unwanted:
-        work.choice = replace(work.choice, not_mends=frozenset(unwanted))
+        work.choice = replace(work.choice, not_mends=unwanted)
         _again(work)
 
 

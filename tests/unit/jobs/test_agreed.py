@@ -12,8 +12,9 @@ import pytest
 from thornwall.jobs import harden
 from thornwall.jobs.link import link_to
 from thornwall.jobs.reach import Reaching
-from thornwall.model.change import Packages, Purpose
+from thornwall.model.change import Packages, Purpose, PutFile
 from thornwall.model.plan import Answers, Mend, Plan, Step
+from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import Choice
 from thornwall.transport.base import Nobody
 
@@ -39,3 +40,27 @@ def test_a_step_that_is_new_after_the_packages_is_left_out(monkeypatch: pytest.M
     asyncio.run(harden._bring(work, Packages(("x",))))
     unwanted = frozenset({Mend("new", "host"), Mend("not-to-be-had", "host")})
     assert work.choice == replace(Choice(skip=frozenset({"backup"})), not_mends=unwanted)
+
+
+def updates(rule: str, *lines: str, before: bytes = b"") -> Step:
+    content = before + "".join(f"{line}\n" for line in lines).encode()
+    put = PutFile("/etc/apt/apt.conf.d/52thornwall", content, "absent", before=before or None)
+    return Step("automatic-updates", Purpose.UPDATES, "updates", (put,), (Mend(rule, "host"),))
+
+
+def test_another_finding_of_which_each_line_was_agreed_to_is_no_news() -> None:
+    agreed = Plan("host", (updates("no-automatic-updates", "every day", "from here"),))
+    assert not_agreed(agreed, Plan("host", (updates("automatic-updates-miss-origin", "from here"),))) == set()
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        updates("new", "from here", "from there"),
+        replace(updates("new", "from here"), id="another"),
+        replace(step("new"), id="automatic-updates"),
+    ],
+)
+def test_a_line_or_a_step_that_nobody_saw_was_not_agreed_to(now: Step) -> None:
+    agreed = Plan("host", (updates("no-automatic-updates", "every day", "from here"),))
+    assert not_agreed(agreed, Plan("host", (now,))) == {Mend("new", "host")}
