@@ -6,9 +6,13 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
 settings.register_profile("same", derandomize=True)
 settings.register_profile("explore", derandomize=False)
 settings.load_profile("explore" if os.environ.get("THORNWALL_EXPLORE") else "same")
+
+# under nohup every shell that a test starts would inherit that SIGHUP is ignored, and could not undo it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
