@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from typing import Final, TypeAlias
 
 from thornwall.errors import HostAnswerError
 from thornwall.model.capture import Capture, CommandResult, FileRecord, FileState, Manifest, Source
@@ -151,16 +151,14 @@ def _files(blobs: dict[str, bytes], listed: list[str], nonce: str) -> tuple[dict
             limits.append(_LIMITS[kind].format(path))
         elif kind in {"R", "P"}:
             state = notes.get(path, "read" if path in contents else "broken")
-            known = meta.get(path) or FileRecord(path)
-            if state == "read" and not contents[path] and known.size > 0 and kind == "R":
+            marks = meta.get(path, _UNKNOWN)
+            if state == "read" and not contents[path] and marks[_SIZE] > 0 and kind == "R":
                 state = "broken"  # it is not empty there: it was not read
-            target = links[path].target if path in links else ""
-            files[path] = FileRecord(
-                *(path, state, contents.get(path), known.mode, known.uid, known.gid, known.user, known.group),
-                *(known.size, known.mtime, target),
-            )
+            target = links[path][1] if path in links else ""
+            files[path] = FileRecord(path, state, contents.get(path), *marks, target)
         elif kind in _STATES and (kind == "X" or path not in files):
-            files[path] = replace(links.get(path) or FileRecord(path), state=_STATES[kind])
+            marks, target = links.get(path, (_UNKNOWN, ""))
+            files[path] = FileRecord(path, _STATES[kind], None, *marks, target)
     return files, limits
 
 
@@ -170,38 +168,33 @@ _LIMITS = {
 }
 
 
-def _meta(text: str) -> Iterator[tuple[str, FileRecord]]:
+_Marks: TypeAlias = tuple[int, int, int, str, str, int, int]  # mode, uid, gid, user, group, size, mtime
+_UNKNOWN: _Marks = (-1, -1, -1, "", "", -1, -1)
+_SIZE: Final = 5  # where in it
+
+
+def _meta(text: str) -> Iterator[tuple[str, _Marks]]:
     for line in text.splitlines():
         fields = line.split(" ", 7)
         if len(fields) == 8 and fields[7].startswith("./"):
-            path = fields[7][1:]
-            yield path, _record(path, fields)
+            yield fields[7][1:], _marks(fields)
 
 
-_LINK = re.compile(r"'?(\./[^']*?)'? -> '?(.*?)'?")
-
-
-def _links(text: str) -> Iterator[tuple[str, FileRecord]]:
+def _links(text: str) -> Iterator[tuple[str, tuple[_Marks, str]]]:
+    """Of `'./path' -> 'target'`, with quotes or without: the path to its marks and its target."""
     for line in text.splitlines():
         fields = line.split(" ", 7)
-        if len(fields) == 8 and (match := _LINK.fullmatch(fields[7])):
-            path = match[1][1:]
-            yield path, replace(_record(path, fields), target=match[2])
+        if len(fields) == 8:
+            name, arrow, target = fields[7].partition(" -> ")
+            name = name.removeprefix("'").removesuffix("'")
+            if arrow and name.startswith("./") and "'" not in name:
+                yield name[1:], (_marks(fields), target.removeprefix("'").removesuffix("'"))
 
 
-def _record(path: str, fields: list[str]) -> FileRecord:
+def _marks(fields: list[str]) -> _Marks:
     mode, uid, gid, user, group, size, mtime = fields[:7]
-    bits = int(mode, 16) if _HEX.fullmatch(mode) else -1
-    return FileRecord(
-        path,
-        mode=bits & 0o7777 if bits >= 0 else -1,
-        uid=_number(uid),
-        gid=_number(gid),
-        user=user,
-        group=group,
-        size=_number(size),
-        mtime=_number(mtime),
-    )
+    bits = int(mode, 16) & 0o7777 if _HEX.fullmatch(mode) else -1
+    return bits, _number(uid), _number(gid), user, group, _number(size), _number(mtime)
 
 
 _HEX = re.compile(r"[0-9a-fA-F]{1,16}")
@@ -231,9 +224,12 @@ def _contents(blob: bytes, nonce: bytes) -> tuple[dict[str, bytes], dict[str, Fi
     return contents, notes, False
 
 
+_HEADS = re.compile(r"\n==> (\./(?:proc|sys)/[^\n]*) <==\n")
+
+
 def _kernel(text: str) -> dict[str, bytes]:
     """What `head -v` printed of the files of /proc and /sys."""
-    parts = re.split(r"(?:\A|\n)==> (\./(?:proc|sys)/[^\n]*) <==\n", text)
+    parts = _HEADS.split("\n" + text)
     return {_absolute(path): content.encode() for path, content in zip(parts[1::2], parts[2::2], strict=True)}
 
 
