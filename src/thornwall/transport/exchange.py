@@ -57,11 +57,10 @@ class Exchange:
         self._refusal = ""
         self._tries = 0
         self._started = self._heard = time.monotonic()
-        a, b = re.escape(wire.a.encode()), re.escape(wire.b.encode())
-        self._hello = re.compile(a + rb" hello " + b + rb"\r?\n")
-        self._ready = re.compile(a + rb" ready (\d{1,10}) " + b + rb"\r?\n")
-        self._refused = re.compile(a + rb" refused (.*?) " + b + rb"\r?\n", re.DOTALL)
-        self._nosudo = re.compile(a + rb" nosudo " + b + rb"\r?\n")
+        # nothing but the announcement itself has both nonces with just this between them
+        self._hello = f"{wire.a} hello {wire.b}".encode()
+        self._nosudo = f"{wire.a} nosudo {wire.b}".encode()
+        self._ready = re.compile(f"{wire.a} ready (\\d{{1,10}}) {wire.b}\r?\n".encode())
         self._prompt = f"{wire.a} password {wire.b}".encode()
         self._truncated = f"{wire.a} truncated {wire.b}".encode()
 
@@ -150,8 +149,8 @@ class Exchange:
             self._pass_on(data)
             return
         self._before += data
-        if self._stage is _Stage.HELLO and (found := self._hello.search(self._before)):
-            del self._before[: found.end()]
+        if self._stage is _Stage.HELLO and self._hello in self._before:
+            del self._before[: self._before.index(self._hello) + len(self._hello)]
             self._stage = _Stage.CHOOSE
             self._send(self.wire.choose)
         if self._stage is _Stage.CHOOSE:
@@ -163,14 +162,15 @@ class Exchange:
             )
 
     def _decide(self) -> None:
-        if self._nosudo.search(self._before):
+        if self._nosudo in self._before:
             raise AuthenticationError(
                 f"there is no sudo on {self._who}", hint="log in as root, or audit without --ask-sudo-pass"
             )
         if not (found := self._ready.search(self._before)):
             return
-        if refused := self._refused.search(self._before, 0, found.start()):
-            self._refusal = last_line(refused[1]) or "sudo refused"
+        _, refused, said = bytes(self._before[: found.start()]).partition(f"{self.wire.a} refused ".encode())
+        if refused:
+            self._refusal = last_line(said.partition(f" {self.wire.b}".encode())[0]) or "sudo refused"
         self._uid = int(found[1])
         if self.wire.become.mode == "password" and self._uid != 0:
             raise AuthenticationError(f"sudo on {self._who} did not lead to root but to uid {self._uid}")
