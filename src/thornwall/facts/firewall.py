@@ -100,9 +100,11 @@ def _running(capture: Capture) -> Fact[Ruleset]:
             answer = firewall_nft.read(text, known)
             if answer is None:
                 return Unknown("the answer of nft was not understood")
-            chains, foreign = answer
+            chains, foreign, there = answer
             if foreign and isinstance(also, Unknown):
                 return also
+            # iptables-save names built-in chains that nobody has made yet
+            theirs = tuple(each for each in theirs if each.rules or _is_there(each, known, there))
         case Unknown() if not isinstance(also, Known):
             return said
         case Absent() if isinstance(also, Unknown):
@@ -110,6 +112,10 @@ def _running(capture: Capture) -> Fact[Ruleset]:
         case _:
             pass
     return Known(Ruleset((*chains, *theirs), "nft list ruleset" if isinstance(said, Known) else "iptables-save"))
+
+
+def _is_there(chain: Chain, known: set[tuple[str, str]], there: frozenset[tuple[str, str, str]]) -> bool:
+    return (chain.family, chain.table) not in known or (chain.family, chain.table, chain.name) in there
 
 
 def _saved(text: str) -> tuple[tuple[Chain, ...], set[tuple[str, str]]]:

@@ -18,10 +18,14 @@ Json = dict[str, object]
 Sets = dict[tuple[str, str, str], list[object]]
 
 
-def read(text: str, known: Collection[tuple[str, str]] = ()) -> tuple[tuple[Chain, ...], bool] | None:
-    """Every chain, and whether a rule has an iptables extension that only its own tool can tell; None: no ruleset.
+Said = tuple[tuple[Chain, ...], bool, frozenset[tuple[str, str, str]]]
 
-    Tables in `known` (family, name) are left out: iptables-save has told all about them.
+
+def read(text: str, known: Collection[tuple[str, str]] = ()) -> Said | None:
+    """Every chain, whether a rule has an iptables extension that only its own tool can tell, and all chains' names
+    (family, table, name); None: no ruleset.
+
+    Tables in `known` (family, name) are left out of the first: iptables-save has told all about them.
     """
     try:
         items = json.loads(text)["nftables"]
@@ -30,7 +34,7 @@ def read(text: str, known: Collection[tuple[str, str]] = ()) -> tuple[tuple[Chai
         return None
 
 
-def _read(items: list[Json], known: Collection[tuple[str, str]]) -> tuple[tuple[Chain, ...], bool]:
+def _read(items: list[Json], known: Collection[tuple[str, str]]) -> Said:
     sets: Sets = {}
     for item in items:
         for kind in ("set", "map"):
@@ -39,6 +43,7 @@ def _read(items: list[Json], known: Collection[tuple[str, str]]) -> tuple[tuple[
                 elements = given.get("elem")
                 sets[_key(given)] = elements if isinstance(elements, list) else []
     given_chains = [chain for item in items if isinstance(chain := item.get("chain"), dict)]
+    there = frozenset(map(_key, given_chains))
     chains = {key: chain for chain in given_chains if (key := _key(chain))[0] in _FAMILIES and key[:2] not in known}
     rules: dict[tuple[str, str, str], list[FilterRule]] = {key: [] for key in chains}
     foreign = False
@@ -50,7 +55,7 @@ def _read(items: list[Json], known: Collection[tuple[str, str]]) -> tuple[tuple[
             if key in rules and isinstance(expressions, list):
                 foreign = foreign or any(isinstance(each, dict) and "xt" in each for each in expressions)
                 rules[key] += rule(expressions, key, sets, Draft(text=_shown(expressions)))
-    return tuple(_chain(chains[key], tuple(found)) for key, found in rules.items()), foreign
+    return tuple(_chain(chains[key], tuple(found)) for key, found in rules.items()), foreign, there
 
 
 def _key(given: Json) -> tuple[str, str, str]:

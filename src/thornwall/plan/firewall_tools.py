@@ -19,29 +19,35 @@ _KEEPS = ("/etc/ufw", _DEFAULTS)
 _EVERYTHING = {"0.0.0.0/0", "::/0"}
 _SAFE_PORT = re.compile(r"[0-9]{1,5}(:[0-9]{1,5})?/(tcp|udp)")
 
-# `ufw disable` leaves its chains and what leads to them; a table that came with them goes too, once nothing is in it
+# As `ufw disable` does, but with nothing of ufw's left behind, in one step for each family, and with the policies that
+# the built-in chains had. What came into being with it goes as well, once nothing is in it: chains, at last the table.
 _SWEEP = """\
-for v in '' 6; do
-  command -v ip${v}tables-restore >/dev/null || continue
-  s=$(ip${v}tables-save -t filter)
+sweep() {
+  command -v ip$1tables-restore >/dev/null || return 0
+  s=$(ip$1tables-save -t filter)
   {
     echo '*filter'
+    printf ':%s [0:0]\\n' "INPUT $2" "FORWARD $3" "OUTPUT $4"
     printf '%s\\n' "$s" | sed -n 's/^-A \\([A-Z]* -j ufw6\\{0,1\\}-\\)/-D \\1/p'
     printf '%s\\n' "$s" | sed -n 's/^:\\(ufw6\\{0,1\\}-[a-z-]*\\) .*/-F \\1/p'
     printf '%s\\n' "$s" | sed -n 's/^:\\(ufw6\\{0,1\\}-[a-z-]*\\) .*/-X \\1/p'
     echo COMMIT
-  } | ip${v}tables-restore -n || exit 1
-done
+  } | ip$1tables-restore -n || exit 1
+}
 rm -f /run/ufw.lock
 """
+_SWEEP_CHAIN = "nft delete chain ip{v} filter {name} 2>/dev/null || :\n"
 _SWEEP_TABLE = """\
 s=$(ip{v}tables-save -t filter | grep -v -e '^#' -e '^[*]filter$' -e '^COMMIT$' -e '^:[A-Z]* ACCEPT ')
 [ -n "$s" ] || nft delete table ip{v} filter 2>/dev/null || :
 """
+_BUILT_IN = ("INPUT", "FORWARD", "OUTPUT")
 
 
 # as `ufw reload` does, which would write its files again
 RELOAD = ("/lib/ufw/ufw-init", "force-reload")
+# as at every boot: `ufw enable` does the same with twice the work
+_START = (("sed", "-i", "s/^ENABLED=.*/ENABLED=yes/", "/etc/ufw/ufw.conf"), ("/lib/ufw/ufw-init", "start"))
 # rules that were loaded although ufw is switched off: it loads none of itself then
 _LOAD = """\
 f=/etc/ufw/ufw.conf k=/run/thornwall-ufw.conf
@@ -176,18 +182,19 @@ def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
         if not was_on:
             run.append(("ufw", "default", "allow", "outgoing"))
             if _forwards(situation):
-                # containers, VPNs and access points are filtered by whoever set them up
+                # containers, VPNs and access points are filtered by whoever set them up. Where what nobody admits is
+                # dropped today, it stays so
                 run.append(("ufw", "default", "allow", "routed"))
     if wish.log and (not was_on or _keeper(situation, "ufw").logging in {"", "off"}):
         run.append(("ufw", "logging", "low"))
     if wish.enable:
-        run.append(("ufw", "--force", "enable"))
+        run += (("ufw", "--force", "enable"),) if was_on else _START
     if not run:
         return
     if was_on:
         yield Tool("ufw", tuple(run), _KEEPS, undo_after=(RELOAD,))
     elif wish.enable:
-        before = (("ufw", "--force", "disable"), ("sh", "-c", _sweep(situation)))
+        before = (("sh", "-c", _sweep(situation, loaded)),)
         after = (("sh", "-c", _LOAD),) if loaded else ()
         yield Tool("ufw", tuple(run), _KEEPS, undo_before=before, undo_after=after)
     else:
@@ -249,20 +256,40 @@ def _loaded(situation: Situation) -> bool:
     return any(chain.name == "ufw-before-input" and chain.rules for chain in found.running.value.chains)
 
 
-def _sweep(situation: Situation) -> str:
+def _built_in(situation: Situation, family: str) -> dict[str, str] | None:
+    """The policies of the built-in chains that are there, by name; None where the table is not there."""
     found = facts(situation)
     chains = found.running.value.chains if found is not None and isinstance(found.running, Known) else ()
-    there = {chain.family for chain in chains if chain.table == "filter"}
-    return _SWEEP + "".join(_SWEEP_TABLE.format(v=v) for v in ("", "6") if f"ip{v}" not in there)
+    table = [chain for chain in chains if (chain.table, chain.family) == ("filter", family)]
+    return {chain.name: chain.policy for chain in table if chain.name in _BUILT_IN} if table else None
+
+
+def _sweep(situation: Situation, loaded: bool) -> str:
+    """What takes ufw out of the kernel. `loaded`: it was in there before, and is loaded again afterwards."""
+    script = _SWEEP
+    for v in ("", "6"):
+        were = _built_in(situation, f"ip{v}")
+        # where the rules come back only afterwards, a policy that drops would drop everything until then
+        had = {} if loaded else were or {}
+        script += " ".join(["sweep", f"'{v}'", *(had.get(name, "accept").upper() for name in _BUILT_IN)]) + "\n"
+        if were is None:
+            script += _SWEEP_TABLE.format(v=v)
+        else:
+            script += "".join(_SWEEP_CHAIN.format(v=v, name=name) for name in _BUILT_IN if name not in were)
+    return script
 
 
 def _forwards(situation: Situation) -> bool:
-    match situation.facts.kernel:
-        case Known(kernel):
-            names = ("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding", "net.ipv6.conf.all.forwarding")
-            return any(kernel.running.get(name) == Known("1") for name in names)
-        case _:
-            return False
+    """Whether the host forwards packets that no rule names."""
+    if not isinstance(situation.facts.kernel, Known):
+        return False
+    running = situation.facts.kernel.value.running
+    v4, v6 = ("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"), ("net.ipv6.conf.all.forwarding",)
+    return any(
+        any(running.get(name) == Known("1") for name in names)
+        and (_built_in(situation, family) or {}).get("FORWARD") != "drop"
+        for family, names in (("ip", v4), ("ip6", v6))
+    )
 
 
 def _keeper(situation: Situation, name: str) -> Keeper:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
@@ -19,6 +20,7 @@ from thornwall.plan.fixes.firewall import ssh_ports, stays_open
 
 from .small_host import SSHD, Host, judged, listening, unit, wants
 
+START = ("sed -i s/^ENABLED=.*/ENABLED=yes/ /etc/ufw/ufw.conf", "/lib/ufw/ufw-init start")
 KEEPS = ("/etc/ufw", "/etc/default/ufw")
 SETTINGS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\nIPT_SYSCTL=/etc/ufw/sysctl.conf\n'
 INSTALLED = Keeper("ufw", False, Known(Ruleset()), "/etc/ufw/ufw.conf", 5, "ENABLED=no")
@@ -146,12 +148,12 @@ def test_a_new_firewall() -> None:
         "ufw default deny incoming",
         "ufw default allow outgoing",
         "ufw logging low",
-        "ufw --force enable",
+        *START,
     ]
     tool = made[0]
     assert isinstance(tool, Tool)
     assert tool.keeps == KEEPS
-    assert tool.undo_before[0] == ("ufw", "--force", "disable")
+    assert [command[:2] for command in tool.undo_before] == [("sh", "-c")]
     assert made[1] == UnitsOn(("ufw.service",))
 
 
@@ -161,7 +163,7 @@ def test_the_table_that_came_with_it_goes_with_it_but_no_other() -> None:
     def sweeping(*there: Chain) -> str:
         tool = commands(Host(firewall=Filter(Known(Ruleset(there)))).situation(), wish)[0]
         assert isinstance(tool, Tool)
-        return tool.undo_before[1][2]
+        return tool.undo_before[0][2]
 
     assert "nft delete table ip filter" in sweeping()
     docker = sweeping(Chain("DOCKER", "filter", "ip"))
@@ -170,9 +172,41 @@ def test_the_table_that_came_with_it_goes_with_it_but_no_other() -> None:
     assert "flush" not in docker
 
 
-def test_what_the_host_forwards_goes_on() -> None:
-    host = Host(kernel=Kernel({"net.ipv4.ip_forward": Known("1")}))
-    assert "ufw default allow routed" in lines(commands(host.situation(), Firewall(enable=True, allow=("22/tcp",))))
+@pytest.mark.parametrize(
+    ("forwarding", "policies", "allowed"),
+    [
+        ("net.ipv4.ip_forward", {}, True),
+        ("net.ipv6.conf.all.forwarding", {"ip": "drop"}, True),
+        ("net.ipv4.ip_forward", {"ip": "accept", "ip6": "drop"}, True),
+        # as Docker leaves it: what nobody admits is dropped, and stays so
+        ("net.ipv4.ip_forward", {"ip": "drop"}, False),
+        ("net.ipv4.conf.eth0.forwarding", {}, False),
+    ],
+)
+def test_what_the_host_forwards_goes_on(forwarding: str, policies: dict[str, str], allowed: bool) -> None:
+    chains = tuple(forward(family, policy) for family, policy in policies.items())
+    host = Host(kernel=Kernel({forwarding: Known("1")}), firewall=Filter(Known(Ruleset(chains))))
+    made = lines(commands(host.situation(), Firewall(enable=True, allow=("22/tcp",))))
+    assert ("ufw default allow routed" in made) == allowed
+
+
+def forward(family: str, policy: str) -> Chain:
+    return Chain("FORWARD", "filter", family, (), "forward", "filter", 0, policy)
+
+
+def test_undo_gives_the_policies_back_that_were_there() -> None:
+    wish = Firewall(enable=True, allow=("22/tcp",))
+    host = Host(firewall=Filter(Known(Ruleset((forward("ip", "drop"),)))))
+    (command,) = cast("Tool", commands(host.situation(), wish)[0]).undo_before
+    assert "\nsweep '' ACCEPT DROP ACCEPT\n" in command[2]
+    assert "\nsweep '6' ACCEPT ACCEPT ACCEPT\n" in command[2]
+    # chains that came into being, in a table that was there
+    assert "nft delete chain ip filter INPUT" in command[2]
+    assert "nft delete chain ip filter FORWARD" not in command[2]
+    # until rules are loaded again nothing may be dropped by a policy alone
+    loaded = Host(firewall=Filter(Known(Ruleset((*refusing(22).chains, forward("ip", "drop")))), (INSTALLED,)))
+    (command,) = cast("Tool", commands(loaded.situation(), wish)[0]).undo_before
+    assert "sweep '' ACCEPT ACCEPT ACCEPT" in command[2]
 
 
 def test_ufw_that_admits_everything_learns_what_is_in_use_first() -> None:
@@ -230,9 +264,9 @@ def test_ufw_that_stands_still_is_switched_off_before_it_learns_rules() -> None:
     host = Host(firewall=replace(on(22), running=Known(Ruleset())))
     made = commands(host.situation(), Firewall(enable=True, allow=("22/tcp",)))
     assert lines(made)[0] == "ufw --force disable"
-    assert lines(made)[-1] == "ufw --force enable"
+    assert tuple(lines(made)[-2:]) == START
     assert isinstance(made[0], Tool)
-    assert (made[0].undo_before[0], made[0].undo_after) == (("ufw", "--force", "disable"), ())
+    assert made[0].undo_after == ()
     assert commands(host.situation(), Firewall(log=True)) == ()
 
 
