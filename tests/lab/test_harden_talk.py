@@ -1,5 +1,6 @@
 """What `thornwall harden` says, asks and refuses, and the hosts that are reached in another way than over SSH."""
 
+import json
 import os
 import re
 import shutil
@@ -105,7 +106,8 @@ def test_yes_without_a_single_password(desk: Desk) -> None:
     assert done.code == 0, done.stdout + done.stderr
     assert "Left to you" in done.stdout
     assert desk.host.login("sudo -n id -un").stdout == "root\n"
-    held = {each["rule"] for each in desk.plan(*WITHOUT_PACKAGES)["held"]}
+    planned = desk.run("plan", desk.where, "--format", "json", *WITHOUT_PACKAGES)
+    held = {each["rule"] for each in json.loads(planned.stdout)["held"]}
     assert held == {"sudo-nopasswd", "wifi-on"}
     assert not listens(desk.host, "cupsd")
     assert desk.run("undo", desk.where, "--yes", "--bring-back-known-passwords").code == 0

@@ -77,7 +77,7 @@ def plan(
     identity: options.Identity = None,
     accept_new: options.AcceptNew = False,
     ask_sudo_pass: options.AskSudoPass = False,
-    secrets: options.SudoSecret = None,
+    secrets: SecretsFile = None,
     timeout: options.Timeout = 120,
     password_seconds: options.PasswordSeconds = 3,
     quiet: options.NoProgress = False,
@@ -99,7 +99,9 @@ def plan(
     known = read_secrets(secrets)
     ask_sudo_pass = ask_sudo_pass or secrets is not None
     reaching = reaching_for(identity, accept_new, ask_sudo_pass, False, timeout, password_seconds)
-    wishes = Wishes(Answers(accepts=frozenset(accept or ())), _choice(only, skip))
+    # which accounts get a new password is part of a plan, the password is not; of the script it would have to be
+    passwords = {} if shape == "sh" else known.passwords
+    wishes = Wishes(Answers(passwords, frozenset(accept or ())), _choice(only, skip))
     found = _look(target, reaching, judging_for(target, preset, policy, profile), wishes, Keyholder(known), quiet=quiet)
     if shape == "terminal" and output is None:
         from thornwall.report.plan.terminal import render_terminal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ real = pytest.mark.skipif(PLAYBOOK is None, reason="no ansible-playbook here (pi
 
 WORDS = {
     "name", "register", "changed_when", "failed_when", "loop", "loop_control", "notify", "environment", "when", "vars",
-    "become", "check_mode", "no_log",
+    "become", "check_mode", "no_log", "ignore_errors",
 }  # fmt: skip
 
 
@@ -113,10 +114,10 @@ def test_what_is_notified_is_there_and_runs_in_time() -> None:
 
 def test_no_secret_and_none_on_a_command_line() -> None:
     play = read(FULL)
-    assert [asked["name"] for asked in play["vars_prompt"]] == ["ansible_become_password", "thornwall_password_1"]
+    assert [asked["name"] for asked in play["vars_prompt"]] == ["thornwall_sudo_password", "thornwall_password_1"]
     assert all(asked["private"] and asked["unsafe"] for asked in play["vars_prompt"])
     for _, arguments, task in modules(FULL):
-        if "password_1" in str(task) or "ansible_become_password" in str(task):
+        if re.search("password_1|sudo_password|become_password", str(task)):
             assert task["no_log"]
             assert "password" not in str(arguments.get("argv", "")) + str(arguments.get("cmd", ""))
             assert "password" not in str(task.get("environment", ""))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 
-from thornwall.model.change import Purpose
+from thornwall.model.change import Packages, Purpose
 from thornwall.model.plan import Plan, Step, WayIn
 from thornwall.report.plan import words
-from thornwall.report.plan.ansible import gates, passwords, units
+from thornwall.report.plan.ansible import gates, others, passwords, units
 from thornwall.report.plan.ansible import steps as made_of
 from thornwall.report.plan.ansible.parts import name_of
 from thornwall.report.plan.yaml_text import Noted, Yaml, comment, dump
@@ -58,6 +58,7 @@ def _in_order(steps: Iterable[Step]) -> list[Step]:
 
 def _head(plan: Plan) -> list[str]:
     how = _connection(plan.way_in)
+    asked = [str(each["name"]) for each in passwords.prompts(_in_order(plan.steps))]
     if not passwords.asks_for_sudo(plan.steps):
         how += " --ask-become-pass"
     told = [
@@ -69,6 +70,8 @@ def _head(plan: Plan) -> list[str]:
         _ONE_HOST,
         _NO_GUARD,
     ]
+    if asked:
+        told.append(f"It asks for passwords; where nobody types, -e @FILE gives them: {', '.join(asked)}.")
     for number, what in (
         (len(plan.held), "held back by interlocks"),
         (len(plan.questions), "not planned until you answer"),
@@ -88,7 +91,11 @@ def _connection(way: WayIn) -> str:
 
 
 def _tasks(steps: list[Step], notify: list[tuple[str, ...]]) -> Iterator[Yaml]:
+    if passwords.asks_for_sudo(steps):
+        yield passwords.use()
     yield from gates.gates(steps)
+    if any(isinstance(operation, Packages) for step in steps for operation in step.operations):
+        yield Noted(("Where they cannot be fetched, those that are there have to do.",), others.LISTS)
     secrets, proved = passwords.accounts(steps), False
     for number, step in enumerate(steps):
         made = made_of.of_step(step, secrets)

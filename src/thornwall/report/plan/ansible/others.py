@@ -84,12 +84,19 @@ def tool_task(tool: Tool) -> Task:
     return {**shell(f"Run {name_of(tool.name)}", script), "environment": {"DEBIAN_FRONTEND": "noninteractive"}}
 
 
-def packages_task(packages: Packages) -> Task:
-    """policy_rc_d: nothing that is installed starts before its settings are there."""
+LISTS: Task = {
+    "name": "Fetch the lists of packages",
+    # an hour old is new enough: so a second run fetches none
+    "ansible.builtin.apt": {"update_cache": True, "cache_valid_time": 3600, "update_cache_retries": 2},
+    "ignore_errors": True,
+}
+
+
+def packages_tasks(packages: Packages) -> Iterator[Task]:
+    """As thornwall brings them: no more than is needed, and nothing new starts before its settings are there."""
+    if packages.upgrade:
+        yield {"name": "Install all updates", "ansible.builtin.apt": {"upgrade": "full"}}
     if packages.install:
         names = list(packages.install)
-        arguments: Task = {"name": names, "state": "present", "update_cache": True, "policy_rc_d": 101}
-        return {"name": f"Install {name_of(', '.join(names))}", "ansible.builtin.apt": arguments}
-    if packages.upgrade:
-        return {"name": "Install all updates", "ansible.builtin.apt": {"upgrade": "full", "update_cache": True}}
-    return {"name": "Fetch the lists of packages", "ansible.builtin.apt": {"update_cache": True}}
+        arguments: Task = {"name": names, "state": "present", "install_recommends": False, "policy_rc_d": 101}
+        yield {"name": f"Install {name_of(', '.join(names))}", "ansible.builtin.apt": arguments}

@@ -50,7 +50,7 @@ def of_step(step: Step, secrets: Sequence[str]) -> list[Task]:
             case Tool():
                 made.append(others.tool_task(operation))
             case Packages():
-                made.append(others.packages_task(operation))
+                made += others.packages_tasks(operation)
     checks = [check for name, check in _MERGED.items() if any(_guards(each, name) for each in step.operations)]
     return [*_modes(modes), *made, *checks, *unit_tasks(step), *others.kernel(kernel)]
 
