@@ -14,5 +14,7 @@ settings.register_profile("same", derandomize=True)
 settings.register_profile("explore", derandomize=False)
 settings.load_profile("explore" if os.environ.get("THORNWALL_EXPLORE") else "same")
 
-# under nohup every shell that a test starts would inherit that SIGHUP is ignored, and could not undo it
+# under nohup, or behind `&`, every program that a test starts would inherit that these are ignored
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
