@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from thornwall.facts.redact import TEXT
 from thornwall.model.capture import Capture
@@ -92,10 +92,10 @@ class _Building:
         else:
             name = _join(scope, first)
             value = told.value if len(words) > 1 else ""
-            self.single[name.lower()] = replace(told, name=name, value=value)
+            self.single[name.lower()] = AptValue(name, value, told.file, told.line)
 
     def append(self, name: str, told: AptValue) -> None:
-        self.lists.setdefault(name.lower(), []).append(replace(told, name=name))
+        self.lists.setdefault(name.lower(), []).append(AptValue(name, told.value, told.file, told.line))
 
     def clear(self, name: str) -> None:
         low = name.lower()

@@ -47,10 +47,10 @@ def _filesystem(result: CommandResult, mounted: tuple[Mount, ...]) -> FileSystem
     rows: dict[str, str] = {}
     said: dict[str, list[str]] = {}
     for part in parts:
-        if part.startswith("l "):
-            start = part.find(" ./")
-            end = part.find("\t", start) if part[2:3] == "l" else part.rfind("\t")  # a name may hold a tab
-            rows[part[start + 2 : end] if start > 0 else "/"] = part
+        if part[:2] == "l ":
+            rest = part.partition(" ./")[2]  # nothing for `.` itself
+            path = rest.partition("\t")[0] if part[2:3] == "l" else rest.rpartition("\t")[0]  # a name may hold a tab
+            rows["/" + path] = part
         else:
             said.setdefault(part[:1], []).append(part)
     users, groups = _names(said.get("u", [])), _names(said.get("g", []))
@@ -104,7 +104,7 @@ def _names(records: list[str]) -> dict[int, str]:
     """`u 1000 pi` -> {1000: "pi"}; the first name of a number counts, as for getpwuid(3)."""
     names: dict[int, str] = {}
     for record in records:
-        _, number, name = (*record.split(" ", 2), "", "")[:3]
+        number, _, name = record[2:].partition(" ")
         if number.isascii() and number.isdigit() and len(number) < 11:
             names.setdefault(int(number), name)
     return names

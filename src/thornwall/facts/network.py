@@ -87,8 +87,6 @@ PROBES: tuple[Probe, ...] = (
 _USERS = re.compile(r"users:\(\((?P<all>.*?)\)\)")
 _SOCKET = re.compile(r"^(?:tcp|udp)\s+[A-Z0-9-]+\s+\d+\s+\d+\s+\S+\s+\S", re.MULTILINE)
 _ONE = re.compile(r'"(?P<name>[^"]*)",pid=(?P<pid>\d+)')
-_UID = re.compile(r"\buid:(\d+)")
-_CGROUP = re.compile(r"\bcgroup:(\S+)")
 _DETAILS = re.compile(r"\s+(?:timer:|uid:|ino:|sk:|cgroup:|v6only:|fwmark:).*$")
 _PATTERN_UNIT = re.compile(r"[^/]+\.(?:service|scope)")
 _CONTAINER = re.compile(r"/(?:(docker|libpod|crio|cri-containerd|lxc\.payload)[-./])[^/]*")
@@ -168,8 +166,7 @@ def _ss(line: str, sockets: list[Socket], peers: list[Peer]) -> None:
     program, pid = (first["name"], int(first["pid"])) if first else ("", -1)
     shown = " ".join(_DETAILS.sub("", line).split())
     if state in _LISTENING:
-        uid = _UID.search(line)
-        group = _CGROUP.search(line)
+        uid, group = _detail(line, "uid"), _detail(line, "cgroup")
         sockets.append(
             Socket(
                 protocol,
@@ -178,14 +175,19 @@ def _ss(line: str, sockets: list[Socket], peers: list[Peer]) -> None:
                 interface=local[2],
                 program=program,
                 pid=pid,
-                uid=int(uid[1]) if uid else 0,
-                unit=_unit(group[1]) if group else "",
-                container=_container(group[1]) if group else "",
+                uid=int(uid) if uid.isascii() and uid.isdigit() else 0,
+                unit=_unit(group),
+                container=_container(group),
                 line=shown,
             )
         )
     elif state == "ESTAB":
         peers.append(Peer(protocol, local[0], local[1], peer[0], peer[1], program, pid, line=shown))
+
+
+def _detail(line: str, name: str) -> str:
+    """What ss says behind ` name:`, empty where it does not."""
+    return line.partition(f" {name}:")[2].partition(" ")[0]
 
 
 def _endpoint(text: str) -> tuple[str, int, str] | None:

@@ -76,6 +76,7 @@ PROBES: tuple[Probe, ...] = (
 _ROOTS = frozenset({"/etc", "/run", "/usr/lib", "/usr/local/lib", "/lib"})
 _HOW = frozenset({"wants", "requires", "upholds", "d"})
 _TYPES = frozenset({"service", "socket", "path", "timer", "target", "mount", "automount", "swap", "slice", "scope"})
+_COMMENT = ("", "#", ";")  # how a line begins that says nothing
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _SYSV = re.compile(r"/etc/rc[2-5]\.d/S\d\d([^/]+)")
 _STARTS = re.compile(r"/(?:etc|run)/systemd/system/[^/]+\.(?:wants|requires|upholds)/[^/]+\Z")
@@ -100,10 +101,10 @@ class _Seen:
 def parse(capture: Capture) -> Fact[Services]:
     """Always Known: what no link starts is not started, and live states are empty where nobody asked."""
     seen = _Seen()
-    walked = list(_walked(capture))
+    walked = _walked(capture)
     for path, target in (*_records(capture), *walked):
-        name = path[len(_VENDOR) + 1 :]
-        if target or "/" in name or not path.startswith(_VENDOR):
+        folder, _, name = path.rpartition("/")
+        if target or folder != _VENDOR:
             _place(seen, path, target)
         elif name.rpartition(".")[2] in _TYPES:  # most are such: a file of the distribution's, the last to count
             seen.fragments.setdefault(name, path)
@@ -146,13 +147,15 @@ def _records(capture: Capture) -> Iterator[tuple[str, str]]:
             yield path, "/dev/null" if empty else record.target
 
 
-def _walked(capture: Capture) -> Iterator[tuple[str, str]]:
+def _walked(capture: Capture) -> list[tuple[str, str]]:
     """The same from the walk of the file system, which also has what is not read."""
     result = capture.commands.get("walk")
-    for entry in result.text.split("\0") if result else ():
-        if ("/systemd/system/" in entry or "/etc/rc" in entry) and entry[0] in "fl":
-            path, _, target = entry[entry.index("/") :].partition("\t")
-            yield path, target
+    return [
+        (path, target)
+        for entry in (result.text.split("\0") if result else ())
+        if ("/systemd/system/" in entry or "/etc/rc" in entry) and entry[0] in "fl"
+        for path, _, target in [entry[entry.index("/") :].partition("\t")]
+    ]
 
 
 def _place(seen: _Seen, path: str, target: str) -> None:
@@ -189,8 +192,8 @@ def _file(seen: _Seen, path: str, name: str, target: str) -> None:
             seen.masked[name] = path
     elif target and name == "default.target":
         seen.default_target = seen.default_target or posixpath.basename(target)
-    elif target and posixpath.basename(target) != name:
-        _alias(seen, path, name, posixpath.basename(target))
+    elif target and (unit := target.rpartition("/")[2]) != name:
+        _alias(seen, path, name, unit)
     else:
         _fragment(seen, name, path)
 
@@ -258,14 +261,15 @@ def settings(path: str, text: str) -> Iterator[Setting]:
     """The assignments of a unit file: comments and blank lines left out, continued lines joined."""
     section, begun, value = "", 0, ""
     for number, raw in enumerate(text.splitlines(), 1):
-        stripped = raw.strip()
-        if not begun and stripped.startswith("["):
-            section = stripped.strip("[]")
+        line = raw.strip()
+        if line[:1] in _COMMENT and (line or not begun):
             continue
-        if stripped.startswith(("#", ";")) or (not stripped and not begun):
-            continue
-        begun = begun or number
-        if raw.endswith("\\"):
+        if not begun:
+            if line[0] == "[":
+                section = line.strip("[]")
+                continue
+            begun = number
+        if raw[-1:] == "\\":
             value += raw[:-1] + " "
             continue
         key, equals, given = (value + raw).partition("=")

@@ -170,7 +170,7 @@ class Accounts:
                 found.setdefault(member, set()).add(group.name)
         return {name: frozenset(groups) for name, groups in found.items()}
 
-    @property
+    @cached_property
     def first_uid(self) -> int:
         """UID_MIN of login.defs: where people's accounts begin (1000 on Debian)."""
         match self.login_defs:

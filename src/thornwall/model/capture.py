@@ -131,11 +131,10 @@ class Capture:
     def glob(self, pattern: str) -> Iterator[tuple[str, Fact[FileRecord]]]:
         """The files that match, in the order of their names; `*` does not cross `/`, as in sh."""
         paths = self._sorted_paths
-        prefix, matches = _compiled(pattern)
-        parts = pattern.count("/")
-        hidden = pattern.rpartition("/")[2].startswith(".")
+        prefix, matches, parts, hidden = _compiled(pattern)
+        length = len(prefix)
         for path in paths[bisect.bisect_left(paths, prefix) :]:
-            if not path.startswith(prefix):
+            if path[:length] != prefix:
                 break
             if path.count("/") == parts and matches(path) and (hidden or path[path.rfind("/") + 1 :][:1] != "."):
                 yield path, self.record(path)
@@ -221,9 +220,11 @@ class Capture:
 
 
 @lru_cache(1024)
-def _compiled(pattern: str) -> tuple[str, Callable[[str], object]]:
-    """What stands before the first wildcard, and what matches the whole."""
-    return _GLOB.split(pattern, maxsplit=1)[0], re.compile(fnmatch.translate(pattern)).match
+def _compiled(pattern: str) -> tuple[str, Callable[[str], object], int, bool]:
+    """What stands before the first wildcard, what matches the whole, how many `/`, and whether hidden files count."""
+    matches = re.compile(fnmatch.translate(pattern)).match
+    hidden = pattern.rpartition("/")[2].startswith(".")
+    return _GLOB.split(pattern, maxsplit=1)[0], matches, pattern.count("/"), hidden
 
 
 def _place(path: str) -> tuple[str, int]:

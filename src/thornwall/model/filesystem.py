@@ -23,6 +23,8 @@ LISTED = (
 )
 """Below these the walk notes every file. Elsewhere only what stands out, hidden files of homes, and every `.ssh`."""
 
+_ROOTS_OWN = {f" {mode} 0 0 " for mode in ("644", "755", "777")}  # how the records of most files go on
+
 
 @record
 class Entry:
@@ -149,9 +151,7 @@ class FileSystem:
     def not_roots(self) -> tuple[Entry, ...]:
         """The noted files that do not belong to root, or that a group other than root's may write to; no links."""
         found = []
-        for path, row in self.rows.items():
-            if row[3:9] in {" 644 0", " 755 0"} and row[9:12] == " 0 ":  # most: root's own, as most modes are
-                continue
+        for path, row in [item for item in self.rows.items() if item[1][3:12] not in _ROOTS_OWN]:
             fields = row.split(" ", 5)
             if len(fields) == 6 and fields[1] != "l" and (fields[3] != "0" or _group_writes(fields[2], fields[4])):
                 found.append(self.entry(path))

@@ -135,17 +135,25 @@ class Services:
 
         A masked service cannot be started by its socket either, so that its companions do not count.
         """
-        starts, found = self._starts, dict[str, Unit]()
+        found: dict[str, Unit] = {}
         for name in names:
             full = name if "." in name else f"{name}.service"
-            if full in starts:
-                found[starts[full].name] = starts[full]
-            if full.endswith(".service"):
-                stem = full.removesuffix("service")
-                woken = [starts[stem + kind] for kind in ("socket", "path", "timer") if stem + kind in starts]
-                if woken and not self.masked(full):
-                    found.update((unit.name, unit) for unit in woken)
+            if full in self._starts:
+                unit = self._starts[full]
+                found[unit.name] = unit
+            if full in self._woken and not self.masked(full):
+                found.update((unit.name, unit) for unit in self._woken[full])
         return tuple(found.values())
+
+    @cached_property
+    def _woken(self) -> Mapping[str, list[Unit]]:
+        """Service -> the sockets, paths and timers of its name that are started at boot."""
+        found: dict[str, list[Unit]] = {}
+        for suffix in COMPANIONS:
+            for name, unit in self._starts.items():
+                if name.endswith(suffix):
+                    found.setdefault(f"{name.removesuffix(suffix)}.service", []).append(unit)
+        return found
 
     @cached_property
     def _starts(self) -> Mapping[str, Unit]:
