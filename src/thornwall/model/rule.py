@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from enum import IntEnum
 from functools import cache
@@ -253,9 +253,12 @@ def manual(question: str, *evidence: Evidence, subject: str = "host") -> Verdict
     return Verdict(Status.MANUAL, subject, question, evidence)
 
 
-def answers(rule_: Rule, context: Context) -> Iterator[Verdict]:
+def answers(rule_: Rule, context: Context) -> list[Verdict]:
     """What the rule says; a fact that it stands on and that is not there ends it with that verdict."""
+    said: list[Verdict] = []
     try:
-        yield from rule_.check(context)
+        for verdict in rule_.check(context):
+            said.append(verdict)  # noqa: PERF402 - what it said before it ends so stands
     except UnansweredError as unanswered:
-        yield unanswered.verdict
+        said.append(unanswered.verdict)
+    return said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from thornwall.model.finding import Consequence, Finding, Move, Remedy, Status, Waiver
@@ -59,20 +59,20 @@ def _rank(finding: Finding) -> tuple[int, int, float, str, str]:
     return _ORDER[finding.status], risk, worth, finding.rule, finding.subject
 
 
-def _judge_one(rule: Rule, context: Context, gains: tuple[Move, ...]) -> Iterator[Finding]:
+def _judge_one(rule: Rule, context: Context, gains: tuple[Move, ...]) -> list[Finding]:
     try:
-        verdicts = list(answers(rule, context))
+        verdicts = answers(rule, context)
     except Exception as error:  # noqa: BLE001 - a fault in one rule must not cost the owner the whole report
         verdicts = [Verdict(Status.UNKNOWN, detail=f"a fault of thornwall's own: {error!r}"[:200])]
     own = rule.remedy()
-    for verdict in verdicts:
-        remedy = replace(own, commands=verdict.commands) if verdict.commands else own
-        reached = likelihood_moves(rule.reach, verdict.reach or rule.reach, context.profile)
-        yield _finding(rule, verdict, remedy, (*verdict.moves, *reached, *gains))
+    return [_finding(rule, verdict, own, context.profile, gains) for verdict in verdicts]
 
 
-def _finding(rule: Rule, verdict: Verdict, remedy: Remedy, moves: tuple[Move, ...]) -> Finding:
-    likelihood, impact, moved_by = moved(rule.likelihood, rule.impact, moves)
+def _finding(rule: Rule, verdict: Verdict, remedy: Remedy, profile: Profile, gains: tuple[Move, ...]) -> Finding:
+    if verdict.commands:
+        remedy = Remedy(remedy.text, remedy.effort, verdict.commands, remedy.needs, remedy.may_break)
+    reached = likelihood_moves(rule.reach, verdict.reach or rule.reach, profile)
+    likelihood, impact, moved_by = moved(rule.likelihood, rule.impact, (*verdict.moves, *reached, *gains))
     return Finding(
         rule=rule.id,
         subject=verdict.subject,
