@@ -254,7 +254,7 @@ def try_laws(trial: Trial, release: str, folder: Path, said: Callable[[str], Non
         link = _link(host, folder, owner, host.address6 if trial.sixth else host.address)
         again = asyncio.run(look(link, _judging(trial), _wishes(trial), said))
         said("undoing")
-        back = asyncio.run(undo(link, Undoing(bring_back_known_passwords=True), said))
+        back = asyncio.run(undo(Undoing(bring_back_known_passwords=True), link, said))
         # the unit that took it back ends a moment after it has said so
         host.run("for i in $(seq 50); do systemctl is-active -q 'thornwall-*' || break; sleep 0.1; done")
         differs = difference(state, snapshot(host))

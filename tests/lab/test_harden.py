@@ -74,7 +74,7 @@ def test_harden_and_undo(release: str, tmp_path: Path) -> None:
         assert (nothing.code, "Nothing was changed" in nothing.stderr) == (0, True)
 
         assert desk.changes() == ["0001 confirmed", "0002 confirmed"]
-        assert desk.undo().code == 0
+        assert desk.undo("--keep-packages").code == 0
         brought = snapshot(host)
         assert desk.harden().code == 0
         is_hardened(host, work)
@@ -85,6 +85,22 @@ def test_harden_and_undo(release: str, tmp_path: Path) -> None:
         changed = difference(before, snapshot(host), packages=True, ignore=[*UPGRADED])
         changed = [line for line in changed if "/__pycache__/" not in line]  # compiled anew for an upgraded Python
         assert changed == []
+
+
+def test_undo_takes_the_packages_along_that_came_for_it(tmp_path: Path) -> None:
+    with start("trixie", "planted", packages=True) as host:
+        desk = Desk(host, tmp_path)
+        before = snapshot(host)
+        done = desk.harden("--only", "no-firewall")
+        assert "sudo sh /var/lib/thornwall/0001/undo.sh" in done.stdout
+        assert host.run("ufw status").stdout.startswith("Status: active")
+        with desk.type("undo", desk.where, "--bring-back-known-passwords") as child:
+            child.expect(r"0002 .*harden recommended.*0001 .*packages: ufw \(removed again\).*Go on\? ")
+            child.sendline("y")
+            child.read()
+        assert child.exitstatus == 0
+        assert desk.changes() == ["0001 undone", "0002 undone"]
+        assert difference(before, snapshot(host), packages=True) == []
 
 
 @pytest.mark.parametrize("release", RELEASES)

@@ -85,7 +85,7 @@ def test_a_question_for_each_step(desk: Desk) -> None:
     assert child.exitstatus == 0
     assert (listens(desk.host, "cupsd"), listens(desk.host, "rpcbind")) == (True, False)
     with desk.type("undo", desk.where) as child:
-        child.expect_exact("Take back the newest change")
+        child.expect_exact("Go on?")
         child.sendline("y")
         child.expect_exact("is taken back, and that was looked at")
         child.read()

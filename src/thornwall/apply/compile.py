@@ -112,14 +112,16 @@ def confirm_script(id_: str, nonce: str, *, key: str, sudo: bool = False) -> str
 
 
 def undo_script(
-    id_: str = "", *, nonce: str, root: str = "/", force: bool = False, bring_back_known_passwords: bool = False
+    *ids: str, nonce: str, root: str = "/", force: bool = False, bring_back_known_passwords: bool = False
 ) -> str:
-    """The script that takes a change back, the newest if `id_` is empty, and follows that to its end.
+    """The script that takes a change back, the newest if none is named, and follows that to its end.
 
-    `force`: also what others have changed since, of which a copy is kept, and out of order.
+    A second one is taken back after it, within the same login: the next one may need another password. `force`: also
+    what others have changed since, of which a copy is kept, and out of order.
     """
     options = ["--force"] * force + ["--bring-back-known-passwords"] * bring_back_known_passwords
-    values = _place(nonce, root) | {"id": _id(id_) if id_ else "''", "options": " ".join(options)}
+    first, second = (_id(each) if each else "''" for each in (*ids, "", "")[:2])
+    values = _place(nonce, root) | {"id": first, "then": second, "options": " ".join(options)}
     return _script("undo_call.sh", values)
 
 

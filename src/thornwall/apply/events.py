@@ -220,6 +220,15 @@ class Change:
     guarded: bool
     title: str
 
+    @property
+    def packages(self) -> bool:
+        """Whether it is package work, which comes before the change that it is for."""
+        return self.title.startswith("packages:")
+
+    def before(self, other: Change) -> bool:
+        """Whether `other` is the very next one."""
+        return int(self.id) + 1 == int(other.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from thornwall.apply.events import Change
+    from thornwall.cli.owner import Keyholder
+    from thornwall.jobs.follow import Said
     from thornwall.jobs.link import Link
 
     T = TypeVar("T")
@@ -49,41 +52,63 @@ def undo(
     bring_back_known_passwords: Annotated[
         bool, typer.Option("--bring-back-known-passwords", help="Even passwords that everybody knows, and empty ones.")
     ] = False,
+    keep_packages: Annotated[
+        bool, typer.Option("--keep-packages", help="Leave the packages that were installed for it.")
+    ] = False,
     identity: options.Identity = None,
     accept_new: options.AcceptNew = False,
     secrets: options.SudoSecret = None,
     quiet: options.NoProgress = False,
 ) -> int:
-    """Put a host back as it was before a change, byte for byte."""
-    from thornwall.apply import events
-    from thornwall.cli.console import err, printable
-    from thornwall.cli.console import yes as agreed
-    from thornwall.jobs.undo import Undoing
+    """Put a host back as it was before a change, byte for byte, and remove the packages that were installed for it."""
+    from thornwall.jobs.undo import Undoing, together
+    from thornwall.jobs.undo import history as changes
     from thornwall.jobs.undo import undo as run
 
     if not yes:
         _somebody()
-        what = f"change {change}" if change else "the newest change"
-        if not agreed(f"Take back {what} on {target or 'this machine'}?"):
-            return Exit.OK
-    wanted = Undoing(change, force, bring_back_known_passwords)
-    said = _on(
-        _Way(target, identity, accept_new, secrets),
-        "Taking back",
-        lambda link, step: run(link, wanted, step),
-        quiet=quiet,
-    )
+    way = _way(target, identity, accept_new, secrets, quiet=quiet)
+    going = together(way.on("Asking", changes), change, packages=not keep_packages)
+    if not yes and not _agreed(going, target):
+        return Exit.OK
+    first, *others = going
+    packages = others[0].id if others else ""
+    wanted = Undoing(first.id, packages, force, bring_back_known_passwords)
+    return _told(way.on("Taking back", partial(run, wanted)), going)
+
+
+def _agreed(going: tuple[Change, ...], target: str) -> bool:
+    from thornwall.cli.console import err, printable, yes
+
+    err.print(f"To be taken back on {target or 'this machine'}:", markup=False)
+    for each in going:
+        what = f"{printable(each.title)} (removed again)" if each.packages else printable(each.title)
+        err.print(f"  {each.id}  {_when(each)}  {what}", markup=False)
+    return yes("Go on?")
+
+
+def _told(said: Said, going: tuple[Change, ...]) -> Exit:
+    """How it ended, in words."""
+    from thornwall.apply import events
+    from thornwall.cli.console import err, printable
+
     for left in said.all(events.Left):
         err.print(f"Left as it is: {printable(left.what)}.", markup=False)
     for aside in said.all(events.Aside):
         err.print(f"{printable(aside.path)} was changed since; that is kept as {printable(aside.kept)}.", markup=False)
+    done = {each.id for each in said.all(events.Undone)}
+    for each in going:
+        if each.id in done:
+            looked = "what it installed is gone" if each.packages else "every file and unit is as it was"
+            err.print(f"Change {each.id} is taken back, and that was looked at: {looked}.", markup=False)
     if stuck := said.first(events.Stuck):
         err.print(f"Not everything could be taken back: {printable(stuck.why)}.", markup=False)
         return Exit.UNSURE
-    done = said.need(events.Undone)
-    err.print(
-        f"Change {done.id} is taken back, and that was looked at: every file and unit is as it was.", markup=False
-    )
+    if len(done) < len(going):
+        refused = said.need(events.Refused)
+        why = f"{printable(refused.why)}; {printable(refused.what_to_do)}"
+        err.print(f"Change {going[-1].id} stays, the packages that came for it: {why}.", markup=False)
+        return Exit.REFUSED
     return Exit.OK
 
 
@@ -98,7 +123,7 @@ def history(
     """Show the changes that a host remembers, and how each stands."""
     from thornwall.jobs.undo import history as run
 
-    changes = _on(_Way(target, identity, accept_new, secrets), "Asking", run, quiet=quiet)
+    changes = _way(target, identity, accept_new, secrets, quiet=quiet).on("Asking", run)
     if as_json:
         sys.stdout.write(json.dumps([_as_json(change) for change in changes], indent=2) + "\n")
     else:
@@ -118,7 +143,7 @@ def status(
     from thornwall.cli.console import out
     from thornwall.jobs.undo import history as run
 
-    changes = _on(_Way(target, identity, accept_new, secrets), "Asking", run, quiet=quiet)
+    changes = _way(target, identity, accept_new, secrets, quiet=quiet).on("Asking", run)
     waiting = [change for change in changes if change.state in {"open", "undoing"}]
     if as_json:
         sys.stdout.write(json.dumps([_as_json(change) for change in waiting], indent=2) + "\n")
@@ -145,7 +170,7 @@ def confirm(
     from thornwall.cli.console import err
     from thornwall.jobs.undo import confirm_open
 
-    done = _on(_Way(target, identity, accept_new, secrets), "Confirming", confirm_open, quiet=quiet)
+    done = _way(target, identity, accept_new, secrets, quiet=quiet).on("Confirming", confirm_open)
     err.print(f"Change {done} stays. 'thornwall undo' takes it back at any time.", markup=False)
     return Exit.OK
 
@@ -168,12 +193,7 @@ def forget(
         _somebody()
         if not agreed(f"Forget change {change} on {target}? It can then not be taken back any more."):
             return Exit.OK
-    done = _on(
-        _Way(target, identity, accept_new, secrets),
-        "Forgetting",
-        lambda link, step: run(link, change, step),
-        quiet=quiet,
-    )
+    done = _way(target, identity, accept_new, secrets, quiet=quiet).on("Forgetting", partial(run, change))
     err.print(f"Change {done} is forgotten.", markup=False)
     return Exit.OK
 
@@ -187,34 +207,29 @@ def _somebody() -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """To the host."""
+    """To the host, and whoever knows its passwords."""
 
     target: str
-    identity: Path | None
-    accept_new: bool
-    secrets: Path | None
+    link: Link
+    person: Keyholder
+    quiet: bool
+
+    def on(self, doing: str, work: Callable[[Link, Callable[[str], None]], Coroutine[Any, Any, T]]) -> T:
+        """Do this there, while somebody sees that it goes on."""
+        import asyncio
+
+        with self.person.sees(f"{doing} on {self.target or 'this machine'}", quiet=self.quiet) as step:
+            return asyncio.run(work(self.link, step))
 
 
-def _on(  # the one thing that all of these do
-    way: _Way,
-    doing: str,
-    work: Callable[[Link, Callable[[str], None]], Coroutine[Any, Any, T]],
-    *,
-    quiet: bool,
-) -> T:
-    import asyncio
-
+def _way(target: str, identity: Path | None, accept_new: bool, secrets: Path | None, *, quiet: bool) -> _Way:
     from thornwall.cli.audit import reaching_for
     from thornwall.cli.owner import Keyholder, read_secrets
     from thornwall.jobs.link import link_to
 
-    person = Keyholder(read_secrets(way.secrets))
-    reaching = reaching_for(
-        way.identity, way.accept_new, ask_sudo_pass=True, no_sudo=False, timeout=120, password_seconds=0
-    )
-    link = link_to(way.target, reaching, person)
-    with person.sees(f"{doing} on {way.target or 'this machine'}", quiet=quiet) as step:
-        return asyncio.run(work(link, step))
+    person = Keyholder(read_secrets(secrets))
+    reaching = reaching_for(identity, accept_new, ask_sudo_pass=True, no_sudo=False, timeout=120, password_seconds=0)
+    return _Way(target, link_to(target, reaching, person), person, quiet)
 
 
 def _as_json(change: Change) -> dict[str, object]:
@@ -241,12 +256,15 @@ def _table(changes: tuple[Change, ...], target: str) -> None:
     for heading in ("change", "made", "state", "what"):
         table.add_column(heading)
     for change in changes:
-        when = dt.datetime.fromtimestamp(change.made, dt.UTC).strftime("%Y-%m-%d %H:%M UTC") if change.made else "?"
-        table.add_row(change.id, when, _STATES.get(change.state, change.state), printable(change.title))
+        table.add_row(change.id, _when(change), _STATES.get(change.state, change.state), printable(change.title))
     out.print(table)
     if any(change.state == "confirmed" for change in changes):
         out.print(f"Take the newest back: thornwall undo {target or _LOCAL}", markup=False)
         out.print("Without thornwall, on the host: sudo sh /var/lib/thornwall/CHANGE/undo.sh", markup=False)
+
+
+def _when(change: Change) -> str:
+    return dt.datetime.fromtimestamp(change.made, dt.UTC).strftime("%Y-%m-%d %H:%M UTC") if change.made else "?"
 
 
 _STATES = {

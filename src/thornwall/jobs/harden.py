@@ -18,11 +18,11 @@ from thornwall.jobs.canary import answer_canary
 from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.link import Link
 from thornwall.jobs.packages import Bringing, packages_of
-from thornwall.jobs.proof import Proving, back, confirm, second_login, undo_path
+from thornwall.jobs.proof import Proving, back, confirm, second_login
 from thornwall.jobs.read import Before
 from thornwall.model.change import Packages, Purpose
 from thornwall.model.finding import Report
-from thornwall.model.outcome import Outcome, Proof
+from thornwall.model.outcome import Outcome, Proof, undo_path
 from thornwall.model.plan import Answers, Plan, Step
 from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed
@@ -78,6 +78,7 @@ class _Work:
     own: Secret | None = None  # the password that the login's account has now
     planned: planning.Planned | None = None
     notes: tuple[str, ...] = ()
+    packages: str = ""  # the record of those that came
 
     @property
     def wishes(self) -> planning.Wishes:
@@ -115,7 +116,7 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
             await _bring(work, packages)
     with stopped(_goes_on(link, wanted.window)):
         outcome = await _transaction(work, first)
-    return replace(outcome, notes=(*work.notes, *outcome.notes))
+    return replace(outcome, notes=(*work.notes, *outcome.notes), packages=work.packages)
 
 
 def _goes_on(link: Link, window: int) -> str:
@@ -141,6 +142,7 @@ async def _bring(work: _Work, packages: Packages) -> None:
     bringing = Bringing(packages, work.step)
     await _read(work, bringing.before)
     work.notes += bringing.notes
+    work.packages = bringing.record
     missing = frozenset(mend for step in work.plan.steps if step.purpose is Purpose.PACKAGES for mend in step.mends)
     unwanted = missing | not_agreed(agreed, work.plan)
     if unwanted:

@@ -17,7 +17,7 @@ from thornwall.jobs.link import Link
 from thornwall.jobs.read import Reading, read_host
 from thornwall.jobs.undo import history
 from thornwall.model.finding import Report, Status
-from thornwall.model.outcome import Outcome, Proof
+from thornwall.model.outcome import Outcome, Proof, undo_path
 from thornwall.model.plan import Answers, Plan
 from thornwall.model.secret import Secret
 from thornwall.prove.claims import Claims
@@ -72,11 +72,6 @@ class Proving:
         if (new := answers.passwords.get(user)) is not None:
             self.link.use_new_password(new)
         self.known = tuple(answers.passwords.items()) + (((user, own),) if own is not None else ())
-
-
-def undo_path(id_: str) -> str:
-    """Where the script lies on the device that takes the change back, without any other machine."""
-    return f"/var/lib/thornwall/{id_}/undo.sh"
 
 
 async def confirm(proving: Proving, applied: events.Applied, first: Report) -> Outcome:

@@ -16,9 +16,10 @@ Telling = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Undoing:
-    """What to take back, and how far to go. `id`: empty for the newest."""
+    """What to take back, and how far to go. `id`: empty for the newest. `packages`: the id of its packages' record."""
 
     id: str = ""
+    packages: str = ""
     force: bool = False
     bring_back_known_passwords: bool = False
 
@@ -31,12 +32,34 @@ async def history(link: Link, step: Telling) -> tuple[events.Change, ...]:
     return tuple(sorted(said.all(events.Change), key=lambda change: int(change.id)))
 
 
-async def undo(link: Link, wanted: Undoing, step: Telling) -> Said:
-    """Take one change back, and follow that to its end. Raises RefusedError where the device refuses."""
+def together(changes: tuple[events.Change, ...], id_: str = "", *, packages: bool = True) -> tuple[events.Change, ...]:
+    """What is taken back for change `id_` (empty: the newest that stands), in this order: the change, and (`packages`)
+    the packages that came for it just before, unless something else stands on them.
+
+    Raises RefusedError where there is no such change.
+    """
+    standing = [each for each in changes if each.state in {"open", "confirmed", "undoing"}]
+    wanted = [each for each in changes if each.id == id_.zfill(4)] if id_ else standing[-1:]
+    if not wanted:
+        named = f"change {id_}" if id_ else "change that could be taken back"
+        raise RefusedError(f"there is no {named} on this host", hint="See: thornwall history")
+    change = wanted[0]
+    others = [each for each in standing if each.id != change.id]
+    if packages and not change.packages and others and others[-1].packages and others[-1].before(change):
+        return change, others[-1]
+    return (change,)
+
+
+async def undo(wanted: Undoing, link: Link, step: Telling) -> Said:
+    """Take a change back, then its packages, and follow that to its end.
+
+    Raises RefusedError where the device refuses at once.
+    """
 
     def script(nonce: str) -> str:
         return undo_script(
             wanted.id,
+            wanted.packages,
             nonce=nonce,
             root=str(link.root or "/"),
             force=wanted.force,
@@ -64,7 +87,7 @@ async def confirm_open(link: Link, step: Telling) -> str:
     return said.need(events.Confirmed).id
 
 
-async def forget(link: Link, id_: str, step: Telling) -> str:
+async def forget(id_: str, link: Link, step: Telling) -> str:
     """Remove the record of a change with the originals that it keeps; its id."""
     root = str(link.root or "/")
     said = await follow(link, lambda nonce: forget_script(id_, nonce=nonce, root=root), Said(step))

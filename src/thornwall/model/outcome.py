@@ -21,8 +21,9 @@ class Outcome:
     """What `harden` says at its end.
 
     `before`, `after`: the audits; `after` None where there was none (the host was taken back, or could not be read).
-    `transaction`: its id on the device. `undo`: the path of its undo.sh there. `taken_back`: the device has undone it
-    all, or is about to. `verified`: that was seen: a fresh login found every file and unit as recorded before.
+    `transaction`: its id on the device. `undo`: the path of its undo.sh there. `packages`: the id under which those are
+    recorded that were brought for it, if any. `taken_back`: the device has undone it all (but for packages), or is
+    about to. `verified`: that was seen: a fresh login found every file and unit as recorded before.
     `awaits_reboot`: titles of steps that have their effect at the next start only. `failed`: why it ended early, as a
     sentence; empty where it did not. `notes`: sentences.
     """
@@ -38,8 +39,14 @@ class Outcome:
     awaits_reboot: tuple[str, ...] = ()
     failed: str = ""
     notes: tuple[str, ...] = ()
+    packages: str = ""
 
     @property
     def stands(self) -> bool:
         """Whether the changes are confirmed and stay."""
         return not self.failed and not self.taken_back and all(proof.ok for proof in self.proofs)
+
+
+def undo_path(id_: str) -> str:
+    """Where the script lies on the device that takes the change back, without any other machine."""
+    return f"/var/lib/thornwall/{id_}/undo.sh"

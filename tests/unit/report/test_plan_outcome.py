@@ -149,3 +149,14 @@ def test_a_host_cannot_steer(text: str) -> None:
         )
         for shown in (render(outcome), show(outcome)):
             assert not STEERING.search(shown)
+
+
+def test_packages_that_came_for_it_are_not_forgotten() -> None:
+    done = show(replace(DONE, packages="0002"))
+    assert "change 0003-7f3a, and 0002 for its packages" in done
+    assert "$ sudo sh /var/lib/thornwall/0003-7f3a/undo.sh" in done
+    assert "$ sudo sh /var/lib/thornwall/0002/undo.sh" in done
+    failed = show(replace(FAILED, packages="0002"))
+    assert "still there" in failed
+    assert "$ thornwall undo pi@raspberrypi.local 0002" in failed
+    assert "still there" not in show(FAILED)

@@ -1,6 +1,6 @@
 # Takes a change of Thornwall back: the script that does it lies on the host, beside the originals.
 main() {
-  ID='' N=@nonce@ WANTED=@id@
+  ID='' N=@nonce@ WANTED=@id@ THEN=@then@
   LIVE=@live@
   setup
   cd -P @root@ || refuse "@root_text@ is no folder" "give the folder where the system is mounted"
@@ -16,6 +16,10 @@ main() {
   done
   set -f
   [ -n "$ID" ] || refuse "there is no such change on this host" "see: thornwall history"
+  if [ -n "$THEN" ]; then
+    /bin/sh "$PWD/var/lib/thornwall/$ID/undo.sh" --frame "$N" @options@ || exit
+    ID=$THEN
+  fi
   exec /bin/sh "$PWD/var/lib/thornwall/$ID/undo.sh" --frame "$N" @options@
 }
 

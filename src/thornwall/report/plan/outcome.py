@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from thornwall.model.finding import Finding, Report, Risk, Status
-from thornwall.model.outcome import Outcome
+from thornwall.model.outcome import Outcome, undo_path
 from thornwall.report.plan import words
 from thornwall.report.ranking import Group, groups
 from thornwall.report.terminal import STYLES, Page, captured
@@ -172,11 +172,20 @@ class Ending(Page):
 
     def way_back(self, outcome: Outcome) -> None:
         """How to undo it, now and for ever, with this program and without."""
-        if outcome.taken_back or not outcome.transaction:
-            return
         target = shlex.quote(line(outcome.target) or "local:")
-        self.title("To go back", f"transaction {line(outcome.transaction)}")
-        self.command(f"thornwall undo {target} {shlex.quote(line(outcome.transaction))}", 2)
+        number, packages = line(outcome.transaction), line(outcome.packages)
+        if outcome.taken_back:
+            if packages:
+                self.title("The packages that came for it are still there", f"change {packages}")
+                self.say("To remove them:", 2)
+                self.command(f"thornwall undo {target} {shlex.quote(packages)}", 2)
+            return
+        if not number:
+            return
+        self.title("To go back", f"change {number}" + (f", and {packages} for its packages" if packages else ""))
+        self.command(f"thornwall undo {target} {shlex.quote(number)}", 2)
         if outcome.undo:
             self.say("Or on the device itself, without this program, Python or a network; it can be read first:", 2)
             self.command(f"sudo sh {shlex.quote(line(outcome.undo))}", 2)
+            if packages:
+                self.command(f"sudo sh {shlex.quote(undo_path(packages))}", 2)
