@@ -1,4 +1,4 @@
-"""Cases of the laws: ssh, sudo, PAM, accounts. See laws.py."""
+"""Cases of the laws: ssh, sudo, PAM, accounts, sessions. See laws.py."""
 
 from .laws import Case, Look, inside, login
 
@@ -69,8 +69,10 @@ SSH = (
     _sshd("ssh-gateway-ports", "GatewayPorts yes", "no$"),
     _sshd("ssh-max-auth-tries", "MaxAuthTries 12", "[1-4]$"),
     _sshd("ssh-login-grace-time", "LoginGraceTime 600", "60$"),
-    _sshd("ssh-log-level", "LogLevel QUIET", "INFO$"),
+    _sshd("ssh-log-level", "LogLevel QUIET", "VERBOSE$"),
     _sshd("ssh-idle-sessions", "ClientAliveInterval 0", "300$"),
+    _sshd("ssh-unfinished-logins", "MaxStartups 10:30:100", "10:30:60$"),
+    _sshd("ssh-no-banner", "Banner none", "/etc/issue.net$"),
 )
 
 
@@ -130,6 +132,12 @@ PAM = (
     ),
 )
 
+# in a copy of /etc that nobody else sees: a look changes nothing
+_NEW = (
+    "cp -a /etc /run/etc-of-laws; unshare -m sh -c 'mount --bind /run/etc-of-laws /etc; useradd -M newcomer; "
+    "chage -l newcomer' | grep imum; rm -r /run/etc-of-laws"
+)
+
 ACCOUNTS = (
     Case(
         "default-password",
@@ -170,6 +178,10 @@ ACCOUNTS = (
         "",
         (Look(inside("chage -l webcam | grep '^Maximum'"), r": ([1-9]|[1-9]\d|[12]\d\d|3[0-5]\d|36[0-5])$"),),
         subject="webcam",
+    ),
+    *(
+        Case("password-ageing-defaults", "", (Look(inside(_NEW), mended),), subject=f"PASS_{each}_DAYS")
+        for each, mended in (("MAX", "^Maximum.*: 365$"), ("MIN", "^Minimum.*: 1$"))
     ),
     Case(
         "login-defs-umask",
@@ -225,4 +237,40 @@ ACCOUNTS = (
     ),
 )
 
-CASES = (*ACCOUNTS, *SSH, *SUDOERS, *PAM)
+SESSIONS = (
+    Case("shell-never-idles-out", "", (Look(login("bash -lc 'echo idle $TMOUT; TMOUT=0'"), "idle 900\n.*readonly"),)),
+    Case("shell-umask-open", "", (Look(inside("env -i bash -lc umask"), "^0027$"),), subject="login shells"),
+    Case(
+        "shell-umask-open",
+        "",
+        (Look(inside("env -i bash -ic umask </dev/null"), "^0027$"),),
+        subject="other shells",
+    ),
+    Case("core-dumps-kept", "", (Look(login("ulimit -Hc"), "^0$"),), subject="limits"),
+    Case(
+        "core-dumps-kept",
+        "",
+        (
+            Look(
+                inside("systemd-analyze cat-config systemd/coredump.conf | grep -E '^(Storage|Process)' | tail -2"),
+                "^Storage=none\nProcessSizeMax=0$",
+            ),
+        ),
+        subject="systemd-coredump",
+    ),
+    Case(
+        "login-screen-tells-system",
+        "",
+        (Look(inside("agetty --show-issue"), r"(?s)\A(?!.*(Debian|Linux)).*Authorized users only"),),
+        subject="/etc/issue",
+    ),
+    Case(
+        "login-screen-tells-system",
+        "",
+        # with ssh-no-banner
+        (Look(login("true"), r"(?s)\A(?!.*(Debian|Linux)).*Authorized users only"),),
+        subject="/etc/issue.net",
+    ),
+)
+
+CASES = (*ACCOUNTS, *SSH, *SUDOERS, *PAM, *SESSIONS)

@@ -121,6 +121,8 @@ FILES = (
         subject="/dev/shm",
         awaits=True,
     ),
+    mode("root-config-readable", "", "/etc/cron.daily", "^700 root:root$"),
+    mode("root-config-readable", "", "/etc/ssh/sshd_config", "^600 root:root$"),
     mode(
         "backup-open-to-others",
         "head -c 4096 /dev/zero >/srv/pi.img; chmod 0644 /srv/pi.img",
@@ -211,6 +213,17 @@ KERNEL = (
         "net.ipv4.icmp_echo_ignore_broadcasts=0",
         "net.ipv4.icmp_echo_ignore_broadcasts=1",
     ),
+    _sysctl("icmp-redirects-sent", "net.ipv4.conf.all.send_redirects=1", "net.ipv4.conf.all.send_redirects=0"),
+    Case(
+        "kernel-settings-unpinned",
+        "",
+        (
+            Look(
+                inside("systemd-analyze cat-config sysctl.d | grep icmp_ignore_bogus_error_responses"),
+                "^net.ipv4.icmp_ignore_bogus_error_responses = 1$",
+            ),
+        ),
+    ),
     _sysctl("martians-unlogged", "net.ipv4.conf.all.log_martians=0", "net.ipv4.conf.all.log_martians=1"),
     _sysctl("ip-forwarding-on", "net.ipv4.ip_forward=1", "net.ipv4.ip_forward=0"),
     *(
@@ -219,6 +232,7 @@ KERNEL = (
             ("usb-storage-allowed", "usb_storage"),
             ("rare-network-protocols", "dccp"),
             ("rare-filesystems", "hfsplus"),
+            ("firewire-allowed", "firewire_core"),
         )
     ),
 )

@@ -21,14 +21,14 @@ INSTALL = (
 MAIN = Trial(
     "main",
     (*laws_settings.CASES, *laws_services.CASES, *laws_system.CASES),
-    skip=frozenset({"firewall", "updates", "no-password-quality", "no-mac"}),
+    skip=frozenset({"firewall", "updates", "tools", "no-password-quality", "no-mac"}),
     accepts=ACCEPTS,
 )
 
 OTHER = Trial(
     "other",
     laws_apart.OTHER,
-    skip=frozenset({"firewall", "updates", "radios", "no-password-quality", "no-login-throttle", "no-mac"}),
+    skip=frozenset({"firewall", "updates", "tools", "radios", "no-password-quality", "no-login-throttle", "no-mac"}),
     accepts=ACCEPTS,
 )
 

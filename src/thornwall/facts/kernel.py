@@ -31,6 +31,7 @@ SYSCTLS = (
     "net.ipv4.ip_forward",
     "net.ipv4.tcp_syncookies",
     "net.ipv4.icmp_echo_ignore_broadcasts",
+    "net.ipv4.icmp_ignore_bogus_error_responses",
     *(
         f"net.ipv4.conf.{interface}.{name}"
         for interface in ("all", "default")
@@ -39,6 +40,7 @@ SYSCTLS = (
     "net.ipv6.conf.all.accept_redirects",
     "net.ipv6.conf.default.accept_redirects",
     "net.ipv6.conf.all.accept_source_route",
+    "net.ipv6.conf.default.accept_source_route",
     "net.ipv6.conf.all.disable_ipv6",
     "net.ipv6.conf.all.forwarding",
 )
@@ -47,7 +49,10 @@ OF_INTERFACES = (
     *(f"net.ipv6.conf.*.{name}" for name in ("accept_redirects", "forwarding")),
 )
 """Settings whose value for a single interface decides."""
-MODULES = ("usb-storage", "uas", "dccp", "sctp", "rds", "tipc", "cramfs", "freevxfs", "hfs", "hfsplus", "jffs2", "udf")
+MODULES = (
+    *("usb-storage", "uas", "dccp", "sctp", "rds", "tipc", "atm", "can", "firewire-core", "cramfs", "freevxfs", "hfs"),
+    *("hfsplus", "jffs2", "udf"),
+)
 SYSCTL_DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d")
 MODPROBE_DIRECTORIES = (
     "/etc/modprobe.d",

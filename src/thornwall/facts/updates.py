@@ -15,6 +15,7 @@ from thornwall.model.updates import Mark, Updates
 _REBOOT = ("/run/reboot-required", "/var/run/reboot-required")
 _RPI_UPDATE = ("/boot/firmware/.firmware_revision", "/boot/.firmware_revision")
 _EEPROM = "/etc/default/rpi-eeprom-update"
+_DEBSUMS = "/etc/default/debsums"
 _DNF = ("/etc/dnf/automatic.conf", "/etc/dnf/dnf5-plugins/automatic.conf")
 
 PROBES: tuple[Probe, ...] = (
@@ -23,7 +24,7 @@ PROBES: tuple[Probe, ...] = (
     *apt_conf.PROBES,
     *apt_sources.PROBES,
     *apt_pins.PROBES,
-    *(Read(path, TEXT, limit=16_384) for path in (*_REBOOT, "/run/reboot-required.pkgs", *_DNF, _EEPROM)),
+    *(Read(path, TEXT, limit=16_384) for path in (*_REBOOT, "/run/reboot-required.pkgs", *_DNF, _EEPROM, _DEBSUMS)),
     *(Read(path, PLAIN, limit=256) for path in _RPI_UPDATE),
     Read("/proc/version", PLAIN),
 )
@@ -50,6 +51,7 @@ def parse(capture: Capture) -> Fact[Updates]:
             kernel_build=_kernel_build(capture),
             rpi_update=_first(capture, *_RPI_UPDATE),
             eeprom_frozen=_frozen(capture),
+            debsums=_debsums(capture),
         )
     )
 
@@ -108,5 +110,14 @@ def _frozen(capture: Capture) -> Fact[Mark]:
                 if re.match(r"\s*FREEZE_VERSION\s*=\s*[\"']?1", line):
                     return Known(Mark(_EEPROM, line.strip(), number))
             return ABSENT
+        case other:
+            return other if isinstance(other, Unknown) else ABSENT
+
+
+def _debsums(capture: Capture) -> Fact[Mark]:
+    match capture.read(_DEBSUMS):
+        case Known(text):
+            lines = [each for each in enumerate(text.split("\n"), 1) if re.match(r"\s*CRON_CHECK\s*=", each[1])]
+            return Known(Mark(_DEBSUMS, lines[-1][1].strip(), lines[-1][0])) if lines else ABSENT
         case other:
             return other if isinstance(other, Unknown) else ABSENT

@@ -126,6 +126,10 @@ class Kernel:
         found = [each for each in self.directives if each.module == wanted and each.verb in verbs]
         return found[-1] if found else None
 
+    def in_use(self, module: str) -> bool:
+        """Whether a bus that boards are made for is loaded, and so is used: of the rest that is no proof."""
+        return module == "can" and isinstance(self.modules, Known) and module in self.modules.value
+
     def refused(self, module: str) -> Directive | None:
         """The `install` line that keeps the module out, if there is one and it can (a built-in module loads anyway)."""
         line = self.directive(module, "install")

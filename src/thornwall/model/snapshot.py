@@ -18,6 +18,7 @@ from thornwall.model.record import record
 from thornwall.model.schedule import Schedule
 from thornwall.model.servers import Servers
 from thornwall.model.services import Services
+from thornwall.model.sessions import Sessions
 from thornwall.model.ssh import SshServer
 from thornwall.model.sudo import Sudo
 from thornwall.model.updates import Updates
@@ -33,6 +34,7 @@ class Snapshot:
     accounts: Fact[Accounts] = NOT_READ
     sudo: Fact[Sudo] = NOT_READ
     pam: Fact[Pam] = NOT_READ
+    sessions: Fact[Sessions] = NOT_READ
     ssh: Fact[SshServer] = NOT_READ
     network: Fact[Network] = NOT_READ
     firewall: Fact[Firewall] = NOT_READ

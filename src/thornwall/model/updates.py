@@ -150,7 +150,7 @@ class Updates:
     `apt`, `lists`: Absent where there is no apt. `sources_gap`: a file of sources that could not be read.
     `dnf_automatic`: the settings of automatic.conf. `reboot`: what says that a restart is due. `kernel_build`: the
     package version of the running kernel as it says itself. `rpi_update`: the trace of rpi-update. `eeprom_frozen`:
-    the line that stops bootloader updates.
+    the line that stops bootloader updates. `debsums`: the line of /etc/default/debsums that says how often it looks.
     """
 
     packages: Fact[Mapping[str, Package]] = NOT_READ
@@ -163,6 +163,7 @@ class Updates:
     kernel_build: str = ""
     rpi_update: Fact[Mark] = ABSENT
     eeprom_frozen: Fact[Mark] = ABSENT
+    debsums: Fact[Mark] = ABSENT
 
     def pending(self, *, security: bool) -> Iterator[Candidate]:
         """What apt would upgrade: with `security` only what a security suite offers; held packages apart."""

@@ -17,8 +17,10 @@ from thornwall.plan.fixes import (
     schedule,
     servers,
     services,
+    sessions,
     ssh,
     sudo,
+    tools,
     updates,
 )
 from thornwall.plan.interlocks import host, login, workload
@@ -40,8 +42,10 @@ FIXES: dict[str, Fix] = {
         schedule,
         servers,
         services,
+        sessions,
         ssh,
         sudo,
+        tools,
         updates,
     )
     for fix in subject.FIXES

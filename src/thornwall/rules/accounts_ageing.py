@@ -176,6 +176,61 @@ def password_ageing(ctx: Context) -> Iterator[Verdict]:
 
 
 @rule(
+    "password-ageing-defaults",
+    "Accounts to come may keep their passwords for ever",
+    subject="accounts",
+    kind=Kind.MISCONFIGURATION,
+    fault_class=FaultClass.PASSWORDS,
+    likelihood=1,
+    impact=1,
+    attacker=Attacker.FAR,
+    reach=Reach.LOCAL,
+    consequence=Consequence.TAKEOVER,
+    effort=Effort.MINUTE,
+    fixable=Fixable.AUTOMATIC,
+    preset=Preset.STRICT,
+    references=References(
+        cis_debian12=("5.4.1.1", "5.4.1.2"),
+        ssg=("accounts_maximum_age_login_defs", "accounts_minimum_age_login_defs"),
+        nist=("Logical Access to Interfaces",),
+    ),
+    commands=("sudoedit /etc/login.defs",),
+    options=(
+        Option("most", 365, "the most days that a password may be kept"),
+        Option("least", 1, "the fewest days between two changes"),
+    ),
+)
+def password_ageing_defaults(ctx: Context) -> Iterator[Verdict]:
+    """What login.defs gives to new accounts.
+
+    What:
+        `PASS_MAX_DAYS` and `PASS_MIN_DAYS` in `/etc/login.defs`, which each new account gets. Those that there are keep
+        what they have (rule password-ageing).
+
+    Why:
+        An account that is made for a guest or a service and then forgotten keeps its password, and whoever learnt it
+        keeps his way in. A day between two changes keeps people from changing back at once.
+
+    Remedy:
+        Set `PASS_MAX_DAYS 365` and `PASS_MIN_DAYS 1` in `/etc/login.defs`.
+    Risk of the remedy:
+        After a year a new account is asked for a new password, also where it logs in with a key: `chage --maxdays -1`
+        for those. On the day of a change only an administrator can change it again.
+    """
+    settings = ctx.known(_accounts(ctx).login_defs, absent="the host has no /etc/login.defs")
+    most, least = ctx.number("most"), ctx.number("least")
+    for name, fewest, greatest in (("PASS_MAX_DAYS", 1, most), ("PASS_MIN_DAYS", least, most)):
+        setting = settings.get(name)
+        days = int(setting.value) if setting and setting.value.isdecimal() and len(setting.value) < 10 else -1
+        text = f"{name} {setting.value}" if setting else f"{name} is not set"
+        evidence = Evidence("/etc/login.defs", text, setting.line if setting else None)
+        if fewest <= days <= greatest:
+            yield passed(f"New accounts get {text}.", evidence, subject=name)
+        else:
+            yield fail(f"New accounts get {text}." if setting else f"{text}.", evidence, subject=name)
+
+
+@rule(
     "login-defs-umask",
     "New files can be read by every account",
     subject="accounts",
@@ -231,4 +286,4 @@ def login_defs_umask(ctx: Context) -> Iterator[Verdict]:
         )
 
 
-RULES = (password_expiry_lockout, password_ageing, login_defs_umask)
+RULES = (password_expiry_lockout, password_ageing, password_ageing_defaults, login_defs_umask)

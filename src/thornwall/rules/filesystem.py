@@ -20,7 +20,7 @@ from thornwall.model.finding import (
     References,
 )
 from thornwall.model.rule import Context, Verdict, fail, not_applicable, passed, rule
-from thornwall.rules import filesystem_modes, filesystem_mounts, filesystem_setid
+from thornwall.rules import filesystem_modes, filesystem_mounts, filesystem_readable, filesystem_setid
 from thornwall.rules.walked import MANY, TEMPORARY, bounds, foreign, open_files, rest, verdicts, walked
 
 
@@ -321,4 +321,5 @@ RULES = (
     *filesystem_setid.RULES,
     *filesystem_modes.RULES,
     *filesystem_mounts.RULES,
+    *filesystem_readable.RULES,
 )

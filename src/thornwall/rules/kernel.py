@@ -23,7 +23,7 @@ from thornwall.model.finding import (
 from thornwall.model.kernel import Kernel, proc_path
 from thornwall.model.profile import Controls, Talks
 from thornwall.model.rule import Context, Preset, Verdict, fail, not_applicable, passed, rule, unknown
-from thornwall.rules import kernel_modules, kernel_network, kernel_settings
+from thornwall.rules import kernel_modules, kernel_network, kernel_pins, kernel_settings
 from thornwall.rules.sysctl import contained, kernel
 
 _ROUTERS = re.compile(  # units whose work is to pass packets on
@@ -32,7 +32,7 @@ _ROUTERS = re.compile(  # units whose work is to pass packets on
     r"|shorewall6?|olsrd|batctl|batmand|frr|bird|radvd|systemd-nspawn@.*)\.service"
 )
 
-_INSTALL = "sudo apt-get install apparmor apparmor-profiles"
+_INSTALL = "sudo apt-get install apparmor apparmor-profiles apparmor-utils"
 
 
 @rule(
@@ -283,4 +283,12 @@ def rp_filter_off(ctx: Context) -> Iterator[Verdict]:
         yield unknown("No file sets rp_filter for all interfaces.", mend="audit the running host")
 
 
-RULES = (no_mac, ip_forwarding_on, rp_filter_off, *kernel_modules.RULES, *kernel_network.RULES, *kernel_settings.RULES)
+RULES = (
+    no_mac,
+    ip_forwarding_on,
+    rp_filter_off,
+    *kernel_modules.RULES,
+    *kernel_network.RULES,
+    *kernel_settings.RULES,
+    *kernel_pins.RULES,
+)

@@ -18,9 +18,11 @@ from thornwall.model.finding import (
     References,
 )
 from thornwall.model.kernel import Kernel
-from thornwall.model.rule import Context, Preset, Verdict, fail, passed, rule, unknown
+from thornwall.model.rule import Context, Option, Preset, Verdict, fail, passed, rule, unknown
 from thornwall.rules.sysctl import contained, kernel
 
+_PROTOCOLS = ("dccp", "sctp", "rds", "tipc", "atm")
+_FILESYSTEMS = ("cramfs", "freevxfs", "hfs", "jffs2")
 _SYSTEM_MOUNTS = ("/", "/boot", "/boot/firmware", "/usr", "/var", "/home")
 
 
@@ -123,6 +125,7 @@ _USBGUARD = ("sudo apt-get install usbguard", "sudo usbguard generate-policy | s
 
 def _loadable(ctx: Context, modules: tuple[str, ...], what: str) -> Iterator[Verdict]:
     facts = kernel(ctx)
+    modules = tuple(name for name in modules if not facts.in_use(name))
     may = [name for name in modules if facts.refused(name) is None and facts.directive(name, "blacklist") is None]
     if may and facts.modprobe_unread is not None:
         yield unknown(facts.modprobe_unread.reason, mend=facts.modprobe_unread.mend)
@@ -151,19 +154,24 @@ def _loadable(ctx: Context, modules: tuple[str, ...], what: str) -> Iterator[Ver
     consequence=Consequence.TAKEOVER,
     effort=Effort.MINUTE,
     fixable=Fixable.AUTOMATIC,
-    preset=Preset.STRICT,
     references=References(
         document=("Practical Steps to Secure IoT Devices",),
         cis_debian12=("3.2.1", "3.2.2", "3.2.3", "3.2.4"),
+        ssg=(
+            *("kernel_module_dccp_disabled", "kernel_module_sctp_disabled", "kernel_module_rds_disabled"),
+            *("kernel_module_tipc_disabled", "kernel_module_atm_disabled", "kernel_module_can_disabled"),
+        ),
         etsi=("5.6-5", "5.6-6"),
         cwe=(1125,),
     ),
+    options=(Option("modules", _PROTOCOLS, "the modules that are to be refused", strict=(*_PROTOCOLS, "can")),),
 )
 def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
-    """DCCP, SCTP, RDS or TIPC is loaded as soon as a program opens such a socket.
+    """DCCP, SCTP, RDS, TIPC or ATM is loaded as soon as a program opens such a socket.
 
     What:
-        Whether lines in modprobe.d refuse the modules dccp, sctp, rds and tipc.
+        Whether lines in modprobe.d refuse the modules dccp, sctp, rds, tipc and atm; with the strict preset can as
+        well, the bus of cars and machines, unless it is loaded now.
 
     Why:
         They are seldom used and seldom looked at, and their flaws have made root of ordinary accounts more than once.
@@ -172,9 +180,9 @@ def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
         Keep the protocols from being loaded: `install dccp /bin/false`, and so on for each, in a file in
         /etc/modprobe.d.
     Risk of the remedy:
-        None for ordinary devices; telephony and cluster software use SCTP or TIPC.
+        None for ordinary devices; telephony and cluster software use SCTP or TIPC, CAN boards use can.
     """
-    yield from _loadable(ctx, ("dccp", "sctp", "rds", "tipc"), "a rare network protocol")
+    yield from _loadable(ctx, ctx.words("modules"), "a rare network protocol")
 
 
 @rule(
@@ -190,21 +198,26 @@ def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
     consequence=Consequence.TAKEOVER,
     effort=Effort.MINUTE,
     fixable=Fixable.AUTOMATIC,
-    preset=Preset.STRICT,
     references=References(
         document=("Identify the attack surface",),
         cis_debian12=("1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4", "1.1.1.5", "1.1.1.8"),
-        ssg=("kernel_module_cramfs_disabled", "kernel_module_udf_disabled"),
+        ssg=(
+            *("kernel_module_cramfs_disabled", "kernel_module_freevxfs_disabled", "kernel_module_hfs_disabled"),
+            *("kernel_module_hfsplus_disabled", "kernel_module_jffs2_disabled", "kernel_module_udf_disabled"),
+        ),
         etsi=("5.6-6",),
         cwe=(1125,),
     ),
+    options=(
+        Option("modules", _FILESYSTEMS, "the modules that are to be refused", strict=(*_FILESYSTEMS, "hfsplus", "udf")),
+    ),
 )
 def rare_filesystems(ctx: Context) -> Iterator[Verdict]:
-    """cramfs, freevxfs, hfs, hfsplus, jffs2 or udf is loaded as soon as something is mounted as one.
+    """cramfs, freevxfs, hfs or jffs2 is loaded as soon as something is mounted as one.
 
     What:
-        Whether lines in modprobe.d refuse these modules. (Never vfat: the boot partition is one. squashfs and overlay
-        are left out too: snaps and containers need them.)
+        Whether lines in modprobe.d refuse these modules; with the strict preset hfsplus and udf as well. (Never vfat:
+        the boot partition is one. squashfs and overlay are left out too: snaps and containers need them.)
 
     Why:
         Their drivers trust what is on the disk; a stick made for it crashes the kernel or takes it over.
@@ -213,9 +226,49 @@ def rare_filesystems(ctx: Context) -> Iterator[Verdict]:
         Keep the file systems from being loaded: `install cramfs /bin/false`, and so on for each, in a file in
         /etc/modprobe.d.
     Risk of the remedy:
-        Disks of Macs (hfs, hfsplus) and DVDs (udf) can no longer be read.
+        Disks of very old Macs (hfs) can no longer be read; with the strict preset those of newer ones (hfsplus) and
+        DVDs (udf) as well.
     """
-    yield from _loadable(ctx, ("cramfs", "freevxfs", "hfs", "hfsplus", "jffs2", "udf"), "a rare file system")
+    yield from _loadable(ctx, ctx.words("modules"), "a rare file system")
 
 
-RULES = (usb_storage_allowed, rare_network_protocols, rare_filesystems)
+@rule(
+    "firewire-allowed",
+    "The kernel loads its driver for FireWire",
+    subject="kernel",
+    kind=Kind.PHYSICAL,
+    fault_class=FaultClass.PHYSICAL,
+    likelihood=1,
+    impact=3,
+    attacker=Attacker.NEAR,
+    reach=Reach.TOUCH,
+    consequence=Consequence.TAKEOVER,
+    effort=Effort.MINUTE,
+    fixable=Fixable.AUTOMATIC,
+    references=References(
+        document=("Identify the attack surface",),
+        ssg=("kernel_module_firewire-core_disabled",),
+        etsi=("5.6-3",),
+        cwe=(1299,),
+    ),
+)
+def firewire_allowed(ctx: Context) -> Iterator[Verdict]:
+    """What is plugged into a FireWire port may read and write the memory.
+
+    What:
+        Whether a line in modprobe.d refuses the module firewire-core.
+
+    Why:
+        A FireWire device reads and writes the memory of the computer without asking its processor: who plugs one in
+        takes passwords out of it, or a locked session over. A Raspberry Pi has no such port; adapters and older small
+        computers have.
+
+    Remedy:
+        Keep the driver from being loaded: `install firewire-core /bin/false` in a file in /etc/modprobe.d.
+    Risk of the remedy:
+        Old video cameras and disks with FireWire can no longer be used.
+    """
+    yield from _loadable(ctx, ("firewire-core",), "the driver for FireWire")
+
+
+RULES = (usb_storage_allowed, rare_network_protocols, rare_filesystems, firewire_allowed)

@@ -18,7 +18,7 @@ from thornwall.model.finding import (
 )
 from thornwall.model.rule import Context, Preset, Rule, UnansweredError, Verdict, fail, passed, rule, unknown
 from thornwall.model.ssh import Setting, SshServer
-from thornwall.rules import ssh_config, ssh_crypto, ssh_host_keys, ssh_sessions
+from thornwall.rules import ssh_config, ssh_connections, ssh_crypto, ssh_host_keys, ssh_sessions
 from thornwall.rules.ssh_ask import evidence, general, server, sound, subject, write, write_with_key
 
 KEYS = "Configure SSH key-based authentication"
@@ -394,4 +394,5 @@ RULES: tuple[Rule, ...] = (
     *ssh_crypto.RULES,
     *ssh_host_keys.RULES,
     *ssh_sessions.RULES,
+    *ssh_connections.RULES,
 )

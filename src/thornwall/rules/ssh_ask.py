@@ -20,9 +20,19 @@ _NAMES = {
         *("AllowAgentForwarding", "AllowTcpForwarding", "AuthenticationMethods", "Ciphers", "ClientAliveCountMax"),
         *("ClientAliveInterval", "DisableForwarding", "GatewayPorts", "HostbasedAuthentication", "HostKeyAlgorithms"),
         *("IgnoreRhosts", "KbdInteractiveAuthentication", "KexAlgorithms", "LoginGraceTime", "LogLevel", "MACs"),
-        *("MaxAuthTries", "MaxStartups", "PasswordAuthentication", "PermitEmptyPasswords", "PermitRootLogin"),
+        *("Banner", "MaxAuthTries", "MaxStartups", "PasswordAuthentication", "PermitEmptyPasswords", "PermitRootLogin"),
         *("PermitTunnel", "PermitUserEnvironment", "PubkeyAcceptedAlgorithms", "PubkeyAuthentication", "StrictModes"),
-        *("UsePAM", "X11Forwarding", "AllowUsers", "AllowGroups", "DenyUsers", "DenyGroups", "Port", "ListenAddress"),
+        *(
+            "TCPKeepAlive",
+            "UsePAM",
+            "X11Forwarding",
+            "AllowUsers",
+            "AllowGroups",
+            "DenyUsers",
+            "DenyGroups",
+            "Port",
+            "ListenAddress",
+        ),
     )
 }
 

@@ -20,6 +20,8 @@ while read -r package; do
     take install "$package"
 done <<END
 acl
+aide
+aide-common
 apparmor
 apparmor-profiles
 apparmor-utils

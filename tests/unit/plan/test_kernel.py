@@ -224,8 +224,9 @@ def test_a_driver_that_is_built_in_is_left_to_usbguard() -> None:
 @pytest.mark.parametrize(
     ("rule", "names"),
     [
-        ("rare-network-protocols", ["dccp", "rds", "tipc"]),
-        ("rare-filesystems", ["cramfs", "freevxfs", "hfs", "hfsplus", "jffs2", "udf"]),
+        ("rare-network-protocols", ["dccp", "rds", "tipc", "atm", "can"]),
+        ("rare-filesystems", ["cramfs", "freevxfs", "hfs", "jffs2", "hfsplus", "udf"]),
+        ("firewire-allowed", ["firewire-core"]),
     ],
 )
 def test_rare_modules_are_refused(rule: str, names: list[str]) -> None:
@@ -234,6 +235,30 @@ def test_rare_modules_are_refused(rule: str, names: list[str]) -> None:
         f"install {name} /bin/false" for name in names
     ]
     host.mended(rule)
+
+
+def test_a_bus_that_is_used_is_not_refused() -> None:
+    host = Host({"/proc/modules": "can 24576 0 - Live 0x0000000000000000\n"})
+    refused = {want.key.removeprefix("install ") for want in host.wants("rare-network-protocols")}  # type: ignore[union-attr]
+    assert refused == {"dccp", "sctp", "rds", "tipc", "atm"}
+    host.mended("rare-network-protocols")
+
+
+def test_what_is_right_is_written_down_as_it_is() -> None:
+    host = Host(
+        {
+            "/proc/sys/kernel/kptr_restrict": "2\n",
+            "/proc/sys/net/ipv4/tcp_syncookies": "1\n",
+            "/proc/sys/kernel/randomize_va_space": "2\n",
+            "/etc/sysctl.d/10-own.conf": "kernel.randomize_va_space = 2\n",
+            "/proc/sys/net/ipv4/conf/all/send_redirects": "1\n",
+        }
+    )
+    assert {want.line for want in host.wants("kernel-settings-unpinned") if isinstance(want, OwnLine)} == {
+        "kernel.kptr_restrict = 2",
+        "net.ipv4.tcp_syncookies = 1",
+    }
+    host.mended("kernel-settings-unpinned")
 
 
 def test_an_install_line_of_somebody_is_left_to_him() -> None:
@@ -261,5 +286,5 @@ PACKAGES = {"packages": "bash\t5.2.37-2\tarm64\tbash\tinstall\n"}
 def test_apparmor_on_a_pi(running: str, line: str, expected: EditWords) -> None:
     cmdline = (PI["/boot/firmware/cmdline.txt"] or "").rstrip() + line + "\n"
     host = Host(PI | {"/boot/firmware/cmdline.txt": cmdline, "/sys/kernel/security/lsm": running}, PACKAGES)
-    assert host.wants("no-mac") == (Packages(("apparmor", "apparmor-profiles")), expected)
+    assert host.wants("no-mac") == (Packages(("apparmor", "apparmor-profiles", "apparmor-utils")), expected)
     assert FIXES["no-mac"].awaits_reboot

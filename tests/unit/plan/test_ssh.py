@@ -22,6 +22,9 @@ def own(keyword: str, value: str) -> OwnLine:
     return OwnLine(DROP_IN, keyword, f"{keyword} {value}")
 
 
+_QUICK = [own("ClientAliveCountMax", "2"), own("TCPKeepAlive", "no")]
+
+
 @pytest.mark.parametrize(
     ("rule", "said", "lines"),
     [
@@ -33,19 +36,31 @@ def own(keyword: str, value: str) -> OwnLine:
         ("ssh-host-based-login", "IgnoreRhosts no\n", [own("IgnoreRhosts", "yes")]),
         ("ssh-strict-modes-off", "StrictModes no\n", [own("StrictModes", "yes")]),
         ("ssh-x11-forwarding", "X11Forwarding yes\n", [own("X11Forwarding", "no")]),
-        ("ssh-forwarding", "", [own("DisableForwarding", "yes")]),
+        (
+            "ssh-forwarding",
+            "",
+            [own("DisableForwarding", "yes"), own("AllowTcpForwarding", "no"), own("AllowAgentForwarding", "no")],
+        ),
         ("ssh-gateway-ports", "GatewayPorts clientspecified\n", [own("GatewayPorts", "no")]),
         ("ssh-gateway-ports", "PermitTunnel point-to-point\n", [own("PermitTunnel", "no")]),
-        ("ssh-max-auth-tries", "MaxAuthTries 20\n", [own("MaxAuthTries", "4")]),
+        ("ssh-max-auth-tries", "MaxAuthTries 20\n", [own("MaxAuthTries", "3")]),
         ("ssh-login-grace-time", "LoginGraceTime 0\n", [own("LoginGraceTime", "60")]),
         ("ssh-login-grace-time", "LoginGraceTime 10m\n", [own("LoginGraceTime", "60")]),
-        ("ssh-log-level", "LogLevel QUIET\n", [own("LogLevel", "INFO")]),
-        ("ssh-idle-sessions", "", [own("ClientAliveInterval", "300")]),
+        ("ssh-log-level", "LogLevel QUIET\n", [own("LogLevel", "VERBOSE")]),
         (
             "ssh-idle-sessions",
-            "ClientAliveCountMax 0\n",
-            [own("ClientAliveInterval", "300"), own("ClientAliveCountMax", "3")],
+            "",
+            [own("ClientAliveInterval", "300"), own("ClientAliveCountMax", "2"), own("TCPKeepAlive", "no")],
         ),
+        (
+            "ssh-idle-sessions",
+            "ClientAliveCountMax 0\nTCPKeepAlive no\n",
+            [own("ClientAliveInterval", "300"), own("ClientAliveCountMax", "2")],
+        ),
+        ("ssh-idle-sessions", "ClientAliveInterval 60\nTCPKeepAlive yes\n", _QUICK),
+        ("ssh-unfinished-logins", "", [own("MaxStartups", "10:30:60")]),
+        ("ssh-unfinished-logins", "MaxStartups 200\n", [own("MaxStartups", "10:30:60")]),
+        ("ssh-no-banner", "", [own("Banner", "/etc/issue.net")]),
         ("ssh-use-pam-no", "UsePAM no\n", [own("UsePAM", "yes")]),
         (
             "ssh-use-pam-no",

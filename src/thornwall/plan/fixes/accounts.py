@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from thornwall.model.accounts import Account as Person
 from thornwall.model.accounts import Accounts
-from thornwall.model.change import Account, AccountField, Purpose, SetMode, Tool, Wish
+from thornwall.model.change import Account, AccountField, EditLine, Purpose, SetMode, Tool, Wish
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding
 from thornwall.model.plan import Undoing
@@ -258,6 +258,27 @@ def umask(situation: Situation, finding: Finding) -> Iterator[Wish]:
     yield from edit(situation, path, number, stricter)
 
 
+@fix(
+    "password-ageing-defaults",
+    step="umask",
+    purpose=Purpose.ACCOUNTS,
+    title="Limit the age of passwords of accounts to come",
+)
+def ageing_defaults(situation: Situation, finding: Finding) -> Iterator[Wish]:
+    """The line that is there, or one more at the end."""
+    path, name = "/etc/login.defs", finding.subject
+    option, days = {"PASS_MAX_DAYS": ("most", 365), "PASS_MIN_DAYS": ("least", 1)}[name]
+    value = situation.values.get("password-ageing-defaults", {}).get(option, days)
+    lines = exact_lines(situation, path)
+    if not lines:
+        return
+    number = finding.evidence[0].line if finding.evidence else None
+    if number is not None:
+        yield from edit(situation, path, number, lambda _: f"{name}\t{value}")
+    else:
+        yield EditLine(path, 0, "", f"{name}\t{value}")
+
+
 FIXES: tuple[Fix, ...] = (
     default_password,
     empty_password,
@@ -270,4 +291,5 @@ FIXES: tuple[Fix, ...] = (
     home_permissions,
     keys_writable,
     umask,
+    ageing_defaults,
 )

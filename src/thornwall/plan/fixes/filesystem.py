@@ -202,6 +202,19 @@ def unexpected_setuid(situation: Situation, finding: Finding) -> Iterator[Want]:
 
 
 @fix(
+    "root-config-readable",
+    step="modes",
+    purpose=Purpose.PERMISSIONS,
+    title="Close to others what only root has a use for",
+)
+def root_config(situation: Situation, finding: Finding) -> Iterator[Want]:
+    """og-rwx."""
+    entry = tree_of(situation).entry(finding.subject)
+    if entry is not None:
+        yield from set_mode(situation, entry, clear=0o077)
+
+
+@fix(
     "mount-options-missing",
     step="mount-options",
     purpose=Purpose.BOOT,
@@ -260,5 +273,6 @@ FIXES: tuple[Fix, ...] = (
     sensitive_file,
     system_file,
     unexpected_setuid,
+    root_config,
     mount_options,
 )

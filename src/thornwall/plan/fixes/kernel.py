@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from thornwall.model.change import EditLine, EditWords, OwnLine, Packages, Purpose, Sysctl
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding
-from thornwall.model.kernel import Kernel
+from thornwall.model.kernel import Kernel, sysctl_name
 from thornwall.model.plan import Undoing
 from thornwall.plan.fix import Fix, Hold, Make, Situation, Want, fix
 
@@ -93,6 +93,11 @@ _SETTINGS = (
         "Withstand floods of half-open connections",
         {"net.ipv4.tcp_syncookies": "1"},
         {"net.ipv4.tcp_syncookies": frozenset({"2"})},
+    ),
+    _Settings(
+        "icmp-redirects-sent",
+        "Tell no neighbour other routes",
+        {"net.ipv4.conf.all.send_redirects": "0", "net.ipv4.conf.default.send_redirects": "0"},
     ),
     _Settings("broadcast-pings-answered", "Answer no ping to everybody", {"net.ipv4.icmp_echo_ignore_broadcasts": "1"}),
     _Settings(
@@ -253,6 +258,20 @@ _FIXES = tuple(
 )
 
 
+@fix(
+    "kernel-settings-unpinned",
+    step="kernel-settings",
+    purpose=Purpose.KERNEL,
+    title="Write down the kernel's settings as they are now",
+)
+def pinned(_: Situation, finding: Finding) -> Iterator[Want]:
+    """What is right now goes into our file, unless another fix has its say about it."""
+    for place in finding.evidence:
+        name = sysctl_name(place.source)
+        if _PLAIN.fullmatch(name):
+            yield OwnLine(SYSCTLS, name, f"{name} = {place.text}")
+
+
 # modules
 
 
@@ -294,16 +313,24 @@ def usb_storage(situation: Situation, finding: Finding) -> Iterator[Want]:
     yield from _refuse(situation, ("usb-storage", "uas"))
 
 
-def _rare(rule: str, title: str, modules: tuple[str, ...]) -> Fix:
+def _rare(rule: str, title: str, *modules: str) -> Fix:
     def make(situation: Situation, _: Finding) -> Iterator[Want]:
-        kernel = situation.facts.kernel
-        listed = {name for name in modules if isinstance(kernel, Known) and kernel.value.directive(name, "blacklist")}
-        yield from _refuse(situation, tuple(name for name in modules if name not in listed))
+        match situation.facts.kernel:
+            case Known(kernel):
+                value = situation.values.get(rule, {}).get("modules", modules)
+                names = [name for name in (value if isinstance(value, tuple) else modules) if not kernel.in_use(name)]
+                yield from _refuse(situation, tuple(name for name in names if not kernel.directive(name, "blacklist")))
+            case _:
+                return
 
     return Fix(rule, "rare-modules", Purpose.KERNEL, title, make)
 
 
 # mandatory access control
+
+
+# the last is what takes back a profile that denies too much
+_APPARMOR = ("apparmor", "apparmor-profiles", "apparmor-utils")
 
 
 @fix(
@@ -325,7 +352,7 @@ def apparmor(situation: Situation, _: Finding) -> Iterator[Want]:
         words = list(_parameter(situation, active))
         if not words:
             return
-    missing = tuple(name for name in ("apparmor", "apparmor-profiles") if name not in updates.value.packages.value)
+    missing = tuple(name for name in _APPARMOR if name not in updates.value.packages.value)
     if missing:
         yield Packages(missing)
     yield from words
@@ -352,11 +379,9 @@ def _parameter(situation: Situation, active: tuple[str, ...]) -> Iterator[EditWo
 FIXES: tuple[Fix, ...] = (
     *_FIXES,
     usb_storage,
-    _rare("rare-network-protocols", "Refuse network protocols that nobody uses", ("dccp", "sctp", "rds", "tipc")),
-    _rare(
-        "rare-filesystems",
-        "Refuse file systems that nobody uses",
-        ("cramfs", "freevxfs", "hfs", "hfsplus", "jffs2", "udf"),
-    ),
+    _rare("rare-network-protocols", "Refuse network protocols that nobody uses"),
+    _rare("rare-filesystems", "Refuse file systems that nobody uses"),
+    _rare("firewire-allowed", "Refuse FireWire", "firewire-core"),
+    pinned,
     apparmor,
 )

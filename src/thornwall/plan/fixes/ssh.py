@@ -208,6 +208,45 @@ def _number(situation: Situation, rule: str, option: str, default: int) -> int:
     return value if isinstance(value, int) and value > 0 else default
 
 
+@fix("ssh-log-level", step="ssh-settings", purpose=Purpose.SSH, title="Record logins")
+def log_level(situation: Situation, finding: Finding) -> tuple[Wish, ...]:
+    """The first level that the policy has."""
+    value = situation.values.get("ssh-log-level", {}).get("levels")
+    levels = tuple(value) if isinstance(value, tuple) and value else ("INFO", "VERBOSE")
+    return _make(situation, finding, wanted=(Wanted("LogLevel", levels[0], _is_not(*levels)),))
+
+
+@fix("ssh-idle-sessions", step="ssh-settings", purpose=Purpose.SSH, title="End sessions of computers that are gone")
+def idle_sessions(situation: Situation, finding: Finding) -> tuple[Wish, ...]:
+    """Half of what the policy allows, twice; and asked under encryption alone."""
+    half = max(1, _number(situation, "ssh-idle-sessions", "seconds", 600) // 2)
+    return _make(
+        situation,
+        finding,
+        wanted=(
+            Wanted("ClientAliveInterval", str(half), lambda found: found == "0" or _more(found, most=half)),
+            Wanted("ClientAliveCountMax", "2", lambda found: found == "0" or _more(found, most=2)),
+            Wanted("TCPKeepAlive", "no", _is_not("no")),
+        ),
+    )
+
+
+@fix(
+    "ssh-unfinished-logins",
+    step="ssh-settings",
+    purpose=Purpose.SSH,
+    title="Let few connections wait for a login",
+)
+def unfinished_logins(situation: Situation, finding: Finding) -> tuple[Wish, ...]:
+    """Some are refused from ten on, as OpenSSH has it; all from where the policy says."""
+    most = _number(situation, "ssh-unfinished-logins", "most", 60)
+
+    def wrong(found: str) -> bool:
+        return _more(found.rpartition(":")[2], most=most)
+
+    return _make(situation, finding, wanted=(Wanted("MaxStartups", f"{min(10, most)}:30:{most}", wrong),))
+
+
 @fix("ssh-no-user-restriction", step="ssh-settings", purpose=Purpose.SSH, title="Name the accounts that may log in")
 def user_restriction(situation: Situation, _: Finding) -> tuple[Wish, ...]:
     """All that can log in today, so that nobody is shut out: those that come later are, until they are named."""
@@ -263,16 +302,20 @@ FIXES: tuple[Fix, ...] = (
     _setting("ssh-strict-modes-off", "Check who can write a user's keys", Wanted("StrictModes", "yes", _is("no"))),
     host_key_permissions,
     _setting("ssh-x11-forwarding", "Forward no X11", Wanted("X11Forwarding", "no", _is("yes"))),
-    _setting("ssh-forwarding", "Forward neither ports nor agents", Wanted("DisableForwarding", "yes", _is("no"))),
+    # before OpenSSH 10.0 DisableForwarding alone left agents and X11 out (CVE-2025-32728)
+    _setting(
+        "ssh-forwarding",
+        "Forward neither ports nor agents",
+        Wanted("DisableForwarding", "yes", _is("no")),
+        Wanted("AllowTcpForwarding", "no", _is_not("no")),
+        Wanted("AllowAgentForwarding", "no", _is_not("no")),
+    ),
     gateway_ports,
     max_auth_tries,
     login_grace_time,
-    _setting("ssh-log-level", "Record logins", Wanted("LogLevel", "INFO", _is_not("INFO", "VERBOSE"))),
-    _setting(
-        "ssh-idle-sessions",
-        "End sessions of computers that are gone",
-        Wanted("ClientAliveInterval", "300", _is("0")),
-        Wanted("ClientAliveCountMax", "3", _is("0")),
-    ),
+    log_level,
+    idle_sessions,
+    unfinished_logins,
+    _setting("ssh-no-banner", "Show a notice before a login", Wanted("Banner", "/etc/issue.net", _is("none"))),
     *ssh_crypto.FIXES,
 )

@@ -1,0 +1,3 @@
+if true; then
+    umask 0027
+fi
