@@ -122,6 +122,7 @@ def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, addr
     plan = replace(
         plan,
         host=report.host,
+        as_root=report.as_root,
         before=Standing(report.score, report.summary()),
         after=standing_after(report, plan.mends),
     )

@@ -31,6 +31,8 @@ T = TypeVar("T")
 _REBOOT = 180.0  # seconds that a host may need to start again, if it has to
 _PACE = 1.0  # between attempts that must fail: sshd's penalties begin with the third or so within a few seconds
 _PAUSE = 5.0  # between attempts: sshd's own penalties and pam_faillock count what comes faster
+_NOT_HELD = "what must hold before it may stay did not hold"
+_NO_WAY_IN = (UnreachableError, AuthenticationError, RefusedError, HostKeyError)
 _MARGIN = 15.0  # before the deadline the device is left alone
 
 
@@ -82,17 +84,20 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
     try:
         after, came_in = await _retried(proving, deadline, lambda: _fresh_audit(proving, deadline))
         proofs += [came_in, *await _still_answers(proving)]
-        if lost := [proof.name for proof in proofs if not proof.ok]:
-            return await back(proving, replace(outcome, proofs=tuple(proofs)), f"not so: {'; '.join(lost)}")
-        await _retried(proving, deadline, lambda: _keep(proving, applied))
-    except (UnreachableError, AuthenticationError, RefusedError, HostKeyError) as error:
+    except _NO_WAY_IN as error:
         proofs.append(Proof("a fresh login works and becomes root", ok=False, detail=error.message))
-        return await back(proving, replace(outcome, proofs=tuple(proofs)), error.message)
-    proofs += await refused(proving)
+        return await back(proving, replace(outcome, proofs=tuple(proofs)), _NOT_HELD)
+    outcome = replace(outcome, proofs=tuple(proofs))
+    if not all(proof.ok for proof in proofs):
+        return await back(proving, outcome, _NOT_HELD)
+    try:
+        await _retried(proving, deadline, lambda: _keep(proving, applied))
+    except _NO_WAY_IN as error:
+        return await back(proving, outcome, f"it could not be confirmed: {error.message}")
     return replace(
         outcome,
         after=after,
-        proofs=tuple(proofs),
+        proofs=(*proofs, *await refused(proving)),
         awaits_reboot=awaiting(proving.plan),
         notes=tuple(_not_mended(proving.plan, after)),
     )

@@ -136,6 +136,7 @@ class Plan:
     after: Standing = field(default_factory=Standing)
     refused: tuple[Held, ...] = ()  # what stops the plan as a whole: nothing may be changed on this host now
     way_in: WayIn = field(default_factory=WayIn)
+    as_root: bool = True  # whether the host was read with root's rights
 
     @property
     def mends(self) -> tuple[Mend, ...]:

@@ -22,7 +22,7 @@ from thornwall.model.plan import Plan, Undoing, WayIn
 from thornwall.report.plan import PLAN_FORMATS, render
 from thornwall.report.plan.diff import unified
 from thornwall.report.plan.terminal import render_terminal
-from thornwall.report.plan.words import shown, way_in
+from thornwall.report.plan.words import beware, shown, way_in
 
 
 def show(plan: Plan, width: int = 80, *, colour: bool = False, verbose: bool = False) -> str:
@@ -197,3 +197,10 @@ def test_what_is_new_is_shown_whole() -> None:
     text = show(FULL)
     for line in SSHD.decode().splitlines():
         assert f"+ {line}" in text
+
+
+def test_what_was_read_without_root_is_said_first() -> None:
+    told = beware(replace(FULL, as_root=False))
+    assert told[0][0] == "not root"
+    assert "--ask-sudo-pass" in told[0][1]
+    assert told[1:] == beware(FULL)

@@ -38,6 +38,7 @@ def as_json(plan: Plan) -> dict[str, Json]:
         "host": plain(plan.host),
         "preset": plan.preset.name.lower(),
         "way_in": plain(plan.way_in),
+        "as_root": plan.as_root,
         "refused": [held_json(held) for held in plan.refused],
         "before": standing_json(plan.before),
         "after": standing_json(plan.after),

@@ -328,11 +328,19 @@ def _counted(operation: Operation) -> dict[str, int]:  # noqa: PLR0911 - one for
             return {"package": len(install), "upgrade": int(upgrade)}
 
 
+UNPRIVILEGED = (
+    "The host was read without root's rights, so most of what is wrong is not known, nor planned for. "
+    "Let thornwall use sudo: --ask-sudo-pass (-K)."
+)
+
+
 def beware(plan: Plan) -> list[tuple[str, str]]:
     """What to know before saying yes: (label, sentence) of ways in, restarts, and what undo does not bring back."""
     steps = plan.steps
     ways = list(dict.fromkeys(PURPOSES[step.purpose] for step in steps if step.purpose.way_in))
-    told = [("ways in", f"{', '.join(ways)} change, last of all; read these steps.")] if ways else []
+    told = [] if plan.as_root else [("not root", UNPRIVILEGED)]
+    if ways:
+        told.append(("ways in", f"{', '.join(ways)} change, last of all; read these steps."))
     passwords = [
         line(operation.user)
         for step in steps
