@@ -21,9 +21,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeAlias, cast, get_args
+from typing import Any, cast, get_args
 
-from thornwall.collect.members import Member, members
+from thornwall.collect.members import Member, Owner, members
 from thornwall.errors import CaptureError
 from thornwall.model.capture import FORMAT, Capture, CommandResult, FileRecord, FileState, Manifest, Source
 
@@ -190,19 +190,14 @@ def _files(raw: Mapping[str, Any], found: Mapping[str, Member]) -> Iterator[tupl
         if member is not None and (member.kind == "link") != (state == "link"):
             raise ValueError("a link that is none")
         # where the host told all of it, the manifest says nothing
-        marks = (*member.owner, member.mtime) if member and note.keys().isdisjoint(_IN_TAR) else _marks(note)
-        mode, uid, gid, user, group, mtime = marks
+        owner, mtime = (member.owner, member.mtime) if member and note.keys().isdisjoint(_IN_TAR) else _marks(note)
         content = member.content if member and state == "read" else None
-        size, target = _whole(note["size"]), _words(note["target"])
-        yield path, FileRecord(path, state, content, mode, uid, gid, user, group, size, mtime, target)
+        yield path, FileRecord(path, state, content, *owner, _whole(note["size"]), mtime, _words(note["target"]))
 
 
-_Marks: TypeAlias = tuple[int, int, int, str, str, int]  # in the order of _IN_TAR
-
-
-def _marks(note: Mapping[str, Any]) -> _Marks:
-    mode, uid, gid, mtime = (_whole(note.get(key, -1)) for key in ("mode", "uid", "gid", "mtime"))
-    return mode, uid, gid, _words(note.get("user", "")), _words(note.get("group", "")), mtime
+def _marks(note: Mapping[str, Any]) -> tuple[Owner, int]:
+    mode, uid, gid, mtime = [_whole(note.get(key, -1)) for key in ("mode", "uid", "gid", "mtime")]
+    return (mode, uid, gid, _words(note.get("user", "")), _words(note.get("group", ""))), mtime
 
 
 def _commands(raw: Mapping[str, Any], found: Mapping[str, Member]) -> Iterator[tuple[str, CommandResult]]:
@@ -219,6 +214,6 @@ def _words(value: object) -> str:
 
 
 def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > 1 << 53:
+    if type(value) is not int or abs(value) > 1 << 53:  # a bool is none
         raise TypeError("not a whole number")
     return value

@@ -86,9 +86,8 @@ def by_tarfile(plain: bytes) -> Iterator[Member]:
 
 def _summed(block: bytes, checksum: bytes) -> bool:
     """Whether the header's sum is right. It counts itself as eight blanks; the low half of Adler's is 1 and the sum."""
-    if checksum[6:] != b"\0 ":
-        return False
-    return zlib.adler32(block) & 0xFFFF == (_number(checksum[:7]) + sum(checksum) - 8 * ord(" ") + 1) % 65521
+    total = (zlib.adler32(block) & 0xFFFF) - 1
+    return checksum == b"%06o\0 " % (total - sum(checksum) + 8 * ord(" "))
 
 
 def _owner(ids: bytes, names: bytes) -> Owner:
