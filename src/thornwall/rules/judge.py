@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
-from thornwall.model.finding import Consequence, Finding, Move, Remedy, Status, Waiver
+from thornwall.model.finding import Consequence, Finding, Move, Reach, Remedy, Status, Waiver
 from thornwall.model.matrix import risk_of
 from thornwall.model.policy import Attestation, Policy
 from thornwall.model.profile import Profile
@@ -37,6 +38,7 @@ def judge(  # noqa: PLR0913
     attested = {a.rule: a for a in attestations if a.until >= today}
     waivers = [waiver for waiver in policy.waivers if waiver.until >= today]
     gains = {consequence: tuple(impact_moves(consequence, profile)) for consequence in Consequence}
+    reached = {(own, reach): tuple(likelihood_moves(own, reach, profile)) for own in Reach for reach in Reach}
     unset = Context(snapshot, profile)
     findings = [
         finding
@@ -46,6 +48,7 @@ def judge(  # noqa: PLR0913
             rule,
             Context(snapshot, profile, policy.values_of(rule)) if rule.options else unset,
             gains[rule.consequence],
+            reached,
         )
     ]
     if waivers or attested:
@@ -59,20 +62,23 @@ def _rank(finding: Finding) -> tuple[int, int, float, str, str]:
     return _ORDER[finding.status], risk, worth, finding.rule, finding.subject
 
 
-def _judge_one(rule: Rule, context: Context, gains: tuple[Move, ...]) -> list[Finding]:
+_Reached: TypeAlias = Mapping[tuple[Reach, Reach], tuple[Move, ...]]  # from a rule's own reach to that on the host
+
+
+def _judge_one(rule: Rule, context: Context, gains: tuple[Move, ...], reached: _Reached) -> list[Finding]:
     try:
         verdicts = answers(rule, context)
     except Exception as error:  # noqa: BLE001 - a fault in one rule must not cost the owner the whole report
         verdicts = [Verdict(Status.UNKNOWN, detail=f"a fault of thornwall's own: {error!r}"[:200])]
     own = rule.remedy()
-    return [_finding(rule, verdict, own, context.profile, gains) for verdict in verdicts]
+    return [_finding(rule, verdict, own, gains, reached) for verdict in verdicts]
 
 
-def _finding(rule: Rule, verdict: Verdict, remedy: Remedy, profile: Profile, gains: tuple[Move, ...]) -> Finding:
+def _finding(rule: Rule, verdict: Verdict, remedy: Remedy, gains: tuple[Move, ...], reached: _Reached) -> Finding:
     if verdict.commands:
         remedy = Remedy(remedy.text, remedy.effort, verdict.commands, remedy.needs, remedy.may_break)
-    reached = likelihood_moves(rule.reach, verdict.reach or rule.reach, profile)
-    likelihood, impact, moved_by = moved(rule.likelihood, rule.impact, (*verdict.moves, *reached, *gains))
+    moves = (*verdict.moves, *reached[rule.reach, verdict.reach or rule.reach], *gains)
+    likelihood, impact, moved_by = moved(rule.likelihood, rule.impact, moves)
     return Finding(
         rule=rule.id,
         subject=verdict.subject,

@@ -38,14 +38,16 @@ INETD = {"inetd", "xinetd", "systemd", "inetutils-inetd"}
 def sockets(network: Network, services: Services, offer: Offer) -> tuple[Socket, ...]:
     """The sockets of that service that run now, loopback included."""
     starts = bool(services.starting(*offer.units)) or any(entry.name in offer.inetd for entry in services.inetd)
-    units = {name if "." in name else f"{name}.service" for name in offer.units}
-
-    def ours(socket: Socket) -> bool:
+    units = () if offer.programs else {name if "." in name else f"{name}.service" for name in offer.units}
+    found = []
+    for socket in network.sockets:
         if socket.program and socket.program not in INETD:
-            return socket.program in offer.programs or (socket.unit in units and not offer.programs)
-        return socket.name in offer.ports and (offer.sure or starts or socket.program in INETD)
-
-    return tuple(socket for socket in network.sockets if ours(socket))
+            ours = socket.program in offer.programs or socket.unit in units
+        else:
+            ours = socket.name in offer.ports and (offer.sure or starts or socket.program in INETD)
+        if ours:
+            found.append(socket)
+    return tuple(found)
 
 
 def judge(  # noqa: PLR0913 - all but three by name, and few at a time
