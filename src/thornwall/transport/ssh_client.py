@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -47,6 +48,7 @@ class Client(asyncssh.SSHClient):
 
     # which host is it
 
+    @cached_property
     def trusted(self) -> tuple[list[asyncssh.SSHKey], list[asyncssh.SSHKey], list[asyncssh.SSHKey]]:
         """Host keys, authorities and revoked keys, as asyncssh takes them."""
         trust = self.trust
@@ -54,7 +56,7 @@ class Client(asyncssh.SSHClient):
 
     def host_key_algorithms(self) -> list[str]:
         """What to negotiate: first the kinds of key that are known, so that a host is not taken for another."""
-        keys, authorities, _ = self.trusted()
+        keys, authorities, _ = self.trusted
         known = [algorithm for key in keys for algorithm in key.sig_algorithms]
         # as ssh(1) prefers them: it is the ed25519 key whose fingerprint people know
         every = sorted(get_default_public_key_algs(), key=lambda name: (b"ed25519" not in name, b"ecdsa" not in name))

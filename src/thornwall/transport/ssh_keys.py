@@ -32,11 +32,12 @@ class KeyRing:
         """All key pairs, those that are configured first. What cannot be read is left out, as ssh(1) does."""
         self._certificates = [cert for path in self._settings.certificates for cert in _certificates(path)]
         wanted = self._settings.identities
-        publics = {data: path for path in wanted if (data := _public(path)) is not None}
+        agents = await self._from_agent()
+        publics = {data: path for path in wanted if (data := _public(path)) is not None} if agents else {}
         configured: list[asyncssh.SSHKeyPair] = []
         others: list[asyncssh.SSHKeyPair] = []
         held: set[Path] = set()
-        for pair in await self._from_agent():
+        for pair in agents:
             path = publics.get(pair.public_data)
             if path is not None:
                 held.add(path)

@@ -144,7 +144,7 @@ class Login:
                     options=settings.options,
                     config=None,
                     username=settings.user,
-                    known_hosts=client.trusted(),
+                    known_hosts=client.trusted,
                     client_factory=lambda: client,
                     **keywords,
                 )
