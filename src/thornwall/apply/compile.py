@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from thornwall.apply.sheet import Sheet, sheet
-from thornwall.apply.text import fill, nonce_of, template
+from thornwall.apply.text import comment, fill, nonce_of, template, write_parts
 from thornwall.errors import UsageError
-from thornwall.model.change import sha256
 from thornwall.model.plan import Step
 from thornwall.model.secret import Secret
 
@@ -65,7 +64,7 @@ def transaction_script(tx: Transaction) -> str:
             "window": str(tx.window),
             "live": str(int(live)),
             "root": shlex.quote(tx.root),
-            "root_text": _comment(tx.root),
+            "root_text": comment(tx.root),
             "kib": str(laid.size // 1024 + 1),
             "canary": str(int(tx.canary and live)),
         },
@@ -74,10 +73,18 @@ def transaction_script(tx: Transaction) -> str:
         _function("needs", [f"need {shlex.quote(program)}" for program in laid.needs]),
         _function("settings", [f"keep_sysctls {shlex.join(laid.sysctls)}"] * bool(laid.sysctls)),
         _function("new_files", laid.new),
-        _function("skipped", [f"say SKIPPED {shlex.quote(_comment(words))}" for words in laid.live_only]),
+        _function("skipped", [f"say SKIPPED {shlex.quote(comment(words))}" for words in laid.live_only]),
     )
     device = map(template, ("record.sh", "guard.sh", "canary_call.sh", "common.sh"))
-    return "\n".join((body, _parts(tx, parts), *functions, *device, "main </dev/null\n"))
+    return "\n".join(
+        (
+            body,
+            write_parts(parts, nonce=tx.nonce, version=tx.version, title=tx.title, window=str(tx.window)),
+            *functions,
+            *device,
+            "main </dev/null\n",
+        )
+    )
 
 
 def _canary(laid: Sheet) -> str:
@@ -94,7 +101,7 @@ def canary_script(id_: str, *, key: str, answer: str = "ok") -> str:
     """
     if not _KEY.fullmatch(key):
         raise UsageError("not the key of a canary")
-    line = shlex.quote(f"ok {key}" if answer == "ok" else _comment(answer)[:500])
+    line = shlex.quote(f"ok {key}" if answer == "ok" else comment(answer)[:500])
     file = f"/var/lib/thornwall/{_id(id_)}/canary.answer"
     return f"main() {{\n  umask 077\n  printf '%s\\n' {line} >{file}.new && mv {file}.new {file}\n}}\nmain </dev/null\n"
 
@@ -140,12 +147,12 @@ def forget_script(id_: str, *, nonce: str, root: str = "/") -> str:
 
 def undo_text(tx: Transaction, laid: Sheet) -> str:
     """The undo.sh that stays on the device: what it gives back in words, then how."""
-    words = [f"# Takes back what Thornwall {_comment(tx.version)} changed: {_comment(tx.title)}"]
+    words = [f"# Takes back what Thornwall {comment(tx.version)} changed: {comment(tx.title)}"]
     words += [
         "# It needs no network, no Python and no other machine: run it as root, `sh undo.sh`. It gives back:",
         "#",
     ]
-    words += [f"#   {_comment(line)}" for line in laid.summary]
+    words += [f"#   {comment(line)}" for line in laid.summary]
     words += ["#", "# On another machine, with this system mounted at /mnt: sh undo.sh --root /mnt", ""]
     lines = {
         "known": " ".join(laid.known),
@@ -173,23 +180,6 @@ def _apply(tx: Transaction, laid: Sheet, *, live: bool) -> str:
     return "\n".join((fill(template("apply.sh"), values), template("common.sh"), 'main "$@" # END\n'))
 
 
-def _parts(tx: Transaction, parts: dict[str, str]) -> str:
-    end = f"END_{tx.nonce}"
-    lines = ["write_parts() {", "  {"]
-    for name, text in parts.items():
-        lines += [f"cat >\"$D/{name}\" <<'{end}' &&", text.removesuffix("\n"), end] if text else [f': >"$D/{name}" &&']
-    sums = " ".join(f'{sha256(text.encode())} "$D/{name}"' for name, text in parts.items())
-    about = f"{shlex.quote(_comment(tx.version) or '-')} {shlex.quote(_comment(tx.title) or '-')} {tx.window}"
-    lines += [
-        f"    printf '%s  %s\\n' {sums} | sha256sum -c >/dev/null 2>&1 &&",
-        f'      printf \'%s %s\\n%s\\n%s\\n\' "$(date +%s)" {about} >"$D/about" ||',
-        '      refuse "what was sent did not arrive whole" "try again"',
-        "  }",
-        "}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def _function(name: str, lines: list[str]) -> str:
     return f"{name}() {{\n  :\n{_lines(lines)}\n}}\n"
 
@@ -207,13 +197,8 @@ def _place(nonce: str, root: str) -> dict[str, str]:
         "nonce": nonce_of(nonce),
         "live": str(int(root == "/")),
         "root": shlex.quote(root),
-        "root_text": _comment(root),
+        "root_text": comment(root),
     }
-
-
-def _comment(text: str) -> str:
-    """Text of people for a comment or a message in double quotes: one line without what means something to sh."""
-    return "".join(char if char.isprintable() and char not in '"$`\\' else " " for char in text)
 
 
 def _id(text: str) -> str:

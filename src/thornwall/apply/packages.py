@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from thornwall.apply.text import fill, nonce_of, template
+from thornwall.apply.text import fill, nonce_of, template, write_parts
 from thornwall.errors import UsageError
-from thornwall.model.change import Packages, sha256
+from thornwall.model.change import Packages
 
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*(:[a-z0-9-]+)?")
 # what both halves know of dpkg: name, architecture and version of all that is installed
@@ -32,7 +32,8 @@ def packages_script(wanted: Packages, *, nonce: str, version: str = "") -> str:
         "undo.sh": "\n".join((_words(wanted, version), template("packages_undo.sh"), common, 'main "$@" # END\n')),
     }
     body = fill(template("packages.sh"), {"nonce": nonce_of(nonce)})
-    return "\n".join((body, _parts(parts, nonce, _title(wanted), version), common, "main </dev/null\n"))
+    written = write_parts(parts, nonce=nonce, version=version, title=_title(wanted))
+    return f"{body}\n{written}\n{common}\nmain </dev/null\n"
 
 
 def _work(wanted: Packages) -> dict[str, str]:
@@ -57,18 +58,3 @@ def _words(wanted: Packages, version: str) -> str:
             "",
         )
     )
-
-
-def _parts(parts: dict[str, str], nonce: str, title: str, version: str) -> str:
-    end = f"END_{nonce}"
-    lines = ["write_parts() {"]
-    for name, text in parts.items():
-        lines += [f"cat >\"$D/{name}\" <<'{end}'", text.removesuffix("\n"), end]
-    sums = " ".join(f'{sha256(text.encode())} "$D/{name}"' for name, text in parts.items())
-    lines += [
-        f"  printf '%s  %s\\n' {sums} | sha256sum -c >/dev/null 2>&1 &&",
-        f"    printf '%s %s\\n%s\\n%s\\n' \"$(date +%s)\" '{version or '-'}' '{title}' - >\"$D/about\" ||",
-        '    refuse "what was sent did not arrive whole" "try again"',
-        "}",
-    ]
-    return "\n".join(lines) + "\n"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from importlib import resources
 
 from thornwall.errors import UsageError
+from thornwall.model.change import sha256
 
 _NONCE = re.compile(r"[A-Za-z0-9]{8,64}")
 
@@ -26,3 +28,26 @@ def nonce_of(text: str) -> str:
     if not _NONCE.fullmatch(text):
         raise UsageError("a nonce is 8 to 64 letters and digits")
     return text
+
+
+def comment(text: str) -> str:
+    """Text of people for a comment or a message in double quotes: one line without what means something to sh."""
+    return "".join(char if char.isprintable() and char not in '"$`\\' else " " for char in text)
+
+
+def write_parts(parts: Mapping[str, str], *, nonce: str, version: str, title: str, window: str = "-") -> str:
+    """The function `write_parts`: it writes these files into the record, by name, and refuses where one came torn."""
+    end = f"END_{nonce_of(nonce)}"
+    lines = ["write_parts() {", "  {"]
+    for name, text in parts.items():
+        lines += [f"cat >\"$D/{name}\" <<'{end}' &&", text.removesuffix("\n"), end] if text else [f': >"$D/{name}" &&']
+    sums = " ".join(f'{sha256(text.encode())} "$D/{name}"' for name, text in parts.items())
+    about = f"{shlex.quote(comment(version) or '-')} {shlex.quote(comment(title) or '-')} {window}"
+    lines += [
+        f"    printf '%s  %s\\n' {sums} | sha256sum -c >/dev/null 2>&1 &&",
+        f'      printf \'%s %s\\n%s\\n%s\\n\' "$(date +%s)" {about} >"$D/about" ||',
+        '      refuse "what was sent did not arrive whole" "try again"',
+        "  }",
+        "}",
+    ]
+    return "\n".join(lines) + "\n"
