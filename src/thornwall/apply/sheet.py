@@ -201,9 +201,12 @@ class _Maker:
         self.sheet.keeps += [(number, _plain(_PATH, path, "a path")) for path in operation.keeps]
         self.sheet.runtime.append(f': >"$D/tool.{number}"')
         self.sheet.runtime += [f"try {_SECONDS} {shlex.join(argv)}" for argv in operation.run]
-        begun = f'[ ! -e "$D/tool.{number}" ] ||'
-        self.sheet.back_before.append([f"{begun} runs {_SECONDS} {shlex.join(argv)}" for argv in operation.undo_before])
-        self.sheet.back.append([f"{begun} runs {_SECONDS} {shlex.join(argv)}" for argv in operation.undo_after])
+        before = [f"runs {_SECONDS} {shlex.join(argv)}" for argv in operation.undo_before]
+        if before:
+            lines = [f"if tool_begins {number}; then", *(f"  {line}" for line in before), f"  tool_ends {number}", "fi"]
+            self.sheet.back_before.append(lines)
+        after = [f"! tool_ran {number} || runs {_SECONDS} {shlex.join(argv)}" for argv in operation.undo_after]
+        self.sheet.back.append(after)
         self.sheet.summary.append(f"  {operation.name}: its files as they were ({', '.join(operation.keeps)})")
 
 

@@ -17,9 +17,16 @@ take_back() {
   [ -z "$problems" ] || { tell NOT_YET "$problems"; return 1; }
   settle
   token undoing undone || return 1
+  clear_away
+}
+
+# what was there to take it back goes; where that is cut short, it is done by whoever comes next
+clear_away() {
+  [ -f "$D/vaults" ] || return 0
   drop_links
   [ "$LIVE" = 1 ] && disarm
   mtimes_back
+  rm -f "$D/vaults"
   tell UNDONE "$ID"
   settle
   return 0
@@ -159,6 +166,27 @@ was_active() {
   return 1
 }
 
+# tool_begins N: whether what is to be told to a tool before its files come back still is: once it has taken it, it is not
+# told again. Renames need no room.
+tool_begins() {
+  interrupted='' problems_=$problems
+  [ ! -e "$D/tool.$1.going" ] || interrupted=1
+  [ -n "$interrupted" ] || mv "$D/tool.$1" "$D/tool.$1.going" 2>/dev/null
+}
+
+# tool_ends N: a try that was cut short may have gone far enough for the next one to fail. The look at the end decides.
+tool_ends() {
+  [ -z "$interrupted" ] || problems=$problems_
+  if [ "$problems" = "$problems_" ]; then
+    mv "$D/tool.$1.going" "$D/tool.$1.gone"
+  else
+    mv "$D/tool.$1.going" "$D/tool.$1"
+  fi
+}
+
+# tool_ran N: whether the change had it run
+tool_ran() { [ -e "$D/tool.$1" ] || [ -e "$D/tool.$1.going" ] || [ -e "$D/tool.$1.gone" ]; }
+
 # runs SECONDS PROGRAM ARGUMENT…: a tool's own way back
 runs() {
   t "$@" >/dev/null 2>&1 && return 0
@@ -179,6 +207,7 @@ units_back() {
     esac
     case $now_ in *"$nl$unit "*) ;; *) lost="$lost $unit" ;; esac
   done <"$D/units"
+  [ -z "$lost" ] || not_by_itself
   [ -n "$lost" ] || return 0
   # shellcheck disable=SC2086
   t 20 systemctl reset-failed -- $lost 2>/dev/null
@@ -189,6 +218,24 @@ units_back() {
     # (what was made for one run, by systemd-run or a generator, is gone when that is over: nothing of the change's)
     [ "$(t 20 systemctl show -p LoadState --value -- "$unit")" = not-found ] || problem "$unit ran before and does not now"
   done
+}
+
+# Takes out of `lost` what came to its end by itself and well, by the last two things that systemd has written down of it:
+# it started, and it was over. What was stopped is `stopped` at its end. (systemd itself forgets a unit that is over.)
+not_by_itself() {
+  has journalctl || return 0
+  started=39f53479d3a045ac8e11786248231fbf well=7ad2d189f7e94e70a38c781354912448
+  stopping=de5b426a63be47a7b6ac3eaac82e2f6f stopped=9d1aaa27d60140bd96365438aad20286
+  still=''
+  for unit in $lost; do
+    last=''
+    case $unit in *.service)
+      last=$(t 20 journalctl -b -q --no-pager -o export -n 2 "UNIT=$unit" "MESSAGE_ID=$started" "MESSAGE_ID=$well" \
+        "MESSAGE_ID=$stopping" "MESSAGE_ID=$stopped" 2>/dev/null | grep -a '^MESSAGE_ID=') ;;
+    esac
+    [ "$last" = "MESSAGE_ID=$started${nl}MESSAGE_ID=$well" ] || still="$still $unit"
+  done
+  lost=$still
 }
 
 # taken back means: seen to be

@@ -274,6 +274,19 @@ names() {
   unset IFS
 }
 
+# the unit of the boot
+boot_unit() {
+  unit_=/etc/systemd/system/thornwall-boot-$ID.service
+  printf '%s\n' '[Unit]' \
+    "Description=Thornwall: looks after change $ID at boot" \
+    'DefaultDependencies=no' 'Conflicts=shutdown.target' 'Before=shutdown.target' 'IgnoreOnIsolate=yes' \
+    'RequiresMountsFor=/var/lib/thornwall' 'After=systemd-remount-fs.service local-fs.target' 'StartLimitIntervalSec=0' \
+    '[Service]' 'Type=simple' 'Restart=on-abnormal' 'RestartSec=500ms' \
+    "ExecStart=/bin/sh /var/lib/thornwall/$ID/undo.sh --boot" \
+    '[Install]' 'WantedBy=sysinit.target' >"$unit_" && chmod 644 "$unit_" &&
+    ln -s "../${unit_##*/}" "/etc/systemd/system/sysinit.target.wants/${unit_##*/}"
+}
+
 # takes the guard away: the timer, the unit or hook of the boot, the kernel's panic
 disarm() {
   if [ -f "$D/hook" ]; then
@@ -301,6 +314,8 @@ panic_back() {
 
 # the mtimes of the folders in which things came and went, if they hold again what they held
 mtimes_back() {
+  [ ! -e "$D/armed.system" ] || touch -r "$D/armed.system" /etc/systemd/system
+  [ ! -e "$D/armed.wants" ] || touch -r "$D/armed.wants" /etc/systemd/system/sysinit.target.wants
   while read -r count path; do
     [ -d "$path" ] || continue
     names "$path"

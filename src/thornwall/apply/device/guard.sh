@@ -12,7 +12,14 @@ validate() {
     unset IFS
     case $line in
       *"${tab}fail$tab"*)
-        refuse "${line%%"$tab"*} refuses the new files: ${line#*"${tab}fail$tab"}" "nothing was changed; mend the settings first" ;;
+        name=${line%%"$tab"*}
+        case $nl$said in *"$nl$name${tab}before$tab"*)
+          before=${said#*"$name${tab}before$tab"}
+          refuse "$name refuses what this host has already, without the change: ${before%%"$nl"*}" \
+            "nothing was changed, and it is not this change that is wrong: mend that first; $name shows it" ;;
+        esac
+        refuse "$name refuses the new files: ${line#*"${tab}fail$tab"}" "nothing was changed; mend the settings first" ;;
+      *"${tab}before$tab"*) ;;
       *"$tab"*) say VALID "${line%%"$tab"*}" "${line#*"$tab"}" ;;
       *) say VALID "$line" - ;;
     esac
@@ -30,8 +37,14 @@ arm() {
   fi 2>/dev/null
   if systemd; then
     write_units
-    t 60 systemctl daemon-reload || refuse "systemd does not reload" "look at: systemctl status"
+    # (while it is executed anew it answers nobody)
+    for tries in 1 2 3; do
+      t 60 systemctl daemon-reload && break
+      sleep 1
+      [ "$tries" != 3 ] || refuse "systemd does not reload" "look at: systemctl status"
+    done
     t 60 systemctl start "thornwall-undo-$ID.service" "thornwall-boot-$ID.service" ||
+      { sleep 1 && t 60 systemctl start "thornwall-undo-$ID.service" "thornwall-boot-$ID.service"; } ||
       refuse "the units that would take the change back do not start" "look at: journalctl -u 'thornwall-*'"
   else
     write_hook
@@ -114,17 +127,11 @@ write_units() {
   printf '%s\n' '[Unit]' \
     "Description=Thornwall: takes change $ID back" \
     'DefaultDependencies=no' 'Conflicts=shutdown.target' 'Before=shutdown.target' 'IgnoreOnIsolate=yes' \
-    '[Service]' 'Type=oneshot' 'TimeoutStartSec=900' "ExecStart=/bin/sh /var/lib/thornwall/$ID/undo.sh --deadline" \
+    'StartLimitIntervalSec=0' \
+    '[Service]' 'Type=oneshot' 'TimeoutStartSec=900' 'Restart=on-abnormal' 'RestartSec=500ms' \
+    "ExecStart=/bin/sh /var/lib/thornwall/$ID/undo.sh --deadline" \
     >"/run/systemd/system/thornwall-undo-$ID.service" &&
-    printf '%s\n' '[Unit]' \
-      "Description=Thornwall: looks after change $ID at boot" \
-      'DefaultDependencies=no' 'Conflicts=shutdown.target' 'Before=shutdown.target' 'IgnoreOnIsolate=yes' \
-      'RequiresMountsFor=/var/lib/thornwall' 'After=systemd-remount-fs.service local-fs.target' \
-      '[Service]' 'Type=simple' "ExecStart=/bin/sh /var/lib/thornwall/$ID/undo.sh --boot" \
-      '[Install]' 'WantedBy=sysinit.target' \
-      >"/etc/systemd/system/thornwall-boot-$ID.service" &&
-    chmod 644 "/run/systemd/system/thornwall-undo-$ID.service" "/etc/systemd/system/thornwall-boot-$ID.service" &&
-    ln -s "../thornwall-boot-$ID.service" "/etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service" ||
+    chmod 644 "/run/systemd/system/thornwall-undo-$ID.service" && boot_unit ||
     refuse "the units that would take the change back cannot be written" "is the disk full?"
   settle
 }

@@ -94,6 +94,7 @@ account_files() {
 kept_back() {
   [ -f "$D/keeps" ] || return 0
   account_files
+  [ -z "$accounts" ] || litter
   states
   fields_only=''
   [ "$1" = later ] && accounts_differ && fields_only=1
@@ -102,6 +103,33 @@ kept_back() {
     came_goes "$1"
     was_comes "$1"
   done <"$D/keeps"
+}
+
+# What a tool for accounts leaves beside its files when it is killed: locks and halves, by the number of its process.
+litter() {
+  were=''
+  while read -r count folder; do
+    [ "$folder" != ./etc ] || { [ -f "$D/mtimes.d/$count.names" ] && IFS= read -r were <"$D/mtimes.d/$count.names"; }
+  done <"$D/mtimes"
+  [ -n "$were" ] || return 0
+  set +f
+  for file in ./etc/passwd.[0-9]* ./etc/shadow.[0-9]* ./etc/group.[0-9]* ./etc/gshadow.[0-9]* \
+    ./etc/passwd.lock ./etc/shadow.lock ./etc/group.lock ./etc/gshadow.lock \
+    ./etc/passwd+ ./etc/shadow+ ./etc/group+ ./etc/gshadow+; do
+    [ -f "$file" ] || continue
+    case /$were/ in *"/$file/"*) continue ;; esac
+    process=${file##*.}
+    [ "$process" != lock ] || read -r process <"$file" || :
+    name=''
+    case $process in
+      '' | *[!0-9]*) ;;
+      *) [ ! -r "/proc/$process/comm" ] || read -r name <"/proc/$process/comm" ;;
+    esac
+    # (somebody else's, who is at it now)
+    case $name in user* | group* | ch[aps]* | gpasswd | passwd | vipw | vigr | newusers) continue ;; esac
+    rm -f -- "$file"
+  done
+  set -f
 }
 
 # what was not there before goes
@@ -162,9 +190,26 @@ accounts_differ() {
   [ -n "$trees_after" ] || return 1
   for path in $accounts; do
     compare ".$path"
-    [ "$now_" = "$after_" ] || return 0
+    # What they hold decides, not their modes, which are given back on their own; and a try before this one may have
+    # given back some of them.
+    held "$now_"
+    now_=$sum_
+    held "$after_"
+    [ "$now_" = "$sum_" ] && continue
+    held "$before_"
+    [ "$now_" = "$sum_" ] || return 0
   done
   return 1
+}
+
+# held LINES: sets `sum_`: what a file holds, out of what is known of it
+held() {
+  sum_=''
+  IFS=$nl
+  for line in $1; do
+    case $line in *"  ."*) sum_=${line%%"  ."*} ;; esac
+  done
+  unset IFS
 }
 
 # account USER FIELD VALUE: one field as it was, where not the whole file comes back

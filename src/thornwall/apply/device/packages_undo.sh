@@ -72,6 +72,32 @@ later() {
   set -f
 }
 
+# Nothing of a package runs on without its files: not every package stops what it has started. Sets `stopped`.
+stop_units() {
+  stopped=''
+  [ -d /run/systemd/system ] || return 0
+  patterns=''
+  # shellcheck disable=SC2086
+  for path in $(dpkg-query -L $list 2>/dev/null); do
+    case $path in
+      */systemd/system/*/*) continue ;;
+      */systemd/system/*.service | */systemd/system/*.socket | */systemd/system/*.timer | */systemd/system/*.path) ;;
+      /etc/init.d/*) path=$path.service ;;
+      *) continue ;;
+    esac
+    unit=${path##*/}
+    # (of a template: each that was made of it)
+    case $unit in *@.*) unit=${unit%@.*}@*.${unit##*.} ;; esac
+    patterns="$patterns $unit"
+  done
+  [ -n "$patterns" ] || return 0
+  # shellcheck disable=SC2086
+  for unit in $(t 30 systemctl list-units --plain --no-legend --full --state=active,activating,reloading $patterns |
+    sed 's/ .*//'); do stopped="$stopped $unit"; done
+  # shellcheck disable=SC2086
+  [ -z "$stopped" ] || t 120 systemctl stop -- $stopped 2>/dev/null
+}
+
 # all that came, with one call of dpkg: it refuses where something else needs one of them by now
 remove() {
   installed >"$D/now"
@@ -81,10 +107,13 @@ remove() {
     grep -q "^$name " "$D/now" && list="$list $name"
   done
   [ -n "$list" ] || return 0
+  stop_units
   # shellcheck disable=SC2086
   said=$(timeout -k 10 900 dpkg --purge $list </dev/null 2>&1) || {
     one_line "$(printf '%s\n' "$said" | tail -n 4)"
     token undoing confirmed
+    # shellcheck disable=SC2086
+    [ -z "$stopped" ] || t 120 systemctl start -- $stopped 2>/dev/null
     event STUCK "dpkg --purge: $text"
     exit 12
   }

@@ -31,6 +31,8 @@ deny_starts() {
   denied=''
   if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
     touch -r /usr/sbin "$D/sbin"
+    names /usr/sbin
+    programs=$entries
     printf '#!/bin/sh\nexit 101\n' >/run/thornwall-policy-rc.d && chmod 755 /run/thornwall-policy-rc.d
     ln -s /run/thornwall-policy-rc.d "$policy" && denied=1
   fi
@@ -40,6 +42,9 @@ allow_starts() {
   [ -n "$denied" ] || return 0
   rm -f /usr/sbin/policy-rc.d /run/thornwall-policy-rc.d
   denied=''
+  # where nothing came or went, nothing is to be seen
+  names /usr/sbin
+  [ "$entries" != "$programs" ] || touch -r "$D/sbin" /usr/sbin
 }
 
 # doing NAME: the next piece of work begins

@@ -170,15 +170,17 @@ staged_files() {
   # shellcheck disable=SC2086
   mkdir -p "$D/vault" $folders_
   new_files
-  while [ -n "$modes" ]; do
-    one_mode
-    # shellcheck disable=SC2086
-    chmod "$mode" $these || refuse "the mode of the new files cannot be set" "is the disk full?"
-  done
+  # (a new owner takes away the bits by which a program runs as its owner: modes come after)
   IFS=$nl
   for line in $owners; do
     unset IFS
     chown "${line%% *}" "${line#* }" || refuse "there is no ${line%% *} on this host" "audit again"
+  done
+  unset IFS
+  while [ -n "$modes" ]; do
+    one_mode
+    # shellcheck disable=SC2086
+    chmod "$mode" $these || refuse "the mode of the new files cannot be set" "is the disk full?"
   done
   IFS=$nl
   for line in $attributes; do

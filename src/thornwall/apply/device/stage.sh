@@ -78,15 +78,7 @@ precheck() {
   done
   needs
   precheck_disk
-  if [ -d ./var/lib/thornwall ]; then
-    set +f
-    for other in ./var/lib/thornwall/[0-9]*/state/open ./var/lib/thornwall/[0-9]*/state/undoing; do
-      [ -e "$other" ] || continue
-      other=${other%/state/*}
-      refuse "change ${other##*/} is still open on this host" "confirm it, or undo it: thornwall status tells"
-    done
-    set -f
-  fi
+  none_open
   [ "$LIVE" = 1 ] || return 0
   [ "$(id -u)" = 0 ] || refuse "this needs root" "log in as root, or let sudo ask for the password"
   precheck_dpkg
@@ -105,6 +97,17 @@ precheck() {
         ;;
     esac
   fi
+}
+
+none_open() {
+  [ -d ./var/lib/thornwall ] || return 0
+  set +f
+  for other in ./var/lib/thornwall/[0-9]*/state/open ./var/lib/thornwall/[0-9]*/state/undoing; do
+    [ -e "$other" ] || continue
+    other=${other%/state/*}
+    refuse "change ${other##*/} is still open on this host" "confirm it, or undo it: thornwall status tells"
+  done
+  set -f
 }
 
 need() { has "$1" || refuse "$1 is not there" "install it, or leave out the step that needs it"; }
@@ -172,9 +175,14 @@ take_lock() {
     if mkdir "$LOCK" 2>/dev/null; then
       locked=1
       echo $$ >"$LOCK/pid"
+      # (another may have come and gone since the first look)
+      none_open
       return 0
     fi
-    read -r holder <"$LOCK/pid" || holder=
+    # (it may have been made a moment ago)
+    [ -s "$LOCK/pid" ] || sleep 1
+    holder=
+    [ -f "$LOCK/pid" ] && read -r holder <"$LOCK/pid"
     if [ -n "$holder" ] && [ -d "/proc/$holder" ]; then break; fi
     rm -rf "$LOCK"
   done
@@ -190,7 +198,7 @@ number() {
   for other in ./var/lib/thornwall/[0-9]*; do
     [ -d "$other" ] || continue
     # a change that never got further than this: its shell was killed
-    [ -e "$other/state/rehearsal" ] && abandon "${other##*/}"
+    if [ -e "$other/state/rehearsal" ] || [ -e "$other/state/never" ]; then abandon "${other##*/}"; fi
     other=${other##*/}
     while :; do case $other in 0?*) other=${other#0} ;; *) break ;; esac; done
     case $other in *[!0-9]*) continue ;; esac
@@ -201,7 +209,7 @@ number() {
   ID=$(printf '%04d' "$last")
   D=./var/lib/thornwall/$ID
   VAULTS=$D
-  mkdir -p "$D/state" "$D/secrets" && : >"$D/state/rehearsal" && echo "$last" >./var/lib/thornwall/last ||
+  mkdir -p "$D/state" "$D/secrets" && : >"$D/window" && : >"$D/state/rehearsal" && echo "$last" >./var/lib/thornwall/last ||
     refuse "/var/lib/thornwall cannot be written" "is the disk full, or broken?"
 }
 
@@ -209,7 +217,8 @@ abandon() {
   old=$ID ID=$1
   D=./var/lib/thornwall/$ID
   disarm
-  [ -f "$D/vaults" ] && while read -r vault; do rm -rf "$vault"; done <"$D/vaults"
+  [ -f "$D/vaults" ] && while read -r vault; do [ "$vault" = "$D" ] || rm -rf "$vault"; done <"$D/vaults"
+  [ ! -f "$D/mtimes" ] || mtimes_back
   rm -rf "$D"
   ID=$old
 }

@@ -38,8 +38,21 @@ usage() {
 # whether all that undo relies on is whole
 check() {
   [ -s "$D/sums" ] && sha256sum -c "$D/sums" >/dev/null 2>&1 && return 0
+  [ "$state" = undoing ] && rest_is_whole && return 0
   echo "the record of change $ID is damaged: see sha256sum -c $PWD/var/lib/thornwall/$ID/sums" >&2
   return 1
+}
+
+# what was given back already is not in the record any more; all else is as it was
+rest_is_whole() {
+  rest=''
+  while read -r sum file; do
+    case $file in
+      */vault/* | */kept/*) [ -e "$file" ] || continue ;;
+    esac
+    rest="$rest$sum  $file$nl"
+  done <"$D/sums"
+  [ -n "$rest" ] && printf %s "$rest" | sha256sum -c >/dev/null 2>&1
 }
 
 # sets `how`: inside its window a change goes whatever has come on top; later others have to be asked
@@ -49,21 +62,35 @@ set_how() {
   return 0
 }
 
-# Only one at a time takes it back; whoever comes second waits for the first. (On the disk there may be no room.)
+# (a rename needs no room; and whoever goes on with it must know)
+from_now_later() { mv "$D/window" "$D/later" 2>/dev/null || : >"$D/later"; }
+
+# Only one at a time takes it back; whoever comes second waits for the first. A link is made in one piece, holds the
+# number of its maker, and needs no room on the disk.
 alone() {
-  BUSY=/run/thornwall-$ID.busy
+  BUSY=/run/thornwall-$ID.busy broke='' tries=0
   [ "$LIVE" = 1 ] || BUSY=$D/busy
-  until mkdir "$BUSY" 2>/dev/null; do
-    holder=''
-    [ -f "$BUSY/pid" ] && read -r holder <"$BUSY/pid"
-    if [ -n "$holder" ] && [ "$holder" != $$ ] && [ -d "/proc/$holder" ]; then
+  while :; do
+    if ln -s "pid-$$" "$BUSY" 2>/dev/null; then
+      [ -n "$broke" ] || break
+      # (two may have seen that the one before is dead, and the second may have removed what the first had made)
       sleep 1
-    else
-      [ "$holder" = $$ ] && break
-      rm -rf "$BUSY"
+      broke=''
     fi
+    holder=$(readlink "$BUSY" 2>/dev/null) || holder=''
+    case $holder in
+      "pid-$$") break ;;
+      '')
+        # neither there nor to be made: rather together than not at all
+        tries=$((tries + 1))
+        [ "$tries" -lt 20 ] || break
+        ;;
+    esac
+    case $(tr '\0' ' ' 2>/dev/null <"/proc/${holder#pid-}/cmdline") in
+      *undo.sh*) sleep 1 ;;
+      *) rm -rf "$BUSY" && broke=1 ;;
+    esac
   done
-  echo $$ >"$BUSY/pid"
   read_state
 }
 
@@ -78,11 +105,26 @@ rehearse() {
 }
 
 deadline() {
-  case $state in
-    rehearsal) rehearse undo && exit 0 ;;
-  esac
+  if [ "$state" = rehearsal ]; then
+    # (when the time is up, whoever prepared it is dead)
+    over || { rehearse undo && exit 0; }
+    never
+    exit 0
+  fi
   alone
-  case $state in open | undoing) ;; *) leave 0 ;; esac
+  case $state in
+    open | undoing) ;;
+    undone)
+      clear_away
+      leave 0
+      ;;
+    confirmed)
+      rm -f "/run/systemd/system/thornwall-undo-$ID.service"
+      panic_back
+      leave 0
+      ;;
+    *) leave 0 ;;
+  esac
   journal_end
   if [ "$state" = open ]; then
     # who was faster has confirmed it
@@ -117,6 +159,23 @@ watch() {
   deadline
 }
 
+# whether there is a deadline, and it has come
+over() {
+  [ -s "$D/deadline" ] && read -r until_ <"$D/deadline" && uptime_ && [ "$up" -ge "$until_" ]
+}
+
+# The preparation of a change that came to no end: it never was. Who prepares it finds that out by the same rename.
+never() {
+  token rehearsal never || return 0
+  drop_links
+  disarm
+  mtimes_back
+  holder=''
+  [ -f /run/thornwall.lock/pid ] && read -r holder </run/thornwall.lock/pid
+  [ -d "/proc/${holder:-none}" ] || rm -rf /run/thornwall.lock
+  rm -rf "$D"
+}
+
 leave() {
   rm -rf "$BUSY"
   exit "$1"
@@ -129,11 +188,17 @@ reboot_() {
 at_boot() {
   case $state in
     rehearsal)
-      if same_boot; then rehearse boot; else disarm; fi
+      if same_boot; then rehearse boot; else never; fi
       exit
       ;;
     confirmed) health ;;
     open | undoing) ;;
+    undone)
+      alone
+      journal_end
+      clear_away
+      leave 0
+      ;;
     *)
       disarm
       exit
@@ -180,6 +245,9 @@ health() {
   journal_end
   for tries in 1 2 3 4 5 6 7 8 9 10 11 12; do
     if ways_in_listen; then
+      # (whoever takes it back meanwhile needs the unit of the boot)
+      read_state
+      [ "$state" = confirmed ] || exit 0
       tell HEALTHY
       disarm
       mtimes_back
@@ -187,9 +255,9 @@ health() {
     fi
     sleep 10
   done
+  from_now_later
   token confirmed undoing || exit 1
   tell TAKING_BACK "after the boot nothing listened on port$deaf"
-  : >"$D/later"
   set_how
   alone
   files_first
@@ -200,35 +268,51 @@ health() {
 # by hand: in a unit of its own where there is one, for this session may end when sshd starts again
 by_hand() {
   case $state in
-    undone)
-      out UNDONE "$ID"
-      exit 0
-      ;;
     rehearsal | '') refuse "change $ID was never made" "there is nothing to take back" ;;
+    undone) ;;
+    *)
+      check 2>/dev/null || [ -n "$FORCE" ] || refuse "the record of change $ID is damaged" \
+        "see: sha256sum -c /var/lib/thornwall/$ID/sums; with --force what can be given back is given back"
+      ;;
   esac
-  check 2>/dev/null || [ -n "$FORCE" ] || refuse "the record of change $ID is damaged" \
-    "see: sha256sum -c /var/lib/thornwall/$ID/sums; with --force what can be given back is given back"
   journal_end
   number=$seq
+  # (it may be going on already, and may end any moment: what it tells from here on is heard)
+  read_state
+  if all_done; then
+    out UNDONE "$ID"
+    exit 0
+  fi
   if [ "$state" = confirmed ]; then
     in_the_way
     conflicts
   fi
-  if systemd; then
-    options=''
-    [ -z "$FORCE" ] || options="$options --force"
-    [ -z "$BRING" ] || options="$options --bring-back-known-passwords"
-    # shellcheck disable=SC2086
-    t 30 systemd-run --quiet --collect --no-block --unit="thornwall-back-$ID" \
-      --description="Thornwall: takes change $ID back" \
-      /bin/sh "/var/lib/thornwall/$ID/undo.sh" --run $options || refuse "systemd-run does not start it" "try: sh undo.sh --here"
-  else
-    now &
-  fi
+  if systemd; then begin_unit; else now & fi
   follow show_hand "$number"
   status=$?
   [ "$status" = 100 ] && exit 0
   exit "$status"
+}
+
+# whether it is taken back, and all that was there for it is cleared away
+all_done() { [ "$state" = undone ] && [ ! -e "$D/vaults" ]; }
+
+# a unit that takes it back, if there is none yet: whoever comes second follows the first
+begin_unit() {
+  options=''
+  [ -z "$FORCE" ] || options="$options --force"
+  [ -z "$BRING" ] || options="$options --bring-back-known-passwords"
+  for tries in 1 2 3; do
+    # shellcheck disable=SC2086
+    t 30 systemd-run --quiet --collect --no-block --unit="thornwall-back-$ID" \
+      -p Restart=on-abnormal -p RestartSec=500ms -p StartLimitIntervalSec=0 --description="Thornwall: takes change $ID back" \
+      /bin/sh "/var/lib/thornwall/$ID/undo.sh" --run $options 2>/dev/null && return 0
+    case $(t 20 systemctl is-active "thornwall-back-$ID.service") in active | activating | deactivating) return 0 ;; esac
+    read_state
+    all_done && return 0
+    sleep 1
+  done
+  refuse "systemd-run does not start it" "try: sh undo.sh --here"
 }
 
 show_hand() {
@@ -276,17 +360,35 @@ in_the_way() {
   [ -z "$later" ] || [ -n "$FORCE" ] || refuse "later changes are in the way:$later" "undo those first, the latest one before the others"
 }
 
+# the unit of the boot goes with the first boot after the confirmation: it is needed again
+arm_again() {
+  systemd || return 0
+  [ ! -e "/etc/systemd/system/thornwall-boot-$ID.service" ] || return 0
+  touch -r /etc/systemd/system "$D/armed.system"
+  if [ -d /etc/systemd/system/sysinit.target.wants ]; then
+    touch -r /etc/systemd/system/sysinit.target.wants "$D/armed.wants"
+  else
+    mkdir -m 755 /etc/systemd/system/sysinit.target.wants && echo /etc/systemd/system/sysinit.target.wants >>"$D/made.armed"
+  fi
+  boot_unit
+} 2>/dev/null
+
 # claims the change and takes it back, here and now
 now() {
   alone
   journal_end
+  case $state in open | confirmed | undoing) arm_again ;; esac
   case $state in
     open) token open undoing || leave 1 ;;
     confirmed)
+      from_now_later
       token confirmed undoing || leave 1
-      : >"$D/later"
       ;;
     undoing) ;;
+    undone)
+      clear_away
+      leave 0
+      ;;
     *) leave 0 ;;
   esac
   tell TAKING_BACK "it was asked for"

@@ -12,11 +12,20 @@ main() {
     exit 0
   }
   put
+  wrong='' before=''
   check_sshd
   check_sudo
   check_nft
   check_apt
   check_pam
+  [ -n "$wrong" ] && as_it_is
+}
+
+# Whether what is refused was refused already, without the change: then it is for another reason, or for one more.
+as_it_is() {
+  umount /etc 2>/dev/null || return
+  before=1
+  for check in $wrong; do "check_$check"; done
 }
 
 # whether anything changes that an owner's tool can judge
@@ -77,43 +86,51 @@ put_folder() {
   pending=''
 }
 
-# judge NAME PROGRAM ARGUMENT…
+# judge NAME CHECK PROGRAM ARGUMENT…
 judge() {
-  name=$1
-  shift
+  name=$1 check_=$2
+  shift 2
   if ! has "$1"; then
     printf '%s\t%s\n' "$name" "$1 is not on this host"
     return
   fi
-  if said=$(t 30 "$@" 2>&1); then
-    printf '%s\n' "$name"
-  else
-    one_line "$said"
+  if said=$(t 30 "$@" 2>&1); then verdict ''; else verdict "${said:-it says nothing}"; fi
+}
+
+# verdict WHAT-IS-WRONG: of the check `name`
+verdict() {
+  one_line "$1"
+  if [ -n "$before" ]; then
+    [ -z "$text" ] || printf '%s\tbefore\t%s\n' "$name" "$text"
+  elif [ -n "$text" ]; then
+    wrong="$wrong $check_"
     printf '%s\tfail\t%s\n' "$name" "$text"
+  else
+    printf '%s\n' "$name"
   fi
 }
 
 check_sshd() {
   case $touched in *" /etc/ssh/"* | *" /etc/crypto-policies/"*) ;; *) return ;; esac
-  judge "sshd -t" sshd -t
+  judge "sshd -t" sshd sshd -t
 }
 
 check_sudo() {
-  case $touched in *" /etc/sudoers"*) judge "visudo -c" visudo -c -q ;; esac
+  case $touched in *" /etc/sudoers"*) judge "visudo -c" sudo visudo -c ;; esac
 }
 
 check_nft() {
-  case $touched in *" /etc/nftables"*) judge "nft -c" nft -c -f /etc/nftables.conf ;; esac
+  case $touched in *" /etc/nftables"*) judge "nft -c" nft nft -c -f /etc/nftables.conf ;; esac
 }
 
 check_apt() {
-  case $touched in *" /etc/apt/apt.conf"*) judge "apt-config" apt-config dump ;; esac
+  case $touched in *" /etc/apt/apt.conf"*) judge "apt-config" apt apt-config dump ;; esac
 }
 
 # every module that a file of PAM names is there: a missing one shuts everybody out
 check_pam() {
   case $touched in *" /etc/pam.d/"*) ;; *) return ;; esac
-  missing_=''
+  missing_='' name="PAM modules" check_=pam
   for file in $touched; do
     case $file in /etc/pam.d/*) ;; *) continue ;; esac
     [ -f "$file" ] || continue
@@ -130,7 +147,7 @@ check_pam() {
       done
     done <"$file"
   done
-  if [ -n "$missing_" ]; then printf 'PAM modules\tfail\tnot there:%s\n' "$missing_"; else echo "PAM modules"; fi
+  verdict "${missing_:+not there:$missing_}"
 }
 
 pam_module() {
