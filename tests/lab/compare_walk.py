@@ -1,7 +1,7 @@
 """Everything that a file system holds, as far as the comparison of whole systems looks: run here or inside a host.
 
-It stands alone, with nothing but Python's own library, because inside a virtual machine it runs as
-`python3 - ROOT PATTERN SINCE`, and writes its answer as JSON.
+It stands alone, with nothing but Python's own library, because inside another machine it runs as
+`python3 - ROOT PATTERN`, and writes its answer as JSON.
 """
 
 import array
@@ -49,13 +49,12 @@ Contents = dict[tuple[int, ...], Facts]
 """What was read of a file (sha256, flags, xattr) by the numbers that change whenever any of it does."""
 
 
-def walk(root: str, excluded: str, known: Contents | None = None, since: int = 0) -> dict[str, Facts]:
+def walk(root: str, excluded: str, known: Contents | None = None) -> dict[str, Facts]:
     """Path below `root` -> what is there; mounts are crossed, links never followed.
 
     `excluded` is a regular expression for whole paths: what matches is left out, and all below it. `known` saves
     reading again what has not changed since: changing bytes, flags or attributes changes the ctime, which nobody can
-    set, so it is believed when it is old enough that a later change could not have the same. What has a ctime before
-    `since` (ns) is not read at all: its facts have those numbers, for somebody else who knows.
+    set, so it is believed when it is old enough that a later change could not have the same.
     """
     skip = re.compile(excluded).fullmatch
     found: dict[str, Facts] = {}
@@ -81,8 +80,6 @@ def walk(root: str, excluded: str, known: Contents | None = None, since: int = 0
         numbers = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if known is not None and numbers in known:
             facts.update(known[numbers])
-        elif status.st_ctime_ns < since:
-            facts["numbers"] = numbers
         else:
             settled = status.st_ctime_ns < time.time_ns() - _SETTLED_NS
             unread.append((real, facts, numbers if settled else None))
@@ -157,4 +154,4 @@ def _names(real: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    json.dump(walk(sys.argv[1], sys.argv[2], since=int(sys.argv[3])), sys.stdout)
+    json.dump(walk(sys.argv[1], sys.argv[2]), sys.stdout)

@@ -5,7 +5,8 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,15 @@ class Agent:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.5)
         raise subprocess.TimeoutExpired(list(argv), timeout)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All its file systems are whole on the disk, and nothing is written, until the end."""
+        self._ask("guest-fsfreeze-freeze", {}, timeout=120)
+        try:
+            yield
+        finally:
+            self._ask("guest-fsfreeze-thaw", {}, timeout=120)
 
     def _ask(self, question: str, arguments: dict[str, Any], *, timeout: float) -> dict[str, Any]:
         with socket.socket(socket.AF_UNIX) as connection:

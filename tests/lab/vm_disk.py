@@ -20,20 +20,21 @@ from .tools import locked, run
 # In MiB, as the partitions of Raspberry Pi OS begin at 8. The disk id is the one that the planted fstab names.
 _DISK_ID = "0x5a1c7e09"
 _FIRMWARE_AT, _ROOT_AT, _END = 8, 136, 4096
+ROOT = (_ROOT_AT, _END)
+"""The root partition: from where to where on the disk, in MiB."""
 
 
 @dataclass(frozen=True)
 class Disk:
     """A disk that machines start from, never written to, and the kernel that boots it.
 
-    `made`: when, in ns of Unix time. `contents`: what is in its files, for the comparison of whole systems.
+    `contents`: what is in its files, for the comparison of whole systems.
     """
 
     path: Path
     kernel: Path
     initrd: Path
     source: Image
-    made: int
 
     @cached_property
     def contents(self) -> Contents:
@@ -51,8 +52,7 @@ def disk(release: str) -> Disk:
     with in_use(), locked(lab_dir() / f"disk-{release}.lock"):
         if not folder.exists():
             _make(source, release, folder)
-    path = folder / "disk.img"
-    return Disk(path, folder / "kernel", folder / "initrd", source, made=path.stat().st_mtime_ns)
+    return Disk(folder / "disk.img", folder / "kernel", folder / "initrd", source)
 
 
 def _make(source: Image, release: str, folder: Path) -> None:
