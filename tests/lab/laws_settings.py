@@ -237,6 +237,12 @@ ACCOUNTS = (
     ),
 )
 
+# what is said to somebody without a key
+_KNOCK = (
+    "ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null webcam@127.0.0.1 true 2>&1"
+    " | sed '/^Warning/d; /Permission denied/d'"
+)
+
 SESSIONS = (
     Case("shell-never-idles-out", "", (Look(login("bash -lc 'echo idle $TMOUT; TMOUT=0'"), "idle 900\n.*readonly"),)),
     Case("shell-umask-open", "", (Look(inside("env -i bash -lc umask"), "^0027$"),), subject="login shells"),
@@ -261,14 +267,19 @@ SESSIONS = (
     Case(
         "login-screen-tells-system",
         "",
-        (Look(inside("agetty --show-issue"), r"(?s)\A(?!.*(Debian|Linux)).*Authorized users only"),),
+        (
+            Look(
+                inside("script -qec 'agetty --show-issue' /dev/null"),
+                r"(?s)\A(?!.*(Debian|Linux)).*Authorized users only",
+            ),
+        ),
         subject="/etc/issue",
     ),
     Case(
         "login-screen-tells-system",
         "",
         # with ssh-no-banner
-        (Look(login("true"), r"(?s)\A(?!.*(Debian|Linux)).*Authorized users only"),),
+        (Look(inside(_KNOCK), r"(?s)\A(?!.*(Debian|Linux)).*Authorized users only"),),
         subject="/etc/issue.net",
     ),
 )

@@ -129,7 +129,9 @@ def parse(capture: Capture) -> Fact[SshServer]:
     matches = tuple(match for match in alive if match.conditions)
     chosen = _first([*options, *(setting for match in everyone for setting in match.settings.values())])
     settings = _first([*chosen.values(), *reading.certain])
-    if reading.gap is None:
+    if reading.gap is not None:
+        settings = {name: setting for name, setting in settings.items() if name not in sshd_config.LAST}
+    else:
         for name, value in DEFAULTS.items():
             settings.setdefault(name, Setting(name, value))
     if other_file is None:
@@ -160,7 +162,9 @@ def _installed(capture: Capture) -> bool:
 def _first(settings: list[Setting]) -> dict[str, Setting]:
     chosen: dict[str, Setting] = {}
     for setting in settings:
-        if setting.name not in sshd_config.ACCUMULATE:
+        if setting.name in sshd_config.LAST:
+            chosen[setting.name] = setting
+        elif setting.name not in sshd_config.ACCUMULATE:
             chosen.setdefault(setting.name, setting)
     return chosen
 

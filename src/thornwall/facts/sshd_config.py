@@ -1,4 +1,4 @@
-"""sshd_config(5) as sshd reads it: Include where it stands, the first value wins, Match blocks apart."""
+"""sshd_config(5) as sshd reads it: Include where it stands, the first value wins (but see LAST), Match blocks apart."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from thornwall.model.ssh import Match, Setting
 MAIN = "/etc/ssh/sshd_config"
 DEPTH = 16  # as sshd has it
 FILES = 256  # files that include each other multiply
+
+LAST = frozenset({"maxstartups"})
+"""Keywords whose last value wins (by `sshd -T` of OpenSSH 9.2 and 10.0)."""
 
 ACCUMULATE = frozenset(
     {"port", "listenaddress", "allowusers", "denyusers", "allowgroups", "denygroups", "hostkey", "hostcertificate"}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from thornwall.facts import apt_conf, apt_lists, apt_pins, apt_sources
 from thornwall.facts.redact import PLAIN, TEXT
+from thornwall.facts.ssh import NOTHING
 from thornwall.model.capture import Capture
 from thornwall.model.fact import ABSENT, Absent, Fact, Known, Unknown
 from thornwall.model.probe import Probe, Read
@@ -16,6 +17,7 @@ _REBOOT = ("/run/reboot-required", "/var/run/reboot-required")
 _RPI_UPDATE = ("/boot/firmware/.firmware_revision", "/boot/.firmware_revision")
 _EEPROM = "/etc/default/rpi-eeprom-update"
 _DEBSUMS = "/etc/default/debsums"
+_AIDE = "/var/lib/aide/aide.db"
 _DNF = ("/etc/dnf/automatic.conf", "/etc/dnf/dnf5-plugins/automatic.conf")
 
 PROBES: tuple[Probe, ...] = (
@@ -27,6 +29,7 @@ PROBES: tuple[Probe, ...] = (
     *(Read(path, TEXT, limit=16_384) for path in (*_REBOOT, "/run/reboot-required.pkgs", *_DNF, _EEPROM, _DEBSUMS)),
     *(Read(path, PLAIN, limit=256) for path in _RPI_UPDATE),
     Read("/proc/version", PLAIN),
+    Read(_AIDE, NOTHING, limit=0),
 )
 
 _BUILD = re.compile(r"\b(?:Debian|Ubuntu) ((?:\d+:)?\d[\w.+~-]*)")
@@ -52,6 +55,7 @@ def parse(capture: Capture) -> Fact[Updates]:
             rpi_update=_first(capture, *_RPI_UPDATE),
             eeprom_frozen=_frozen(capture),
             debsums=_debsums(capture),
+            aide_database=_first(capture, _AIDE),
         )
     )
 

@@ -151,6 +151,7 @@ class Updates:
     `dnf_automatic`: the settings of automatic.conf. `reboot`: what says that a restart is due. `kernel_build`: the
     package version of the running kernel as it says itself. `rpi_update`: the trace of rpi-update. `eeprom_frozen`:
     the line that stops bootloader updates. `debsums`: the line of /etc/default/debsums that says how often it looks.
+    `aide_database`: that it is there.
     """
 
     packages: Fact[Mapping[str, Package]] = NOT_READ
@@ -164,6 +165,7 @@ class Updates:
     rpi_update: Fact[Mark] = ABSENT
     eeprom_frozen: Fact[Mark] = ABSENT
     debsums: Fact[Mark] = ABSENT
+    aide_database: Fact[Mark] = ABSENT
 
     def pending(self, *, security: bool) -> Iterator[Candidate]:
         """What apt would upgrade: with `security` only what a security suite offers; held packages apart."""

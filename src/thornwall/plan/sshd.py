@@ -66,7 +66,7 @@ def settle(situation: Situation, *wanted: Wanted) -> tuple[Wish, ...]:
         wishes += general
         blocks = found.matching_root if each.keyword == "PermitRootLogin" else found.matching
         for _, inner in blocks(each.keyword):
-            if each.wrong(inner.value) and (edit := _rewritten(situation, inner, each)):
+            if each.wrong(inner.value) and (edit := rewritten(situation, inner, each)):
                 wishes.append(edit)
     return (*dict.fromkeys(wishes), *activate(situation)) if wishes else ()
 
@@ -108,7 +108,7 @@ def _general(situation: Situation, found: SshServer, wanted: Wanted) -> list[Wis
         return []
     place = _included_at(situation)
     if holds.file and holds.file != DROP_IN and place and _comes_first(situation, holds, place):
-        edit = _rewritten(situation, holds, wanted)
+        edit = rewritten(situation, holds, wanted)
         return [edit] if edit else None
     own = OwnLine(DROP_IN, wanted.keyword, f"{wanted.keyword} {wanted.value}")
     if place:
@@ -161,7 +161,7 @@ def line_at(situation: Situation, path: str, number: int | None) -> str | None:
     return lines[number - 1] if number and number <= len(lines) else None
 
 
-def _rewritten(situation: Situation, setting: Setting, wanted: Wanted) -> EditLine | None:
+def rewritten(situation: Situation, setting: Setting, wanted: Wanted) -> EditLine | None:
     """The line of a setting with the wanted value."""
     line = line_at(situation, setting.file, setting.line)
     said = parsed(line or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from thornwall.model.fact import Known, Unknown
 from thornwall.model.finding import (
     Attacker,
     Consequence,
@@ -15,10 +16,11 @@ from thornwall.model.finding import (
     Reach,
     References,
 )
-from thornwall.model.rule import Context, Option, Preset, Rule, Verdict, fail, passed, rule
+from thornwall.model.rule import Context, Option, Preset, Rule, Verdict, fail, passed, rule, unknown
 from thornwall.model.updates import Package
 from thornwall.rules.updates_ask import STEPS, updates
 
+_BUILDER = "thornwall-aide.timer"  # builds the first database, some time after it was installed
 _AWARE = ("Cybersecurity State Awareness",)
 
 
@@ -75,7 +77,8 @@ def no_file_integrity_check(ctx: Context) -> Iterator[Verdict]:
     """No program compares the system's files with what they were.
 
     What:
-        Whether AIDE, or another program that keeps checksums of the system's files, is installed.
+        Whether AIDE, or another program that keeps checksums of the system's files, is installed; and AIDE's database,
+        without which it has nothing to compare with.
 
     Why:
         Who takes a device over exchanges programs (sshd, ps) so as to stay. The files look the same; their checksums do
@@ -88,7 +91,18 @@ def no_file_integrity_check(ctx: Context) -> Iterator[Verdict]:
         The first database takes minutes of reading, on a slow card half an hour; each daily run as well, at the lowest
         priority. Updates show up as changes until `aideinit` is run again.
     """
-    yield from _needs(ctx, "Files are compared with what they were.", "Nothing compares files with what they were.")
+    installed, services = _packages(ctx), ctx.host.services
+    first = next((name for name in ctx.words("packages") if name in installed), "")
+    if not first.startswith("aide") or (isinstance(services, Known) and services.value.enabled(_BUILDER)):
+        yield from _needs(ctx, "Files are compared with what they were.", "Nothing compares files with what they were.")
+        return
+    match updates(ctx).aide_database:
+        case Known(mark):
+            yield passed("AIDE has a database to compare with.", Evidence(mark.file))
+        case Unknown(reason, mend):
+            yield unknown(reason, mend=mend)
+        case _:
+            yield fail("AIDE has no database to compare with.", Evidence("/var/lib/aide/aide.db", "is not there"))
 
 
 @rule(

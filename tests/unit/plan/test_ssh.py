@@ -59,7 +59,6 @@ _QUICK = [own("ClientAliveCountMax", "2"), own("TCPKeepAlive", "no")]
         ),
         ("ssh-idle-sessions", "ClientAliveInterval 60\nTCPKeepAlive yes\n", _QUICK),
         ("ssh-unfinished-logins", "", [own("MaxStartups", "10:30:60")]),
-        ("ssh-unfinished-logins", "MaxStartups 200\n", [own("MaxStartups", "10:30:60")]),
         ("ssh-no-banner", "", [own("Banner", "/etc/issue.net")]),
         ("ssh-use-pam-no", "UsePAM no\n", [own("UsePAM", "yes")]),
         (
@@ -99,6 +98,12 @@ def test_a_setting_goes_into_a_file_that_sorts_first(rule: str, said: str, lines
     host = Host({OWNER: said})
     assert host.wants(rule) == tuple(lines)
     host.mended(rule)
+
+
+def test_of_max_startups_the_last_line_wins() -> None:
+    host = Host({OWNER: "MaxStartups 10:30:50\nMaxStartups 10:30:200\n"})
+    assert host.wants("ssh-unfinished-logins") == (EditLine(OWNER, 2, "MaxStartups 10:30:200", "MaxStartups 10:30:60"),)
+    host.mended("ssh-unfinished-logins")
 
 
 def test_nothing_is_left_of_a_list_but_the_weak() -> None:

@@ -25,6 +25,8 @@ def test_the_first_database_is_built_later_and_once() -> None:
     wants = Host({}, {"packages": BASH}).wants("no-file-integrity-check")
     assert wants[0] == Packages(("aide", "aide-common"))
     assert wants[-1] == UnitsOn(("thornwall-aide.timer", "dailyaidecheck.timer"))
+    there = {"packages": BASH + "aide-common\t0.19\tall\taide\tinstall\naide\t0.19\tarm64\taide\tinstall\n"}
+    assert Host({}, there).wants("no-file-integrity-check") == wants[1:]
     service, timer = (want.content.decode() for want in wants if isinstance(want, WriteFile))
     assert "ConditionPathExists=!/var/lib/aide/aide.db\n" in service
     assert "OnActiveSec=15min\n" in timer

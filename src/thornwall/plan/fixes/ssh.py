@@ -238,13 +238,22 @@ def idle_sessions(situation: Situation, finding: Finding) -> tuple[Wish, ...]:
     title="Let few connections wait for a login",
 )
 def unfinished_logins(situation: Situation, finding: Finding) -> tuple[Wish, ...]:
-    """Some are refused from ten on, as OpenSSH has it; all from where the policy says."""
+    """Some are refused from ten on, as OpenSSH has it; all from where the policy says.
+
+    Of this keyword the last line wins: one that is there is changed where it stands.
+    """
     most = _number(situation, "ssh-unfinished-logins", "most", 60)
 
     def wrong(found: str) -> bool:
         return _more(found.rpartition(":")[2], most=most)
 
-    return _make(situation, finding, wanted=(Wanted("MaxStartups", f"{min(10, most)}:30:{most}", wrong),))
+    wanted = Wanted("MaxStartups", f"{min(10, most)}:30:{most}", wrong)
+    found = sshd.server(situation)
+    last = next((each for each in reversed(found.lines if found else ()) if each.name == "maxstartups"), None)
+    if last is None:
+        return _make(situation, finding, wanted=(wanted,))
+    edit = sshd.rewritten(situation, last, wanted)
+    return (edit, *sshd.activate(situation)) if edit else ()
 
 
 @fix("ssh-no-user-restriction", step="ssh-settings", purpose=Purpose.SSH, title="Name the accounts that may log in")

@@ -56,9 +56,11 @@ def _installed(situation: Situation) -> bool:
 )
 def file_integrity(situation: Situation, _: Finding) -> Iterator[Want]:
     """The first database takes minutes: a timer of ours builds it when the change has long been confirmed."""
-    if not _installed(situation):
+    updates = situation.facts.updates
+    if not isinstance(updates, Known) or not isinstance(updates.value.packages, Known):
         return
-    yield Packages(("aide", "aide-common"))
+    if "aide-common" not in updates.value.packages.value:
+        yield Packages(("aide", "aide-common"))
     yield WriteFile(f"/etc/systemd/system/{_AIDE}.service", _SERVICE.encode())
     yield WriteFile(f"/etc/systemd/system/{_AIDE}.timer", _TIMER.encode())
     yield UnitsOn((f"{_AIDE}.timer", "dailyaidecheck.timer"))
