@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 TARGET ?=
 ARGS ?=
 
-.PHONY: help audit test unit lab lint format bench docs clean test-vm
+.PHONY: help audit test unit lab lint format bench docs clean test-vm test-faults
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make audit            audit this machine (TARGET=pi@host: that host, ARGS=…: more options)"
 	@echo "make test             every test: lint, unit tests, and on a booted lab host where root may build it"
 	@echo "make unit lint lab    each alone"
+	@echo "make test-faults      300 random faults on random changes, on booted lab hosts (as root; takes half an hour)"
 	@echo "make test-vm          power cuts and whole machines, in QEMU (as root; takes a quarter of an hour)"
 	@echo "make bench            compare with lynis and oscap on the lab host (as root; takes minutes)"
 	@echo "make docs             rebuild the rule pages and pictures"
@@ -42,6 +43,10 @@ unit: $(VENV)/.dev
 lab: $(VENV)/.dev
 	@tools/setup lab $(VENV)
 	$(BIN)/pytest tests/lab
+
+test-faults: $(VENV)/.dev
+	@tools/setup lab $(VENV)
+	THORNWALL_FAULT_CASES="$${THORNWALL_FAULT_CASES:-300}" $(BIN)/pytest tests/lab/test_random_faults.py
 
 test-vm: $(VENV)/.dev
 	@tools/setup vm $(VENV)

@@ -53,7 +53,9 @@ printf '[Unit]\nBindsTo=lab-idle.service\nAfter=lab-idle.service\n[Service]\nExe
 mkdir /etc/systemd/system/lab-idle.service.wants
 ln -s ../lab-bound.service /etc/systemd/system/lab-idle.service.wants/
 systemctl daemon-reload
-systemctl enable -q --now lab-reader.service lab-idle.service
+ln -s /etc/systemd/system/lab-idle.service multi-user.target.wants/
+systemctl enable -q lab-reader.service
+systemctl start lab-reader.service lab-idle.service
 """
 """Something peculiar in every place: done once to each host."""
 
@@ -208,8 +210,13 @@ def _masked(_: Random, __: Callable[[str], str]) -> Made:
 
 
 def _stopped(_: Random, __: Callable[[str], str]) -> Made:
-    stop = UnitDo("stop", ("lab-idle.service",))  # and with it what is bound to it
-    return Purpose.SERVICES, (stop,), (("systemctl is-active lab-idle.service", "inactive"),)
+    """And with it what is bound to it."""
+    link, unit = "/etc/systemd/system/multi-user.target.wants/lab-idle.service", "/etc/systemd/system/lab-idle.service"
+    operations = (
+        DropFile(link, f"link:{unit}"),
+        UnitDo("stop", ("lab-idle.service",)),
+    )
+    return Purpose.SERVICES, operations, (("systemctl is-active lab-idle.service", "inactive"),)
 
 
 def _enabled(_: Random, __: Callable[[str], str]) -> Made:

@@ -18,6 +18,7 @@ import pytest
 
 from .random_cases import names, play
 from .random_faults import Bench, home_of
+from .test_transaction import mutated
 
 SAMPLE = 25
 CASES_OF_A_HOST = 30
@@ -116,3 +117,36 @@ def test_all_or_nothing(release: str, capsys: pytest.CaptureFixture[str]) -> Non
         print(summary(cases), flush=True)
     assert [f"seed {case.seed}: {case.fault}: {case.wrong}" for case in cases if case.wrong] == []
     assert len(cases) == len(SEEDS)
+
+
+MUTANTS = {
+    "an undo that does nothing": (
+        ("nobody confirms", 1),
+        (("back.sh", "  files_back\n", "  :\n"), ("back.sh", "  verify_back\n", "  :\n")),
+    ),
+    "no timer": (
+        ("nobody confirms", 1),
+        (("guard.sh", "set_timer() {\n", "set_timer() {\n  uptime_\n  deadline=$((up + WINDOW))\n  return 0\n"),),
+    ),
+    "a boot that takes nothing back": (
+        ("power, once made", 1),
+        (("undo.sh", "    open | undoing) ;;\n    undone)", "    open | undoing) exit 0 ;;\n    undone)"),),
+    ),
+    "an undo that nobody takes up again": (
+        ("undo is killed", 3),
+        (
+            ("guard.sh", "'Restart=on-abnormal'", "'Restart=no'"),
+            ("undo.sh", "Restart=on-abnormal", "Restart=no"),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_without_its_guard_cases_fail(name: str, release: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same cases see it where a part of the guard is taken out."""
+    (fault, count), changes = MUTANTS[name]
+    seeds = [names().index(fault) + turn * len(names()) for turn in range(count)]
+    with mutated(monkeypatch, *changes):
+        cases = Run(release, seeds, patience=12).play(min(AT_ONCE, count))
+    assert [case.seed for case in cases if case.wrong] != []

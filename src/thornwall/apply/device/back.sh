@@ -223,17 +223,24 @@ units_back() {
 # Takes out of `lost` what came to its end by itself and well, by the last two things that systemd has written down of it:
 # it started, and it was over. What was stopped is `stopped` at its end. (systemd itself forgets a unit that is over.)
 not_by_itself() {
-  has journalctl || return 0
+  has journalctl && has awk || return 0
   started=39f53479d3a045ac8e11786248231fbf well=7ad2d189f7e94e70a38c781354912448
   stopping=de5b426a63be47a7b6ac3eaac82e2f6f stopped=9d1aaa27d60140bd96365438aad20286
+  asked=''
+  for unit in $lost; do
+    case $unit in *.service) asked="$asked UNIT=$unit" ;; esac
+  done
+  [ -n "$asked" ] || return 0
+  # shellcheck disable=SC2086
+  well=$(t 20 journalctl -b -q --no-pager -n 2000 -o export --output-fields=UNIT,MESSAGE_ID $asked "MESSAGE_ID=$started" \
+    "MESSAGE_ID=$well" "MESSAGE_ID=$stopping" "MESSAGE_ID=$stopped" 2>/dev/null | awk -F= -v started="$started" -v well="$well" '
+    $1 == "UNIT" { unit = $2 }
+    $1 == "MESSAGE_ID" { told = $2 }
+    unit != "" && told != "" { before[unit] = last[unit]; last[unit] = told; unit = told = "" }
+    END { for (each in last) if (before[each] == started && last[each] == well) printf " %s", each }')
   still=''
   for unit in $lost; do
-    last=''
-    case $unit in *.service)
-      last=$(t 20 journalctl -b -q --no-pager -o export -n 2 "UNIT=$unit" "MESSAGE_ID=$started" "MESSAGE_ID=$well" \
-        "MESSAGE_ID=$stopping" "MESSAGE_ID=$stopped" 2>/dev/null | grep -a '^MESSAGE_ID=') ;;
-    esac
-    [ "$last" = "MESSAGE_ID=$started${nl}MESSAGE_ID=$well" ] || still="$still $unit"
+    case "$well " in *" $unit "*) ;; *) still="$still $unit" ;; esac
   done
   lost=$still
 }
