@@ -146,6 +146,10 @@ class Bench:
             start_new_session=True,
         ) as process:
             self.controller = process.pid
+            # (who follows a change that comes to no end must not wait for ever)
+            limit = threading.Timer(2 * self.patience, process.kill)
+            limit.daemon = True
+            limit.start()
             assert process.stdin is not None
             assert process.stdout is not None
             try:
@@ -158,6 +162,8 @@ class Bench:
             except CutError:
                 os.killpg(process.pid, signal.SIGKILL)
                 raise
+            finally:
+                limit.cancel()
             return process.wait()
 
     def make(
