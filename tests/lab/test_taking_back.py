@@ -206,7 +206,7 @@ def test_packages_that_came_and_go(stocked: Host) -> None:
     came = brought(stocked, "unattended-upgrades")
     assert "unattended-upgrades" in came.came.split()
     stocked.run("systemctl start unattended-upgrades.service", check=True)
-    assert faults.processes(stocked, "unattended-upgrade")
+    assert faults.wait_until(lambda: bool(faults.processes(stocked, "unattended-upgrade")))
     done = stocked.run(f"sh /var/lib/thornwall/{came.id}/undo.sh", timeout=120)
     assert done.returncode == 0, done
     assert faults.processes(stocked, "unattended-upgrade") == []
