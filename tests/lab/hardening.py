@@ -28,7 +28,7 @@ FULL = bool(os.environ.get("THORNWALL_FULL"))
 NEW = {"pi": "Tulip-9-kettle-rain", "root": "Mortar+44+lamp", "webcam": "Osprey_71_lid"}
 """The passwords that the owner wants from now on."""
 
-BRINGS_PACKAGES = ("no-mac", "updates", "no-firewall", "no-password-quality")
+BRINGS_PACKAGES = ("no-mac", "updates", "tools", "no-firewall", "no-password-quality")
 """Rules and subjects whose fix needs packages that a planted host does not have."""
 
 WITHOUT_PACKAGES = tuple(itertools.chain.from_iterable(("--skip", name) for name in BRINGS_PACKAGES))

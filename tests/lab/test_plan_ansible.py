@@ -21,7 +21,7 @@ from .hardening import FULL, NEW, Desk
 from .host import start
 
 # the updates that wait take longer than all the rest
-WHAT = () if FULL else ("--skip", "updates")
+WHAT = () if FULL else ("--skip", "updates", "--skip", "tools")
 RELEASES = ["trixie", pytest.param("bookworm", marks=pytest.mark.skipif(not FULL, reason="with THORNWALL_FULL=1"))]
 
 

@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 # The whole of `recommended` but what takes emulation long to install; ufw is there before.
-WHAT = ("--skip", "no-mac", "--skip", "updates", "--skip", "no-password-quality")
+WHAT = ("--skip", "no-mac", "--skip", "updates", "--skip", "tools", "--skip", "no-password-quality")
 
 
 def is_as_it_was(machine: vm.VM) -> None:
