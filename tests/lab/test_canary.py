@@ -91,7 +91,7 @@ async def test_what_passes_every_validator_and_shuts_the_owner_out(planted: Host
 
 
 async def test_where_no_canary_can_be_reached_the_guard_is_there_still(planted: Host, link: Link) -> None:
-    planted.run("echo AllowTcpForwarding no > /etc/ssh/sshd_config.d/01-own.conf && systemctl reload ssh", check=True)
+    planted.run("echo AllowTcpForwarding no > /etc/ssh/sshd_config.d/01-own.conf && systemctl restart ssh", check=True)
     said = await change(link, put(planted, DROP_IN, "PermitRootLogin no\n"))
     (valid,) = [each for each in said.all(events.Valid) if each.check == "a login under the new rules"]
     assert "could not be reached" in valid.skipped

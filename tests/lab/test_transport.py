@@ -200,8 +200,9 @@ async def test_it_tells_how_it_came_in(planted: Host, hardened: Host, home: Path
 
 
 async def test_it_tries_no_method_but_those_named(planted: Host, home: Path) -> None:
-    planted.run("echo PasswordAuthentication no > /etc/ssh/sshd_config.d/00-t.conf && systemctl reload ssh")
-    planted.run("echo KbdInteractiveAuthentication no >> /etc/ssh/sshd_config.d/00-t.conf && systemctl reload ssh")
+    settings = r"PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+    # (a reload is over before sshd has read it)
+    planted.run(f"printf '{settings}' >/etc/ssh/sshd_config.d/00-t.conf && systemctl restart ssh", check=True)
     access = Access(identity=planted.private_key, methods=("password", "keyboard-interactive"))
     with pytest.raises(AuthenticationError):
         await ask(to(planted, Owner(passwords=[planted.password]), access=access))
