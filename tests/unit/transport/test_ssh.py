@@ -298,7 +298,7 @@ async def test_stopping_kills_the_script(server: Sshd, user: str) -> None:
     either: list[asyncio.Future[Any]] = [pid, task]
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     sleeper = pid.result()
-    assert lives(sleeper)
+    assert await until(lambda: lives(sleeper))  # (while it is executed it has no words yet)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
