@@ -146,8 +146,8 @@ class Bench:
             start_new_session=True,
         ) as process:
             self.controller = process.pid
-            # (who follows a change that comes to no end must not wait for ever)
-            limit = threading.Timer(2 * self.patience, process.kill)
+            # (who follows a change that comes to no end must not wait for ever, nor what it has started hold the pipe)
+            limit = threading.Timer(2 * self.patience, _kill_all, [process.pid])
             limit.daemon = True
             limit.start()
             assert process.stdin is not None
@@ -342,3 +342,8 @@ def home_of(folder: Path) -> None:
 def refused(said: Said) -> bool:
     """Whether the device did not begin."""
     return isinstance(said.find(Refused), Refused)
+
+
+def _kill_all(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
