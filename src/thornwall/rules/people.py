@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from thornwall.model.finding import Attacker, Consequence, Effort, FaultClass, Fixable, Kind, Need, Reach, References
 from thornwall.model.profile import Online, Place
 from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, manual, passed, rule
-from thornwall.rules import people_habits
+from thornwall.rules import people_care, people_habits
 
 
 @rule(
@@ -191,4 +191,5 @@ RULES: tuple[Rule, ...] = (
     device_activity_unwatched,
     device_easy_to_take,
     *people_habits.RULES,
+    *people_care.RULES,
 )
