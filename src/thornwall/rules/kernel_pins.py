@@ -18,7 +18,7 @@ from thornwall.model.finding import (
 )
 from thornwall.model.kernel import proc_path
 from thornwall.model.rule import Context, Verdict, fail, not_applicable, passed, rule, unknown
-from thornwall.rules.sysctl import contained, demand, kernel, set_commands
+from thornwall.rules.sysctl import contained, kernel, set_commands
 
 # what each distribution's kernel starts with is its makers' affair; forwarding is left to what needs it
 _RIGHT = {
@@ -123,51 +123,4 @@ def _name(seen: Evidence) -> str:
     return next(name for name in _RIGHT if proc_path(name) == seen.source)
 
 
-@rule(
-    "icmp-redirects-sent",
-    "The device tells its neighbours other routes",
-    subject="kernel",
-    kind=Kind.MISCONFIGURATION,
-    fault_class=FaultClass.CONFIGURATION,
-    likelihood=1,
-    impact=2,
-    attacker=Attacker.NEAR,
-    reach=Reach.NETWORK,
-    consequence=Consequence.DISCLOSURE,
-    effort=Effort.MINUTE,
-    fixable=Fixable.AUTOMATIC,
-    references=References(
-        document=("Connecting to the Internet",),
-        cis_debian12=("3.3.2",),
-        ssg=("sysctl_net_ipv4_conf_all_send_redirects", "sysctl_net_ipv4_conf_default_send_redirects"),
-        etsi=("5.6-1",),
-        cwe=(940,),
-    ),
-    commands=set_commands(
-        "icmp-redirects-sent", "net.ipv4.conf.all.send_redirects = 0", "net.ipv4.conf.default.send_redirects = 0"
-    ),
-)
-def icmp_redirects_sent(ctx: Context) -> Iterator[Verdict]:
-    """ICMP redirects are sent.
-
-    What:
-        The settings `net.ipv4.conf.all.send_redirects` and that of `default`, for interfaces to come.
-
-    Why:
-        Only a router has a use for them. A device that was broken into and forwards packets sends others' traffic on
-        new ways with them, through itself.
-
-    Remedy:
-        Set both to 0 in a file of its own in /etc/sysctl.d that sorts last, and load it.
-    Risk of the remedy:
-        None, except for a router with two ways on one network: its neighbours go on taking the longer one.
-    """
-    yield from demand(
-        ctx,
-        {"net.ipv4.conf.all.send_redirects": ("0",), "net.ipv4.conf.default.send_redirects": ("0",)},
-        "ICMP redirects are sent.",
-        "ICMP redirects are not sent.",
-    )
-
-
-RULES = (kernel_settings_unpinned, icmp_redirects_sent)
+RULES = (kernel_settings_unpinned,)
