@@ -255,7 +255,7 @@ SESSIONS = (
     Case("core-dumps-kept", "", (Look(login("ulimit -Hc"), "^0$"),), subject="limits"),
     Case(
         "core-dumps-kept",
-        "",
+        r"printf '[Coredump]\nStorage=external\n' >/etc/systemd/coredump.conf",
         (
             Look(
                 inside("systemd-analyze cat-config systemd/coredump.conf | grep -E '^(Storage|Process)' | tail -2"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from thornwall.model.fact import Absent, Known
 from thornwall.model.finding import (
     Attacker,
     Consequence,
@@ -184,7 +185,7 @@ def core_dumps_kept(ctx: Context) -> Iterator[Verdict]:
 
     What:
         Whether `/etc/security/limits.conf` or limits.d forbids core dumps to all accounts (`* hard core 0`), and
-        coredump.conf tells systemd-coredump to keep none (`Storage=none`, `ProcessSizeMax=0`).
+        coredump.conf tells systemd-coredump, where it is installed, to keep none (`Storage=none`, `ProcessSizeMax=0`).
 
     Why:
         A core dump is the memory of a program: passwords, keys, other people's data. On a card it stays until it is
@@ -208,7 +209,9 @@ def core_dumps_kept(ctx: Context) -> Iterator[Verdict]:
         yield passed("Accounts may not have core dumps written.", _at(hard[-1]), subject="limits")
     last = {each.found[0]: each for each in found.say(_DUMPS, *_DUMP_FILES)}
     kept = [name for name, right in (("Storage", "none"), ("ProcessSizeMax", "0")) if not _is(last.get(name), right)]
-    if kept:
+    if kept and not last and _not_there(ctx, "systemd-coredump.socket"):
+        yield not_applicable("systemd-coredump is not installed.", subject="systemd-coredump")
+    elif kept:
         seen = [_at(last[name]) for name in kept if name in last]
         missing = Evidence("/etc/systemd/coredump.conf", f"{' and '.join(kept)} not set")
         yield fail("systemd-coredump would keep what crashes.", *(seen or [missing]), subject="systemd-coredump")
@@ -217,6 +220,11 @@ def core_dumps_kept(ctx: Context) -> Iterator[Verdict]:
 
 
 _DUMP_FILES = tuple(f"{folder}/systemd/coredump.conf" for folder in ("/etc", "/run", "/usr/lib"))
+
+
+def _not_there(ctx: Context, unit: str) -> bool:
+    services = ctx.host.services
+    return isinstance(services, Absent) or (isinstance(services, Known) and services.value.unit(unit) is None)
 
 
 def _is(said: Said | None, value: str) -> bool:
