@@ -12,6 +12,7 @@ from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.link import Link
 
 Telling = Callable[[str], None]
+_SECONDS = 1500  # dpkg alone may take 900 to remove what came
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ async def undo(wanted: Undoing, link: Link, step: Telling) -> Said:
         )
 
     with stopped(f"What the host had begun to take back, it does to the end. To look: thornwall history {link.typed}"):
-        said = await follow(link, script, Said(step), seconds=600)
+        said = await follow(link, script, Said(step), seconds=_SECONDS)
     if said.first(events.Stuck) is None:
         said.need(events.Undone)
     return said

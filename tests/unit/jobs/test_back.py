@@ -35,7 +35,8 @@ class Host:
     logins: int = 0
     scripts: list[str] = field(default_factory=list)
 
-    async def run(self, script: str, *, feed: Callable[[bytes], object], seconds: float = 0) -> Ran:
+    async def run(self, script: str, *, feed: Callable[[bytes], object], seconds: float = 0, idle: float = 0) -> Ran:
+        assert idle == seconds > 0  # what it runs there may be silent all that time
         self.scripts.append(script)
         answer = self.answers[min(self.logins, len(self.answers) - 1)]
         self.logins += 1
