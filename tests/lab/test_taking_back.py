@@ -108,6 +108,18 @@ def test_killed_again_and_again(rig: Rig, by: str) -> None:
     assert rig.guard_files() == []
 
 
+def test_stopped_by_somebody(rig: Rig) -> None:
+    """Who follows it does not wait for nobody."""
+    before = prepared(rig)
+    id_ = made(rig, (*small(rig), *step(SLOW_BACK)), confirmed=True)
+    with ThreadPoolExecutor(1) as others:
+        heard = others.submit(rig.undo, id_)
+        assert faults.wait_until(lambda: rig.state(id_) == "undoing")
+        rig.host.run(f"systemctl stop thornwall-back-{id_}.service", check=True)
+        assert heard.result().has(Undone)
+    nothing_left(rig, before)
+
+
 def test_a_tool_is_told_once(rig: Rig) -> None:
     """The first try fails after it; the second does not tell it again what it takes only once."""
     before = prepared(rig)

@@ -51,7 +51,7 @@ def transaction_script(tx: Transaction) -> str:
         "undo.sh": undo_text(tx, laid),
         "validate.sh": "\n".join((template("validate.sh"), template("common.sh"), "main\n")),
         "items": "".join(f"{line}\n" for _, line in laid.items),
-        "folders": "".join(f"{folder}\n" for folder in laid.folders),
+        "folders": "".join(f"{'+' if folder in laid.touched else '-'} {folder}\n" for folder in laid.folders),
     }
     if tx.canary and live:
         parts["canary.sh"] = _canary(laid)

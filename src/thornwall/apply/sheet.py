@@ -72,6 +72,11 @@ class Sheet:
         return sorted(found, key=lambda folder: (folder.count("/"), folder))
 
     @property
+    def touched(self) -> set[str]:
+        """Those of them in which something may come or go: only their own times can change."""
+        return {f".{path}".rpartition("/")[0] for path in (*self.paths, *(path for _, path in self.keeps))}
+
+    @property
     def reloads(self) -> bool:
         """Whether systemd must read its files again."""
         return any(path.startswith(_UNIT_FOLDERS) for path in self.paths)

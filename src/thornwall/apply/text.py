@@ -37,10 +37,17 @@ def comment(text: str) -> str:
 
 def write_parts(parts: Mapping[str, str], *, nonce: str, version: str, title: str, window: str = "-") -> str:
     """The function `write_parts`: it writes these files into the record, by name, and refuses where one came torn."""
-    end = f"END_{nonce_of(nonce)}"
-    lines = ["write_parts() {", "  {"]
+    part, end = f"PART_{nonce_of(nonce)}", f"END_{nonce}"
+    # one program for all of them: a process for each is much on a small board
+    lines = ["write_parts() {", "  {", f'awk -v part={part} -v folder="$D" \'']
+    lines += [
+        '    $1 == part { if (file) close(file); file = folder "/" $2; printf "" >file; next }',
+        "    { print >file }",
+    ]
+    lines += [f"  ' <<'{end}' &&"]
     for name, text in parts.items():
-        lines += [f"cat >\"$D/{name}\" <<'{end}' &&", text.removesuffix("\n"), end] if text else [f': >"$D/{name}" &&']
+        lines += [f"{part} {name}", *([text.removesuffix("\n")] if text else [])]
+    lines += [end]
     sums = " ".join(f'{sha256(text.encode())} "$D/{name}"' for name, text in parts.items())
     about = f"{shlex.quote(comment(version) or '-')} {shlex.quote(comment(title) or '-')} {window}"
     lines += [

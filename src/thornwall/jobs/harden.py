@@ -291,10 +291,15 @@ async def _apply(work: _Work, said: Said) -> events.Applied | None:
     return said.need(events.Applied)
 
 
+# what the device does besides the steps
+_STAGES = {"files": "Putting new files in place", "verify": "Looking at what was done", "start": "Starting the change"}
+
+
 def _failed(plan: Plan, said: Said, first: Report) -> Outcome:
     failed = said.need(events.Failed)
     staged = said.need(events.Staged)
-    title = next((step.title for step in plan.steps if step.id == failed.step), failed.step)
+    titles = _STAGES | {step.id: step.title for step in plan.steps}
+    title = titles.get(failed.step, failed.step)
     return Outcome(
         plan.target,
         first,

@@ -185,7 +185,7 @@ def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
                 # containers, VPNs and access points are filtered by whoever set them up. Where what nobody admits is
                 # dropped today, it stays so
                 run.append(("ufw", "default", "allow", "routed"))
-    if wish.log and (not was_on or _keeper(situation, "ufw").logging in {"", "off"}):
+    if wish.log and _keeper(situation, "ufw").logging in {"", "off"}:
         run.append(("ufw", "logging", "low"))
     if wish.enable:
         run += (("ufw", "--force", "enable"),) if was_on else _START

@@ -88,8 +88,8 @@ def test_shellcheck_finds_nothing(name: str, tmp_path: Path) -> None:
 
 def embedded(script: str) -> list[str]:
     """The scripts within the script, which stay on the device."""
-    pieces = script.split(f"<<'END_{NONCE}' &&\n")[1:]
-    texts = [piece.split(f"\nEND_{NONCE}\n")[0] + "\n" for piece in pieces]
+    pieces = script.partition(f"<<'END_{NONCE}' &&\n")[2].partition(f"\nEND_{NONCE}\n")[0]
+    texts = [piece.partition("\n")[2] + "\n" for piece in f"\n{pieces}".split(f"\nPART_{NONCE} ")[1:]]
     return [text for text in texts if "main" in text]
 
 
@@ -187,7 +187,7 @@ def test_a_password_is_in_what_is_sent_and_in_nothing_that_stays() -> None:
 
 
 def test_a_line_of_the_content_that_looks_like_an_end_is_none() -> None:
-    hostile = f"END_{NONCE}\nreboot\n'\nmain\n".encode()
+    hostile = f"END_{NONCE}\nPART_{NONCE} undo.sh\nreboot\n'\nmain\n".encode()
     script = transaction_script(
         replace(CHANGE, steps=(Step("x", Purpose.SSH, "x", (PutFile("/etc/x", hostile, ABSENT),)),))
     )

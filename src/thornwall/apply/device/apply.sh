@@ -45,7 +45,7 @@ step() {
 
 # try SECONDS PROGRAM ARGUMENT…: it works, or the change is taken back
 try() {
-  said=$(t "$@" 2>&1) && return 0
+  said=$(ask "$@" 2>&1) && return 0
   status=$?
   shift
   [ "$status" = 124 ] && said="it was not done in time"
@@ -131,12 +131,12 @@ units() {
   case $action in
     stop)
       try 90 systemctl stop -- "$@"
-      case $nl$(t 20 systemctl is-active -- "$@") in *"${nl}active"*) fail "one of these still runs: $*" ;; esac
+      stopped="$stopped $*"
       ;;
     start)
       t 20 systemctl reset-failed -- "$@" 2>/dev/null
       try 90 systemctl start -- "$@"
-      case $nl$(t 20 systemctl is-failed -- "$@") in *"${nl}failed"*) fail "one of these failed at once: $*" ;; esac
+      started="$started $*"
       ;;
     restart | reload)
       for unit; do
@@ -158,8 +158,7 @@ units() {
 setting() {
   [ -e "$1" ] || fail "this kernel has no ${1#/proc/sys/}"
   printf '%s\n' "$2" 2>/dev/null >"$1" || fail "${1#/proc/sys/} does not take $2"
-  one_line "$(cat "$1")"
-  [ "$text" = "$2" ] || fail "${1#/proc/sys/} is $text, not $2"
+  settings="$settings$2 $1$nl" files="$files $1"
 }
 
 # account N USER FIELD VALUE
@@ -218,7 +217,7 @@ edit_lines() {
 }
 
 runtime() {
-  :
+  stopped='' started='' settings='' files=''
 @runtime@
 }
 
@@ -227,10 +226,59 @@ verify() {
   wrong=''
   walk look_after
   [ -z "$wrong" ] || fail "$wrong is not as it should be"
+  verify_settings
+  verify_units
   mv "$D/after.new" "$D/after"
   if [ "$LIVE" = 1 ]; then ways_in_listen || fail "nothing listens on port$deaf any more"; fi
   after_kept
   return 0
+}
+
+# (one setting may change another: with ip_forward come redirects)
+verify_settings() {
+  [ -n "$files" ] || return 0
+  other_settings
+  IFS=$nl
+  for line in $others; do printf '%s\n' "${line% *}" 2>/dev/null >"${line##* }"; done
+  unset IFS
+  [ -z "$others" ] || other_settings
+  [ -z "$others" ] || fail "$wrong"
+}
+
+# Sets `others`: those that are not as they were set, a line each, and `wrong`: one of them in words. One look at them all:
+# a program for each would be many on a small board.
+other_settings() {
+  others=''
+  # shellcheck disable=SC2086
+  all=$(ask 20 cat -- $files)
+  IFS=$nl
+  for line in $settings; do
+    one_line "${all%%"$nl"*}"
+    all=${all#*"$nl"}
+    [ "$text" = "${line% *}" ] && continue
+    others=$others$line$nl wrong="${line##* /proc/sys/} is $text, not ${line% *}"
+  done
+  unset IFS
+}
+
+# What was stopped may have been woken by something, and what was started may have failed at once.
+verify_units() {
+  these=''
+  # shellcheck disable=SC2086
+  [ -z "$stopped" ] || in_state active "$stopped" "$(ask 20 systemctl is-active -- $stopped)"
+  [ -z "$these" ] || fail "still running:$these"
+  # shellcheck disable=SC2086
+  [ -z "$started" ] || in_state failed "$started" "$(ask 20 systemctl is-failed -- $started)"
+  [ -z "$these" ] || fail "failed at once:$these"
+}
+
+# in_state STATE UNITS STATES: sets `these`: those in that state; a line each of what systemctl said of them
+in_state() {
+  these='' wanted=$1 rest=$3$nl
+  for unit in $2; do
+    [ "${rest%%"$nl"*}" = "$wanted" ] && these="$these $unit"
+    rest=${rest#*"$nl"}
+  done
 }
 
 # how it was left, so that a later undo can tell what others have changed since
@@ -243,12 +291,7 @@ after_kept() {
   # shellcheck disable=SC2086
   [ -z "$list" ] || cp -a --parents -- $list "$D/put/" 2>/dev/null
   [ -f "$D/keeps" ] || return 0
-  list=''
-  while read -r _ path; do
-    if [ -e ".$path" ] || [ -L ".$path" ]; then list="$list .$path"; fi
-  done <"$D/keeps"
-  # shellcheck disable=SC2086
-  if [ -n "$list" ]; then find $list ! -name 'thornwall-*'; fi >"$D/after.list"
+  kept_names >"$D/after.list"
   trees >"$D/after.kept"
 }
 
@@ -263,7 +306,7 @@ look_after() {
 # from here on it waits for the confirmation
 finish() {
   uptime_
-  key=$(cat /proc/sys/kernel/random/uuid)
+  read -r key </proc/sys/kernel/random/uuid
   echo "$ticks $key" >"$D/applied.new" && mv "$D/applied.new" "$D/applied" || fail "the disk is full"
   if [ "$LIVE" = 1 ]; then
     read -r deadline <"$D/deadline"

@@ -128,7 +128,7 @@ sysctls_back() {
   files=''
   while IFS=: read -r file _; do files="$files $file"; done <"$D/sysctls"
   # shellcheck disable=SC2086
-  now_=$nl$(t 20 grep -H '' $files 2>/dev/null)$nl
+  now_=$nl$(ask 20 grep -H '' $files 2>/dev/null)$nl
   while IFS= read -r line; do
     case $now_ in *"$nl$line$nl"*) continue ;; esac
     printf '%s\n' "${line#*:}" 2>/dev/null >"${line%%:*}" || problem "the kernel does not take ${line%%:*} back"
@@ -155,7 +155,7 @@ back_units() {
       for unit; do
         was_active "$unit" || t 90 systemctl stop -- "$unit" && continue
         # (one that is not there, since the change failed before it came, does not run either)
-        case $(t 20 systemctl is-active -- "$unit") in
+        case $(ask 20 systemctl is-active -- "$unit") in
           inactive | failed | unknown) ;;
           *) problem "$unit does not stop" ;;
         esac
@@ -201,7 +201,7 @@ runs() {
 
 # what ran before the change and does not now is started again
 units_back() {
-  now_=$nl$(t 30 systemctl list-units --plain --no-legend --full --state=active \
+  now_=$nl$(ask 30 systemctl list-units --plain --no-legend --full --state=active \
     --type=service,socket,timer,path,mount,automount,swap)$nl
   lost=''
   while read -r unit _ active _; do
@@ -221,7 +221,7 @@ units_back() {
   for unit in $lost; do
     t 20 systemctl is-active --quiet -- "$unit" && continue
     # (what was made for one run, by systemd-run or a generator, is gone when that is over: nothing of the change's)
-    [ "$(t 20 systemctl show -p LoadState --value -- "$unit")" = not-found ] || problem "$unit ran before and does not now"
+    [ "$(ask 20 systemctl show -p LoadState --value -- "$unit")" = not-found ] || problem "$unit ran before and does not now"
   done
 }
 

@@ -15,7 +15,7 @@ main() {
 # account N USER FIELD VALUE: what a login can feel
 account() {
   case $3 in
-    password) t 30 true && chpasswd -e <"$D/secrets/$1" ;;
+    password) timeout -k 2 30 chpasswd -e <"$D/secrets/$1" ;;
     lock) t 30 usermod -L "$2" ;;
     shell) t 30 usermod -s "$4" "$2" ;;
     expire-now) t 30 chage -E 0 "$2" ;;

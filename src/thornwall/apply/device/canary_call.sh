@@ -19,7 +19,7 @@ canary() {
     say VALID "a login under the new rules" "no sshd could be started for it: $text"
     return 0
   fi
-  read -r key <"/proc/sys/kernel/random/uuid"
+  read -r key </proc/sys/kernel/random/uuid
   say CANARY "$ID" "$port_" "$key"
   answer_of_canary
   kill "$bird" 2>/dev/null

@@ -14,7 +14,7 @@ setup() {
 '
   tab='	'
   D=./var/lib/thornwall/$ID
-  command -v timeout >/dev/null 2>&1 || timeout() { shift 3; "$@"; }
+  if has timeout; then limited=1; else limited='' && timeout() { shift 3; "$@"; }; fi
 }
 
 # t SECONDS PROGRAM ARGUMENT…: never waits for ever
@@ -22,6 +22,14 @@ t() {
   seconds=$1
   shift
   timeout -k 2 "$seconds" "$@" </dev/null
+}
+
+# ask SECONDS PROGRAM ARGUMENT…: the same in a $(…), whose shell the program takes the place of: a process less
+ask() {
+  seconds=$1
+  shift
+  [ -z "$limited" ] || exec timeout -k 2 "$seconds" "$@" </dev/null
+  exec "$@" </dev/null
 }
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -101,9 +109,9 @@ walk() {
     fi
   done <"$D/items"
   # shellcheck disable=SC2086 # plain words
-  [ -z "$all" ] || stats=$(t 60 stat -c '%f %a %u %g %d %i %h %N' -- $all)$nl
+  [ -z "$all" ] || stats=$(ask 60 stat -c '%f %a %u %g %d %i %h %N' -- $all)$nl
   # shellcheck disable=SC2086
-  [ -z "$hashed" ] || sums=$(t 120 sha256sum -- $hashed)$nl
+  [ -z "$hashed" ] || sums=$(ask 120 sha256sum -- $hashed)$nl
   exec 3<"$D/items"
   if [ -f "$D/before" ]; then exec 4<"$D/before"; else exec 4</dev/null; fi
   while read -r op n mode user group owner new expect path <&3; do
@@ -214,8 +222,9 @@ ways_in_listen() {
   return 1
 }
 
-# follow FUNCTION [LINE]: hands every line of the journal after number LINE to FUNCTION as `event` and its fields, and
-# ends when the function says 1 or more: that is the status. The work goes on whoever watches.
+# follow FUNCTION [LINE [CHECK]]: hands every line of the journal after number LINE to FUNCTION as `event` and its fields,
+# and ends when the function says 1 or more: that is the status. The work goes on whoever watches. CHECK is called now
+# and then while nothing comes.
 follow() {
   waits=0
   exec 5<"$D/journal"
@@ -231,23 +240,46 @@ follow() {
       return "$status"
     fi
     waits=$((waits + 1))
+    [ $((waits % 30)) != 0 ] || ${3:-:}
     if [ "$waits" -gt 20 ]; then sleep 1; else sleep 0.2 2>/dev/null || sleep 1; fi
   done
 }
 
 # what is in the files and folders that tools and accounts may change, a line each, twice for files
 trees() {
-  list=''
+  sort_kept
+  # shellcheck disable=SC2086
+  [ -z "$single" ] || stat -c '%f %u %g %Y %N' -- $single
+  # shellcheck disable=SC2086
+  [ -z "$plain" ] || sha256sum -- $plain
+  [ -n "$deep" ] || return 0
+  # shellcheck disable=SC2086
+  find $deep ! -name 'thornwall-*' ! -type d -exec stat -c '%f %u %g %Y %N' {} +
+  # shellcheck disable=SC2086
+  find $deep ! -name 'thornwall-*' -type d -exec stat -c '%f %u %g - %N' {} +
+  # shellcheck disable=SC2086
+  find $deep -type f ! -name 'thornwall-*' -exec sha256sum {} +
+}
+
+# what is there of them, by name: a line each
+kept_names() {
+  sort_kept
+  for path in $single; do echo "$path"; done
+  # shellcheck disable=SC2086
+  [ -z "$deep" ] || find $deep ! -name 'thornwall-*'
+}
+
+# sets `deep`: the folders of those that are there; `single`: all else; `plain`: what of that is a plain file
+sort_kept() {
+  deep='' single='' plain=''
   while read -r _ path; do
-    if [ -e ".$path" ] || [ -L ".$path" ]; then list="$list .$path"; fi
+    if [ -d ".$path" ] && [ ! -L ".$path" ]; then
+      deep="$deep .$path"
+    elif [ -e ".$path" ] || [ -L ".$path" ]; then
+      single="$single .$path"
+      [ -f ".$path" ] && [ ! -L ".$path" ] && plain="$plain .$path"
+    fi
   done <"$D/keeps"
-  [ -n "$list" ] || return 0
-  # shellcheck disable=SC2086
-  find $list ! -name 'thornwall-*' ! -type d -exec stat -c '%f %u %g %Y %N' {} +
-  # shellcheck disable=SC2086
-  find $list ! -name 'thornwall-*' -type d -exec stat -c '%f %u %g - %N' {} +
-  # shellcheck disable=SC2086
-  find $list -type f ! -name 'thornwall-*' -exec sha256sum {} +
 }
 
 # stop_process NAME: what runs in a session of its own, with all that it started; only if the number is still its

@@ -6,7 +6,7 @@ validate() {
     say VALID "the merged result" "unshare is not on this host"
     return
   fi
-  said=$(t 90 unshare --mount --propagation private /bin/sh "$D/validate.sh" 2>/dev/null) || said="the merged result${tab}it could not be looked at"
+  said=$(ask 90 unshare --mount --propagation private /bin/sh "$D/validate.sh" 2>/dev/null) || said="the merged result${tab}it could not be looked at"
   IFS=$nl
   for line in $said; do
     unset IFS
@@ -81,7 +81,7 @@ arm() {
 # start, so that is what we count from everywhere. Its clock stands still while the host sleeps, and the uptime does not:
 # what systemd answers is looked at, and set right once.
 set_timer() {
-  began=$(t 20 systemctl show -p UserspaceTimestampMonotonic --value)
+  began=$(ask 20 systemctl show -p UserspaceTimestampMonotonic --value)
   case $began in '' | *[!0-9]*) refuse "systemd does not tell its clock" "is it older than 236?" ;; esac
   uptime_
   deadline=$((up + WINDOW)) slept=0
@@ -89,7 +89,7 @@ set_timer() {
     after=$((deadline + 1 - slept - began / 1000000))
     t 30 systemd-run --quiet --unit="thornwall-undo-$ID" --on-startup="$after" --timer-property=AccuracySec=100ms \
       --description="Thornwall: takes change $ID back unless it is confirmed" || break
-    shown=$(t 20 systemctl show -p NextElapseUSecMonotonic -p ActiveEnterTimestampMonotonic "thornwall-undo-$ID.timer")
+    shown=$(ask 20 systemctl show -p NextElapseUSecMonotonic -p ActiveEnterTimestampMonotonic "thornwall-undo-$ID.timer")
     entered=${shown#*ActiveEnterTimestampMonotonic=} next=${shown#*NextElapseUSecMonotonic=}
     entered=${entered%%"$nl"*} next=${next%%"$nl"*}
     case $entered in '' | *[!0-9]*) break ;; esac

@@ -4,11 +4,17 @@
 # root writes. Their mtimes are kept. Sets `devs`, `missing`.
 folders() {
   there='' missing='' unsafe=''
-  while read -r path; do
-    if [ -d "$path" ]; then there="$there $path"; else missing="$missing $path"; fi
+  touched=' '
+  while read -r how path; do
+    [ "$how" = - ] || touched="$touched$path "
+    if [ -d "$path" ]; then
+      there="$there $path"
+    else
+      missing="$missing $path" touched="$touched${path%/*} "
+    fi
   done <"$D/folders"
   # shellcheck disable=SC2086
-  stats=$(t 60 stat -c '%f %a %u %d %n' -- $there)
+  stats=$(ask 60 stat -c '%f %a %u %d %n' -- $there)
   me=$(id -u)
   devs=$nl references='' count=0
   : >"$D/mtimes"
@@ -22,6 +28,7 @@ folders() {
     [ "$3" = 0 ] || [ "$3" = "$me" ] || unsafe="$unsafe $5"
     devs=$devs$5:$4$nl
     # (a folder of somebody else's is none of ours: nothing comes or goes in it)
+    case $touched in *" $5 "*) ;; *) continue ;; esac
     safe "${5#.}/" || continue
     count=$((count + 1))
     references="$references $D/mtimes.d/$count"
@@ -30,7 +37,7 @@ folders() {
   unset IFS
   case " $missing " in *" ./etc "*) refuse "there is no /etc" "is this the root of a system?" ;; esac
   # shellcheck disable=SC2086
-  mkdir -p $references
+  mkdir -p "$D/mtimes.d" $references || refuse "the record cannot be written" "is the disk full?"
   kept_folders=$count
   while read -r count path; do keep_mtime; done <"$D/mtimes"
   for path in $missing; do
@@ -65,6 +72,10 @@ guard_folder() {
     mkdir -m 755 "$path" && echo "$path" >>"$D/made.armed"
     return
   fi
+  keep_once
+}
+
+keep_once() {
   while read -r _ known; do [ "$known" = "$path" ] && return; done <"$D/mtimes"
   one_more_mtime
 }
@@ -73,7 +84,7 @@ one_more_mtime() {
   kept_folders=$((kept_folders + 1))
   count=$kept_folders
   echo "$count $path" >>"$D/mtimes"
-  mkdir "$D/mtimes.d/$count"
+  mkdir "$D/mtimes.d/$count" || refuse "the record cannot be written" "is the disk full?"
   keep_mtime
 }
 
@@ -115,6 +126,9 @@ place() {
   V=.${mounted%/}/.thornwall-$ID
   case " $VAULTS " in *" $V "*) return 0 ;; esac
   VAULTS="$VAULTS $V"
+  asked_for=$path path=.${mounted%/}
+  keep_once
+  path=$asked_for
   mkdir -m 700 "$V" && [ "$(stat -c %d "$V")" = "$number_" ] ||
     refuse "the file system of $1 is not the one at /${mounted#/}" "is something mounted over it?"
 }
@@ -204,7 +218,7 @@ keep_originals() {
       [ -f ".$path" ] && [ ! -L ".$path" ] && list="$list .$path"
     done <"$D/items"
     # shellcheck disable=SC2086
-    [ -z "$list" ] || flags=$(t 30 lsattr -d -- $list 2>/dev/null)
+    [ -z "$list" ] || flags=$(ask 30 lsattr -d -- $list 2>/dev/null)
     IFS=$nl
     for line in $flags; do
       unset IFS
@@ -262,17 +276,14 @@ keep_runtime() {
   if [ -n "$kept" ]; then
     # shellcheck disable=SC2086
     cp -a --parents -- $kept "$K/" 2>/dev/null || keep_each $kept
-    # shellcheck disable=SC2086
-    find $kept >"$D/kept.list"
+    kept_names >"$D/kept.list"
     # (the cp of busybox forgets the fractions of a second)
     cp --version >/dev/null 2>&1 || while IFS= read -r path; do
       [ -f "$path" ] && [ ! -L "$path" ] && touch -r "$path" "$K/$path"
     done <"$D/kept.list"
-    # shellcheck disable=SC2086
-    find $kept -type d >"$D/kept.folders"
     while IFS= read -r path; do
-      one_more_mtime
-    done <"$D/kept.folders"
+      [ ! -d "$path" ] || [ -L "$path" ] || one_more_mtime
+    done <"$D/kept.list"
     trees >"$D/before.kept"
   elif [ -f "$D/keeps" ]; then
     : >"$D/before.kept"

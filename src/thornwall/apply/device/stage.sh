@@ -31,7 +31,6 @@ main() {
   fi
   token rehearsal open || refuse "the record of the change is gone" "try again"
   prepared=1
-  settle
   rm -rf "$LOCK"
   launch
   follow show "$seq"
@@ -73,8 +72,8 @@ stop() {
 
 precheck() {
   prepared='' armed='' locked='' VAULTS=''
-  for program in stat sha256sum mv ln cp rm mkdir touch chmod chown sync find sort sleep df; do
-    has "$program" || refuse "$program is not there" "install coreutils and findutils, or busybox"
+  for program in stat sha256sum mv ln cp rm mkdir touch chmod chown sync find sort sleep awk; do
+    has "$program" || refuse "$program is not there" "install coreutils, findutils and an awk, or busybox"
   done
   needs
   precheck_disk
@@ -84,7 +83,7 @@ precheck() {
   precheck_dpkg
   [ -d /run/systemd/system ] || precheck_init
   if [ -d /run/systemd/system ]; then
-    pending=$(t 30 systemctl show --property=Id,NeedDaemonReload '*')
+    pending=$(ask 30 systemctl show --property=Id,NeedDaemonReload '*')
     case $pending in
       *NeedDaemonReload=yes*)
         pending=${pending%%"${nl}NeedDaemonReload=yes"*}
@@ -134,14 +133,14 @@ precheck_disk() {
     case ,$root_options, in *,ro,*) refuse "/ is mounted read-only" "mount it writable: mount -o remount,rw /" ;; esac
   fi
   [ -d ./var/lib ] || refuse "there is no /var/lib" "is this the root of a system?"
-  free=$(t 20 df -Pk ./var/lib | { read -r _; read -r _ _ _ free _; echo "${free:-0}"; })
+  # shellcheck disable=SC2046
+  set -- $(ask 20 stat -f -c '%a %S %c %d' ./var/lib)
+  [ $# = 4 ] || refuse "nobody tells how much is free under /var/lib" "is the disk broken?"
+  free=$(($1 * ($2 / 512) / 2))
   [ "$free" -ge "$((KIB + 4096))" ] ||
     refuse "only $free KiB are free under /var/lib" "make room: $KIB KiB and 4 MiB more are needed"
-  nodes=$(t 20 df -Pi ./var/lib 2>/dev/null | { read -r _; read -r _ total _ free _; [ "$total" = 0 ] || echo "$free"; })
-  case $nodes in
-    '' | *[!0-9]*) ;;
-    *) [ "$nodes" -ge 500 ] || refuse "only $nodes inodes are free under /var/lib" "remove files that nobody needs" ;;
-  esac
+  # (some file systems make inodes as they need them)
+  [ "$3" = 0 ] || [ "$4" -ge 500 ] || refuse "only $4 inodes are free under /var/lib" "remove files that nobody needs"
 }
 
 # apt and dpkg hold POSIX locks, which flock(1) does not see
@@ -225,9 +224,9 @@ abandon() {
 
 # what must still answer when the change is done: the port of this very connection, else those that sshd listens on
 note_ports() {
-  connection='' process=$$
+  files='' process=$$
   while [ "$process" -gt 1 ]; do
-    connection=$(tr '\0' '\n' <"/proc/$process/environ" 2>/dev/null | grep '^SSH_CONNECTION=') && break
+    files="$files /proc/$process/environ"
     read -r line <"/proc/$process/stat"
     line=${line##*)}
     # shellcheck disable=SC2086
@@ -235,6 +234,8 @@ note_ports() {
     process=$2
   done
   : >"$D/ports"
+  # shellcheck disable=SC2086
+  connection=$(cat -- $files 2>/dev/null | tr '\0' '\n' | grep -m 1 '^SSH_CONNECTION=')
   # shellcheck disable=SC2086
   set -- $connection
   if [ $# = 4 ]; then

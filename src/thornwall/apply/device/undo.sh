@@ -288,7 +288,7 @@ by_hand() {
     conflicts
   fi
   if systemd; then begin_unit; else now & fi
-  follow show_hand "$number"
+  follow show_hand "$number" still_going
   status=$?
   [ "$status" = 100 ] && exit 0
   exit "$status"
@@ -307,12 +307,22 @@ begin_unit() {
     t 30 systemd-run --quiet --collect --no-block --unit="thornwall-back-$ID" \
       -p Restart=on-abnormal -p RestartSec=500ms -p StartLimitIntervalSec=0 --description="Thornwall: takes change $ID back" \
       /bin/sh "/var/lib/thornwall/$ID/undo.sh" --run $options 2>/dev/null && return 0
-    case $(t 20 systemctl is-active "thornwall-back-$ID.service") in active | activating | deactivating) return 0 ;; esac
+    case $(ask 20 systemctl is-active "thornwall-back-$ID.service") in active | activating | deactivating) return 0 ;; esac
     read_state
     all_done && return 0
     sleep 1
   done
   refuse "systemd-run does not start it" "try: sh undo.sh --here"
+}
+
+# Whoever took it back may have been stopped: then it is begun anew.
+still_going() {
+  systemd || return 0
+  case $(ask 20 systemctl is-active "thornwall-back-$ID.service" "thornwall-undo-$ID.service" "thornwall-boot-$ID.service") in
+    *activ*ing* | active* | *"${nl}active"*) return 0 ;;
+  esac
+  read_state
+  all_done || begin_unit
 }
 
 show_hand() {

@@ -94,7 +94,7 @@ judge() {
     printf '%s\t%s\n' "$name" "$1 is not on this host"
     return
   fi
-  if said=$(t 30 "$@" 2>&1); then verdict ''; else verdict "${said:-it says nothing}"; fi
+  if said=$(ask 30 "$@" 2>&1); then verdict ''; else verdict "${said:-it says nothing}"; fi
 }
 
 # verdict WHAT-IS-WRONG: of the check `name`
