@@ -14,7 +14,7 @@ help:
 	@echo "make test             every test: lint, unit tests, and on a booted lab host where root may build it"
 	@echo "make unit lint lab    each alone"
 	@echo "make test-faults      300 random faults on random changes, on booted lab hosts (as root; takes half an hour)"
-	@echo "make test-vm          power cuts and whole machines, in QEMU (as root; takes more than an hour)"
+	@echo "make test-vm          power cuts and whole machines, in QEMU (as root; takes an hour)"
 	@echo "make bench            compare with lynis and oscap on the lab host (as root; takes minutes)"
 	@echo "make docs             rebuild the rule pages and pictures"
 
