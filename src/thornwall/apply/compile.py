@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from thornwall.apply.sheet import Sheet, sheet
-from thornwall.apply.text import comment, fill, nonce_of, template, write_parts
+from thornwall.apply.text import CALL, comment, fill, nonce_of, template, write_parts
 from thornwall.errors import UsageError
 from thornwall.model.plan import Step
 from thornwall.model.secret import Secret
@@ -82,7 +82,7 @@ def transaction_script(tx: Transaction) -> str:
             write_parts(parts, nonce=tx.nonce, version=tx.version, title=tx.title, window=str(tx.window)),
             *functions,
             *device,
-            "main </dev/null\n",
+            CALL,
         )
     )
 
@@ -103,7 +103,7 @@ def canary_script(id_: str, *, key: str, answer: str = "ok") -> str:
         raise UsageError("not the key of a canary")
     line = shlex.quote(f"ok {key}" if answer == "ok" else comment(answer)[:500])
     file = f"/var/lib/thornwall/{_id(id_)}/canary.answer"
-    return f"main() {{\n  umask 077\n  printf '%s\\n' {line} >{file}.new && mv {file}.new {file}\n}}\nmain </dev/null\n"
+    return f"main() {{\n  umask 077\n  printf '%s\\n' {line} >{file}.new && mv {file}.new {file}\n}}\n{CALL}"
 
 
 def confirm_script(id_: str, nonce: str, *, key: str, sudo: bool = False) -> str:
@@ -189,7 +189,7 @@ def _lines(lines: list[str]) -> str:
 
 
 def _script(name: str, values: dict[str, str]) -> str:
-    return "\n".join((fill(template(name), values), template("common.sh"), "main </dev/null\n"))
+    return "\n".join((fill(template(name), values), template("common.sh"), CALL))
 
 
 def _place(nonce: str, root: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from thornwall.apply.text import fill, nonce_of, template, write_parts
+from thornwall.apply.text import CALL, fill, nonce_of, template, write_parts
 from thornwall.errors import UsageError
 from thornwall.model.change import Packages
 
@@ -33,7 +33,7 @@ def packages_script(wanted: Packages, *, nonce: str, version: str = "") -> str:
     }
     body = fill(template("packages.sh"), {"nonce": nonce_of(nonce)})
     written = write_parts(parts, nonce=nonce, version=version, title=_title(wanted))
-    return f"{body}\n{written}\n{common}\nmain </dev/null\n"
+    return f"{body}\n{written}\n{common}\n{CALL}"
 
 
 def _work(wanted: Packages) -> dict[str, str]:

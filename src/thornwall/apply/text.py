@@ -10,6 +10,8 @@ from importlib import resources
 from thornwall.errors import UsageError
 from thornwall.model.change import sha256
 
+# the last line of a script: cut short anywhere, it is no command yet, so that what did not arrive whole runs nothing
+CALL = "{ main </dev/null; }\n"
 _NONCE = re.compile(r"[A-Za-z0-9]{8,64}")
 
 

@@ -234,4 +234,4 @@ send() {
   say END
 }
 
-main </dev/null 2>/dev/null
+{ main </dev/null 2>/dev/null; }

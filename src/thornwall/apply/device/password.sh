@@ -30,4 +30,4 @@ typed() {
   printf '%s\n%s\n' @user@ @password@
 }
 
-main </dev/null
+{ main </dev/null; }
