@@ -160,10 +160,10 @@ class Host:
         if not record.exists() or _read_record(record).host.token != self.token:
             return  # gone, and its name may be another's by now
         self.machine.kill()
-        disconnect(Wire(self.index))
         delete(self.root)
         shutil.rmtree(self.root.parent, ignore_errors=True)
         shutil.rmtree(_folder(self.name), ignore_errors=True)
+        disconnect(Wire(self.index))  # last: it frees the number, and with it the name
         if not _records():
             unmount()
 

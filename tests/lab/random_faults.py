@@ -311,7 +311,10 @@ class Bench:
 
     def is_back(self) -> None:
         """Nothing differs from before, somebody can log in, and nothing of the guard is left."""
-        self.wait(lambda: not self.guard(), "something of the guard is left", 15)
+        try:
+            self.wait(lambda: not self.guard(), "something of the guard is left", 15)
+        except SpoiltError as error:
+            raise SpoiltError(f"{error}\n{self.guard()}") from None
         login = self.host.login("sudo -n true")
         if login.returncode:
             raise SpoiltError(f"nobody can log in: {login.stderr}")

@@ -140,14 +140,14 @@ units() {
       ;;
     restart | reload)
       for unit; do
-        t 20 systemctl is-active --quiet -- "$unit" || continue
+        persist 20 systemctl is-active --quiet -- "$unit" || continue
         t 20 systemctl reset-failed -- "$unit" 2>/dev/null
         if [ "$action" = restart ]; then
           try 90 systemctl try-restart -- "$unit"
         else
           t 90 systemctl try-reload-or-restart -- "$unit" 2>/dev/null || try 90 systemctl try-restart -- "$unit"
         fi
-        t 20 systemctl is-active --quiet -- "$unit" || fail "$unit does not run any more"
+        persist 20 systemctl is-active --quiet -- "$unit" || fail "$unit does not run any more"
       done
       ;;
     enable | unmask) try 60 systemctl "$action" -- "$@" ;;
@@ -263,21 +263,26 @@ other_settings() {
 
 # What was stopped may have been woken by something, and what was started may have failed at once.
 verify_units() {
-  these=''
   # shellcheck disable=SC2086
-  [ -z "$stopped" ] || in_state active "$stopped" "$(ask 20 systemctl is-active -- $stopped)"
-  [ -z "$these" ] || fail "still running:$these"
+  [ -z "$stopped" ] || in_state active is-active $stopped
+  [ -z "$stopped" ] || [ -z "$these" ] || fail "still running:$these"
   # shellcheck disable=SC2086
-  [ -z "$started" ] || in_state failed "$started" "$(ask 20 systemctl is-failed -- $started)"
-  [ -z "$these" ] || fail "failed at once:$these"
+  [ -z "$started" ] || in_state failed is-failed $started
+  [ -z "$started" ] || [ -z "$these" ] || fail "failed at once:$these"
 }
 
-# in_state STATE UNITS STATES: sets `these`: those in that state; a line each of what systemctl said of them
+# in_state STATE VERB UNIT…: sets `these`: those in that state. (While it is executed anew, systemd answers nobody.)
 in_state() {
-  these='' wanted=$1 rest=$3$nl
-  for unit in $2; do
-    [ "${rest%%"$nl"*}" = "$wanted" ] && these="$these $unit"
-    rest=${rest#*"$nl"}
+  these='' wanted=$1 verb=$2
+  shift 2
+  for tries_ in 1 2 3; do
+    states=$(ask 20 systemctl "$verb" -- "$@")$nl
+    [ "$states" = "$nl" ] || break
+    sleep 1
+  done
+  for unit; do
+    [ "${states%%"$nl"*}" = "$wanted" ] && these="$these $unit"
+    states=${states#*"$nl"}
   done
 }
 

@@ -139,7 +139,7 @@ sysctls_back() {
 reread() {
   for unit; do
     t 20 systemctl reset-failed -- "$unit" 2>/dev/null
-    t 20 systemctl is-active --quiet -- "$unit" || continue
+    persist 20 systemctl is-active --quiet -- "$unit" || continue
     [ "$action" = reload ] && t 90 systemctl try-reload-or-restart -- "$unit" 2>/dev/null && continue
     t 90 systemctl try-restart -- "$unit" 2>/dev/null || problem "$unit does not restart"
   done

@@ -319,6 +319,18 @@ boot_unit() {
     ln -s "../${unit_##*/}" "/etc/systemd/system/sysinit.target.wants/${unit_##*/}"
 }
 
+# persist SECONDS systemctl ARGUMENT…: once more where systemd answers nobody, since it is just executed anew (status 1).
+# Not for what starts something: that fails with the same status.
+persist() {
+  for tries_ in 1 2 3; do
+    t "$@" 2>/dev/null
+    status_=$?
+    [ "$status_" = 1 ] || return "$status_"
+    sleep 1
+  done
+  return 1
+}
+
 # takes the guard away: the timer, the unit or hook of the boot, the kernel's panic
 disarm() {
   if [ -f "$D/hook" ]; then
@@ -328,9 +340,9 @@ disarm() {
   rm -f "/etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service" \
     "/etc/systemd/system/thornwall-boot-$ID.service" "/run/systemd/system/thornwall-undo-$ID.service"
   if [ -d /run/systemd/system ]; then
-    t 30 systemctl stop "thornwall-undo-$ID.timer" 2>/dev/null
-    t 60 systemctl daemon-reload
-    t 20 systemctl reset-failed "thornwall-*-$ID.service" 2>/dev/null
+    persist 30 systemctl stop "thornwall-undo-$ID.timer"
+    persist 60 systemctl daemon-reload
+    persist 20 systemctl reset-failed "thornwall-*-$ID.service"
   fi
   panic_back
   [ -f "$D/made.armed" ] && while read -r path; do rmdir "$path" 2>/dev/null; done <"$D/made.armed"
