@@ -152,7 +152,8 @@ class Machine:
 
     def _find_leader(self) -> int | None:
         payload = cgroups.group(self.name) / "payload"
-        for folder in (payload / "init.scope", payload):
+        # (it begins in the one and moves to the other: where it moves between two looks, the third finds it)
+        for folder in (payload / "init.scope", payload, payload / "init.scope"):
             try:
                 pids = (folder / "cgroup.procs").read_text().split()
             except OSError:

@@ -780,6 +780,10 @@ SEPARATE = """
 mkdir -p /var/lib/thornwall && mount -t tmpfs -o size=4m,mode=700 kept /var/lib/thornwall
 cp -a /boot/firmware /run/firmware && mount -t tmpfs -o mode=755 boot /boot/firmware
 cp -a /run/firmware/. /boot/firmware/ && rm -r /run/firmware
+# systemd learns of them a moment later
+for unit in boot-firmware.mount var-lib-thornwall.mount; do
+  timeout 10 sh -c "until systemctl is-active --quiet $unit; do sleep 0.1; done"
+done
 """
 
 
