@@ -280,6 +280,7 @@ in_state() {
     [ "$states" = "$nl" ] || break
     sleep 1
   done
+  [ "$states" != "$nl" ] || fail "systemd does not tell what runs"
   for unit; do
     [ "${states%%"$nl"*}" = "$wanted" ] && these="$these $unit"
     states=${states#*"$nl"}
