@@ -839,6 +839,16 @@ def test_without_systemd_a_process_of_its_own_keeps_the_deadline(rig: Rig) -> No
     assert left == []
 
 
+def test_without_systemd_what_goes_on_is_stopped(rig: Rig) -> None:
+    rig.host.run("touch /etc/change.sh", check=True)
+    before = snapshot(rig.host)
+    slow = Tool("slow", (("sh", "-c", "sleep 14; touch /etc/late; sleep 30"),), keeps=())
+    said = bare(rig, (Step("slow", Purpose.ACCOUNTS, "Slow", (slow,)),), window=10, seconds=8)
+    assert "\tUNDONE\t" in said
+    left = difference(before, snapshot(rig.host), ignore=(*SUDO_MARK, "/etc/change.sh"))
+    assert left == []
+
+
 def test_without_systemd_the_boot_takes_it_back(rig: Rig) -> None:
     rig.host.run(PECULIAR + "touch /etc/change.sh", check=True)
     before = snapshot(rig.host)

@@ -49,12 +49,10 @@ def transaction_script(tx: Transaction) -> str:
     parts: dict[str, str] = {
         "apply.sh": _apply(tx, laid, live=live),
         "undo.sh": undo_text(tx, laid),
-        "validate.sh": "\n".join((template("validate.sh"), template("common.sh"), "main\n")),
+        "validate.sh": _validate(laid, canary=tx.canary and live),
         "items": "".join(f"{line}\n" for _, line in laid.items),
         "folders": "".join(f"{'+' if folder in laid.touched else '-'} {folder}\n" for folder in laid.folders),
     }
-    if tx.canary and live:
-        parts["canary.sh"] = _canary(laid)
     if laid.keeps:
         parts["keeps"] = "".join(f"{number} {path}\n" for number, path in laid.keeps)
     body = fill(
@@ -87,11 +85,12 @@ def transaction_script(tx: Transaction) -> str:
     )
 
 
-def _canary(laid: Sheet) -> str:
-    # what it shares with validate.sh: how /etc is seen with the new files in it
-    shared = template("validate.sh").partition("# judge NAME")[0].partition("# /etc as a copy")
-    accounts = _function("accounts", [line for line in laid.runtime if line.startswith("account ")])
-    return "\n".join((template("canary.sh"), "".join(shared[1:]), accounts, template("common.sh"), 'main "$@"\n'))
+def _validate(laid: Sheet, *, canary: bool) -> str:
+    parts = [template("validate.sh")]
+    if canary:
+        accounts = [line for line in laid.runtime if line.startswith("account ")]
+        parts += [template("canary.sh"), _function("accounts", accounts)]
+    return "\n".join((*parts, template("common.sh"), 'main "$@"\n'))
 
 
 def canary_script(id_: str, *, key: str, answer: str = "ok") -> str:

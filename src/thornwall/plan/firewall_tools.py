@@ -178,13 +178,7 @@ def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
     # what is to stay reachable comes before anything is refused
     run = [*first, *_ufw_rules(situation, wish)]
     if wish.enable:
-        run.append(("ufw", "default", "deny", "incoming"))
-        if not was_on:
-            run.append(("ufw", "default", "allow", "outgoing"))
-            if _forwards(situation):
-                # containers, VPNs and access points are filtered by whoever set them up. Where what nobody admits is
-                # dropped today, it stays so
-                run.append(("ufw", "default", "allow", "routed"))
+        run += _ufw_defaults(situation, was_on)
     if wish.log and _keeper(situation, "ufw").logging in {"", "off"}:
         run.append(("ufw", "logging", "low"))
     if wish.enable:
@@ -215,6 +209,29 @@ def _ufw_settings(situation: Situation, wish: Firewall, was_on: bool) -> Iterato
                 yield ("ufw", "reload")
         case _:
             pass
+
+
+def _ufw_defaults(situation: Situation, was_on: bool) -> Iterator[tuple[str, ...]]:
+    if was_on or _default(situation, "INPUT") != "DROP":
+        yield ("ufw", "default", "deny", "incoming")
+    if was_on:
+        return
+    if _default(situation, "OUTPUT") != "ACCEPT":
+        yield ("ufw", "default", "allow", "outgoing")
+    if _forwards(situation):
+        # containers, VPNs and access points are filtered by whoever set them up. Where what nobody admits is dropped
+        # today, it stays so
+        yield ("ufw", "default", "allow", "routed")
+
+
+def _default(situation: Situation, chain: str) -> str:
+    """What ufw's file says is done with what no rule names; empty where it does not."""
+    match situation.capture.read(_DEFAULTS):
+        case Known(text):
+            found = re.findall(rf"^DEFAULT_{chain}_POLICY=\"?([A-Z]+)\"?\s*$", text, re.MULTILINE)
+            return found[-1] if found else ""
+        case _:
+            return ""
 
 
 def _ufw_rules(situation: Situation, wish: Firewall) -> Iterator[tuple[str, ...]]:

@@ -157,6 +157,18 @@ def test_a_new_firewall() -> None:
     assert made[1] == UnitsOn(("ufw.service",))
 
 
+def test_what_ufw_does_by_default_is_not_told_to_it() -> None:
+    # as Debian's package brings it; with what the owner made of it ufw is told
+    wish = Firewall(enable=True, allow=("22/tcp",))
+    fresh = 'DEFAULT_INPUT_POLICY="DROP"\nDEFAULT_OUTPUT_POLICY="ACCEPT"\n'
+    for settings, told in ((fresh, []), (fresh.replace('"DROP"', '"REJECT"'), ["ufw default deny incoming"])):
+        made = lines(commands(Host(files={"/etc/default/ufw": settings}).situation(), wish))
+        assert [line for line in made if " default " in line] == told
+    strict = fresh.replace('"ACCEPT"', '"DROP"')
+    made = lines(commands(Host(files={"/etc/default/ufw": strict}).situation(), wish))
+    assert "ufw default allow outgoing" in made
+
+
 def test_the_table_that_came_with_it_goes_with_it_but_no_other() -> None:
     wish = Firewall(enable=True, allow=("22/tcp",))
 

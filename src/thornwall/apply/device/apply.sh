@@ -114,13 +114,13 @@ set_meta() {
   IFS=$nl
   for line in $owners; do
     unset IFS
-    try 30 chown -h "${line%% *}" "${line#* }"
+    said=$(chown -h "${line%% *}" "${line#* }" 2>&1) || fail "the owner of ${line#* } cannot be set: $said"
   done
   unset IFS
   while [ -n "$modes" ]; do
     one_mode
     # shellcheck disable=SC2086
-    try 30 chmod "$mode" $these
+    said=$(chmod "$mode" $these 2>&1) || fail "a mode cannot be set: $said"
   done
 }
 
@@ -141,8 +141,8 @@ units() {
     restart | reload)
       for unit; do
         persist 20 systemctl is-active --quiet -- "$unit" || continue
-        t 20 systemctl reset-failed -- "$unit" 2>/dev/null
         if [ "$action" = restart ]; then
+          t 20 systemctl reset-failed -- "$unit" 2>/dev/null
           try 90 systemctl try-restart -- "$unit"
         else
           t 90 systemctl try-reload-or-restart -- "$unit" 2>/dev/null || try 90 systemctl try-restart -- "$unit"
@@ -250,7 +250,7 @@ verify_settings() {
 other_settings() {
   others=''
   # shellcheck disable=SC2086
-  all=$(ask 20 cat -- $files)
+  all=$(cat -- $files)
   IFS=$nl
   for line in $settings; do
     one_line "${all%%"$nl"*}"
@@ -293,7 +293,6 @@ after_kept() {
   while read -r op _ _ _ _ _ _ _ path; do
     [ "$op" = P ] && list="$list .$path"
   done <"$D/items"
-  mkdir -p "$D/put"
   # shellcheck disable=SC2086
   [ -z "$list" ] || cp -a --parents -- $list "$D/put/" 2>/dev/null
   [ -f "$D/keeps" ] || return 0

@@ -128,7 +128,7 @@ sysctls_back() {
   files=''
   while IFS=: read -r file _; do files="$files $file"; done <"$D/sysctls"
   # shellcheck disable=SC2086
-  now_=$nl$(ask 20 grep -H '' $files 2>/dev/null)$nl
+  now_=$nl$(grep -H '' $files 2>/dev/null)$nl
   while IFS= read -r line; do
     case $now_ in *"$nl$line$nl"*) continue ;; esac
     printf '%s\n' "${line#*:}" 2>/dev/null >"${line%%:*}" || problem "the kernel does not take ${line%%:*} back"

@@ -42,7 +42,8 @@ uptime_() {
   ticks=${up%.*}${up#*.} up=${up%.*}
 }
 
-settle() { timeout -k 2 60 sync -f "$D" 2>/dev/null || timeout -k 2 60 sync; }
+# (a time limit would be of no use: what waits for a disk cannot be killed)
+settle() { sync -f "$D" 2>/dev/null || sync; }
 
 # one_line TEXT: sets `text`: the same without tabs and line ends
 one_line() {
@@ -109,9 +110,9 @@ walk() {
     fi
   done <"$D/items"
   # shellcheck disable=SC2086 # plain words
-  [ -z "$all" ] || stats=$(ask 60 stat -c '%f %a %u %g %d %i %h %N' -- $all)$nl
+  [ -z "$all" ] || stats=$(stat -c '%f %a %u %g %d %i %h %N' -- $all)$nl
   # shellcheck disable=SC2086
-  [ -z "$hashed" ] || sums=$(ask 120 sha256sum -- $hashed)$nl
+  [ -z "$hashed" ] || sums=$(sha256sum -- $hashed)$nl
   exec 3<"$D/items"
   if [ -f "$D/before" ]; then exec 4<"$D/before"; else exec 4</dev/null; fi
   while read -r op n mode user group owner new expect path <&3; do
@@ -198,11 +199,10 @@ meta() {
 
 # whether a TCP port is being listened on, in any family
 listens() {
-  port=$(printf '%04X' "$1")
   for table in /proc/net/tcp /proc/net/tcp6; do
     [ -r "$table" ] || continue
     while read -r _ local_ _ how _; do
-      [ "$how" = 0A ] && [ "${local_##*:}" = "$port" ] && return 0
+      [ "$how" = 0A ] && [ "$((0x${local_##*:}))" = "$1" ] && return 0
     done <"$table"
   done
   return 1
@@ -241,24 +241,23 @@ follow() {
     fi
     waits=$((waits + 1))
     [ $((waits % 30)) != 0 ] || ${3:-:}
-    if [ "$waits" -gt 20 ]; then sleep 1; else sleep 0.2 2>/dev/null || sleep 1; fi
+    case $waits in
+      [1-5]) pause=0.2 ;;
+      [6-9]) pause=0.5 ;;
+      *) pause=1 ;;
+    esac
+    sleep "$pause" 2>/dev/null || sleep 1
   done
 }
 
 # what is in the files and folders that tools and accounts may change, a line each, twice for files
 trees() {
   sort_kept
+  [ -n "$deep$single" ] || return 0
+  # (no brackets: the find of busybox runs nothing of what is between them)
   # shellcheck disable=SC2086
-  [ -z "$single" ] || stat -c '%f %u %g %Y %N' -- $single
-  # shellcheck disable=SC2086
-  [ -z "$plain" ] || sha256sum -- $plain
-  [ -n "$deep" ] || return 0
-  # shellcheck disable=SC2086
-  find $deep ! -name 'thornwall-*' ! -type d -exec stat -c '%f %u %g %Y %N' {} +
-  # shellcheck disable=SC2086
-  find $deep ! -name 'thornwall-*' -type d -exec stat -c '%f %u %g - %N' {} +
-  # shellcheck disable=SC2086
-  find $deep -type f ! -name 'thornwall-*' -exec sha256sum {} +
+  find $deep $single ! -name 'thornwall-*' -type d -exec stat -c '%f %u %g - %N' {} + -o \
+    ! -name 'thornwall-*' ! -type d -exec stat -c '%f %u %g %Y %N' {} + -type f -exec sha256sum {} +
 }
 
 # what is there of them, by name: a line each
@@ -269,27 +268,38 @@ kept_names() {
   [ -z "$deep" ] || find $deep ! -name 'thornwall-*'
 }
 
-# sets `deep`: the folders of those that are there; `single`: all else; `plain`: what of that is a plain file
+# sets `deep`: the folders of those that are there; `single`: all else
 sort_kept() {
-  deep='' single='' plain=''
+  deep='' single=''
   while read -r _ path; do
     if [ -d ".$path" ] && [ ! -L ".$path" ]; then
       deep="$deep .$path"
     elif [ -e ".$path" ] || [ -L ".$path" ]; then
       single="$single .$path"
-      [ -f ".$path" ] && [ ! -L ".$path" ] && plain="$plain .$path"
     fi
   done <"$D/keeps"
 }
 
-# stop_process NAME: what runs in a session of its own, with all that it started; only if the number is still its
+# stop_process NAME: what runs in a session of its own, with all that it started; only if the number is still its.
+# (`timeout` makes a process group of its own: the session is what they have in common)
 stop_process() {
-  [ -f "$D/$1.pid" ] || return 0
-  read -r process <"$D/$1.pid"
+  pid_file=$D/$1.pid
+  [ -f "$pid_file" ] || return 0
+  read -r process <"$pid_file"
   case $(tr '\0' ' ' 2>/dev/null <"/proc/$process/cmdline") in
-    *"/var/lib/thornwall/$ID/"*) kill -KILL -- "-$process" 2>/dev/null ;;
+    *"/var/lib/thornwall/$ID/"*)
+      kill -KILL "$process" 2>/dev/null
+      set +f
+      for other in /proc/[0-9]*; do
+        read -r line 2>/dev/null <"$other/stat" || continue
+        # shellcheck disable=SC2086 # `state parent group session …`
+        set -- ${line##*) }
+        [ "$4" != "$process" ] || kill -KILL "${other##*/}" 2>/dev/null
+      done
+      set -f
+      ;;
   esac
-  rm -f "$D/$1.pid"
+  rm -f "$pid_file"
 }
 
 # detached PROGRAM ARGUMENT…: outlives this session
@@ -331,12 +341,13 @@ persist() {
   return 1
 }
 
-# takes the guard away: the timer, the unit or hook of the boot, the kernel's panic
+# takes the guard away: a login that waits, the timer, the unit or hook of the boot, the kernel's panic
 disarm() {
   if [ -f "$D/hook" ]; then
     while read -r path; do rm -f "$path"; done <"$D/hook"
   fi
   [ "$WANT" = watch ] || stop_process watch
+  stop_process canary
   rm -f "/etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service" \
     "/etc/systemd/system/thornwall-boot-$ID.service" "/run/systemd/system/thornwall-undo-$ID.service"
   if [ -d /run/systemd/system ]; then
@@ -360,11 +371,12 @@ panic_back() {
 mtimes_back() {
   [ ! -e "$D/armed.system" ] || touch -r "$D/armed.system" /etc/systemd/system
   [ ! -e "$D/armed.wants" ] || touch -r "$D/armed.wants" /etc/systemd/system/sysinit.target.wants
-  while read -r count path; do
+  while read -r count mtime path; do
     [ -d "$path" ] || continue
     names "$path"
     before_=''
     [ -f "$D/mtimes.d/$count.names" ] && IFS= read -r before_ <"$D/mtimes.d/$count.names"
-    [ "$entries" = "$before_" ] && touch -r "$D/mtimes.d/$count" "$path"
+    [ "$entries" = "$before_" ] || continue
+    if [ "$mtime" = - ]; then touch -r "$D/mtimes.d/$count" "$path"; else touch -d "@$mtime" "$path"; fi
   done <"$D/mtimes"
 }

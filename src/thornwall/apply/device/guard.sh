@@ -6,7 +6,10 @@ validate() {
     say VALID "the merged result" "unshare is not on this host"
     return
   fi
-  said=$(ask 90 unshare --mount --propagation private /bin/sh "$D/validate.sh" 2>/dev/null) || said="the merged result${tab}it could not be looked at"
+  [ "$CANARY" = 0 ] || find_port
+  # shellcheck disable=SC2086
+  said=$(ask 120 unshare --mount --propagation private /bin/sh "$D/validate.sh" $port_ 2>/dev/null) ||
+    said="the merged result${tab}it could not be looked at"
   IFS=$nl
   for line in $said; do
     unset IFS
@@ -124,15 +127,16 @@ timespan() {
 }
 
 write_units() {
+  umask 022
   printf '%s\n' '[Unit]' \
     "Description=Thornwall: takes change $ID back" \
     'DefaultDependencies=no' 'Conflicts=shutdown.target' 'Before=shutdown.target' 'IgnoreOnIsolate=yes' \
     'StartLimitIntervalSec=0' \
     '[Service]' 'Type=oneshot' 'TimeoutStartSec=900' 'Restart=on-abnormal' 'RestartSec=500ms' \
     "ExecStart=/bin/sh /var/lib/thornwall/$ID/undo.sh --deadline" \
-    >"/run/systemd/system/thornwall-undo-$ID.service" &&
-    chmod 644 "/run/systemd/system/thornwall-undo-$ID.service" && boot_unit ||
+    >"/run/systemd/system/thornwall-undo-$ID.service" && boot_unit ||
     refuse "the units that would take the change back cannot be written" "is the disk full?"
+  umask 077
   settle
 }
 

@@ -108,7 +108,7 @@ kept_back() {
 # What a tool for accounts leaves beside its files when it is killed: locks and halves, by the number of its process.
 litter() {
   were=''
-  while read -r count folder; do
+  while read -r count _ folder; do
     [ "$folder" != ./etc ] || { [ -f "$D/mtimes.d/$count.names" ] && IFS= read -r were <"$D/mtimes.d/$count.names"; }
   done <"$D/mtimes"
   [ -n "$were" ] || return 0

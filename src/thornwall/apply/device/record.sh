@@ -14,32 +14,27 @@ folders() {
     fi
   done <"$D/folders"
   # shellcheck disable=SC2086
-  stats=$(ask 60 stat -c '%f %a %u %d %n' -- $there)
-  me=$(id -u)
-  devs=$nl references='' count=0
+  stats=$(stat -c '%f %a %u %d %.9Y %n' -- $there)
+  devs=$nl kept_folders=0
   : >"$D/mtimes"
   IFS=$nl
   for line in $stats; do
     unset IFS
     # shellcheck disable=SC2086
     set -- $line
-    case $1 in 4*) ;; *) unsafe="$unsafe $5" ;; esac
-    case $2 in *[2367]? | *[2367]) unsafe="$unsafe $5" ;; esac
-    [ "$3" = 0 ] || [ "$3" = "$me" ] || unsafe="$unsafe $5"
-    devs=$devs$5:$4$nl
+    path=$6 mtime=$5
+    case $1 in 4*) ;; *) unsafe="$unsafe $path" ;; esac
+    case $2 in *[2367]? | *[2367]) unsafe="$unsafe $path" ;; esac
+    [ "$3" = 0 ] || [ "$3" = "$me" ] || unsafe="$unsafe $path"
+    devs=$devs$path:$4$nl
     # (a folder of somebody else's is none of ours: nothing comes or goes in it)
-    case $touched in *" $5 "*) ;; *) continue ;; esac
-    safe "${5#.}/" || continue
-    count=$((count + 1))
-    references="$references $D/mtimes.d/$count"
-    echo "$count $5" >>"$D/mtimes"
+    case $touched in *" $path "*) ;; *) continue ;; esac
+    safe "${path#.}/" || continue
+    keep_mtime
   done
   unset IFS
+  case $mtime in *.*) exact=1 ;; *) exact='' ;; esac
   case " $missing " in *" ./etc "*) refuse "there is no /etc" "is this the root of a system?" ;; esac
-  # shellcheck disable=SC2086
-  mkdir -p "$D/mtimes.d" $references || refuse "the record cannot be written" "is the disk full?"
-  kept_folders=$count
-  while read -r count path; do keep_mtime; done <"$D/mtimes"
   for path in $missing; do
     echo "$path" >>"$D/made"
   done
@@ -76,22 +71,21 @@ guard_folder() {
 }
 
 keep_once() {
-  while read -r _ known; do [ "$known" = "$path" ] && return; done <"$D/mtimes"
-  one_more_mtime
-}
-
-one_more_mtime() {
-  kept_folders=$((kept_folders + 1))
-  count=$kept_folders
-  echo "$count $path" >>"$D/mtimes"
-  mkdir "$D/mtimes.d/$count" || refuse "the record cannot be written" "is the disk full?"
+  while read -r _ _ known; do [ "$known" = "$path" ] && return; done <"$D/mtimes"
+  mtime=$(stat -c %.9Y -- "$path")
   keep_mtime
 }
 
+# the folder `path` as one more whose time comes back. `mtime`: what stat says of it; where that knows no fractions of a
+# second, a folder of the record keeps it
 keep_mtime() {
-  touch -r "$path" "$D/mtimes.d/$count"
-  names "$path"
-  printf '%s\n' "$entries" >"$D/mtimes.d/$count.names"
+  kept_folders=$((kept_folders + 1))
+  kept_=$D/mtimes.d/$kept_folders
+  case $mtime in
+    *.*) ;;
+    *) mtime=- && mkdir "$kept_" && touch -r "$path" "$kept_" ;;
+  esac && names "$path" && printf '%s\n' "$entries" >"$kept_.names" && echo "$kept_folders $mtime $path" >>"$D/mtimes" ||
+    refuse "the record cannot be written" "is the disk full?"
 }
 
 # whether none but root can change the way to PATH
@@ -182,7 +176,7 @@ staged_files() {
   done
   exec 3<&- 4<&-
   # shellcheck disable=SC2086
-  mkdir -p "$D/vault" $folders_
+  mkdir -p "$D/vault" "$D/put" $folders_
   new_files
   # (a new owner takes away the bits by which a program runs as its owner: modes come after)
   IFS=$nl
@@ -196,18 +190,29 @@ staged_files() {
     # shellcheck disable=SC2086
     chmod "$mode" $these || refuse "the mode of the new files cannot be set" "is the disk full?"
   done
+  for vault in $VAULTS; do keep_attributes; done
+  [ -z "$checks" ] || printf %s "$checks" | sha256sum -c >/dev/null 2>&1 ||
+    refuse "the new files did not arrive whole" "try again; is the disk full?"
+}
+
+# the attributes of what was there already, for the files on one file system; with ACLs and extended ones, where cp knows them
+keep_attributes() {
+  list=''
+  IFS=$nl
+  for line in $attributes; do case $line in "$vault "*) list="$list .${line##* }" ;; esac; done
+  unset IFS
+  [ -n "$list" ] || return 0
+  # shellcheck disable=SC2086
+  cp --attributes-only --preserve=mode,ownership,xattr --parents -- $list "$vault/new/" 2>/dev/null && return 0
   IFS=$nl
   for line in $attributes; do
     unset IFS
     # shellcheck disable=SC2086
     set -- $line
-    # (with ACLs and extended attributes, where cp knows them)
-    cp --attributes-only --preserve=mode,ownership,xattr ".$5" "$1/new$5" 2>/dev/null ||
-      { chown "$3:$4" "$1/new$5" && chmod "$2" "$1/new$5"; } || refuse "the mode of $5 cannot be kept" "is the disk full?"
+    [ "$1" = "$vault" ] || continue
+    chown "$3:$4" "$1/new$5" && chmod "$2" "$1/new$5" || refuse "the mode of $5 cannot be kept" "is the disk full?"
   done
   unset IFS
-  [ -z "$checks" ] || printf %s "$checks" | sha256sum -c >/dev/null 2>&1 ||
-    refuse "the new files did not arrive whole" "try again; is the disk full?"
 }
 
 # the originals: the very inode where the file system can link it, else a copy that keeps everything, compared
@@ -218,7 +223,7 @@ keep_originals() {
       [ -f ".$path" ] && [ ! -L ".$path" ] && list="$list .$path"
     done <"$D/items"
     # shellcheck disable=SC2086
-    [ -z "$list" ] || flags=$(ask 30 lsattr -d -- $list 2>/dev/null)
+    [ -z "$list" ] || flags=$(lsattr -d -- $list 2>/dev/null)
     IFS=$nl
     for line in $flags; do
       unset IFS
@@ -277,13 +282,7 @@ keep_runtime() {
     # shellcheck disable=SC2086
     cp -a --parents -- $kept "$K/" 2>/dev/null || keep_each $kept
     kept_names >"$D/kept.list"
-    # (the cp of busybox forgets the fractions of a second)
-    cp --version >/dev/null 2>&1 || while IFS= read -r path; do
-      [ -f "$path" ] && [ ! -L "$path" ] && touch -r "$path" "$K/$path"
-    done <"$D/kept.list"
-    while IFS= read -r path; do
-      [ ! -d "$path" ] || [ -L "$path" ] || one_more_mtime
-    done <"$D/kept.list"
+    kept_times
     trees >"$D/before.kept"
   elif [ -f "$D/keeps" ]; then
     : >"$D/before.kept"
@@ -292,6 +291,27 @@ keep_runtime() {
   systemd && t 30 systemctl list-units --all --plain --no-legend --full \
     --type=service,socket,timer,path,mount,automount,swap >"$D/units"
   settings >"$D/sysctls"
+}
+
+kept_times() {
+  list=''
+  while IFS= read -r path; do
+    if [ -d "$path" ] && [ ! -L "$path" ]; then list=$list$path$nl; fi
+  done <"$D/kept.list"
+  IFS=$nl
+  # shellcheck disable=SC2086
+  [ -z "$list" ] || list=$(stat -c '%.9Y %n' -- $list)
+  for line in $list; do
+    unset IFS
+    path=${line#* } mtime=${line%% *}
+    keep_mtime
+  done
+  unset IFS
+  # (the cp of busybox forgets the fractions of a second, and its stat knows none)
+  [ -z "$exact" ] || return 0
+  while IFS= read -r path; do
+    [ -f "$path" ] && [ ! -L "$path" ] && touch -r "$path" "$K/$path"
+  done <"$D/kept.list"
 }
 
 keep_each() {
@@ -316,12 +336,12 @@ keep_sysctls() {
     esac
   done
   # shellcheck disable=SC2086
-  t 20 grep -H '' $files 2>/dev/null
+  grep -H '' $files 2>/dev/null
 }
 
 # the hashes of all that undo relies on
 seal() {
-  cat /proc/sys/kernel/random/boot_id >"$D/boot" 2>/dev/null
+  read -r boot </proc/sys/kernel/random/boot_id && echo "$boot" >"$D/boot"
   list=''
   for file in undo.sh apply.sh items before folders mtimes made vaults keeps kept.place kept.list before.kept units sysctls ports about; do
     [ -f "$D/$file" ] && list="$list $D/$file"

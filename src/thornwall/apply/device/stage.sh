@@ -26,7 +26,7 @@ main() {
   skipped
   if [ "$LIVE" = 1 ]; then
     validate
-    canary
+    if [ "$CANARY" = 1 ]; then canary; fi
     arm
   fi
   token rehearsal open || refuse "the record of the change is gone" "try again"
@@ -57,8 +57,9 @@ stop() {
   if [ -z "$prepared" ]; then
     if [ -n "$armed" ]; then
       disarm
-    elif [ -f "$D/made.armed" ]; then
-      while read -r path; do rmdir "$path"; done <"$D/made.armed"
+    else
+      [ -z "$port_" ] || stop_process canary
+      [ ! -f "$D/made.armed" ] || while read -r path; do rmdir "$path"; done <"$D/made.armed"
     fi
     if [ -n "$ID" ]; then
       for vault in $VAULTS; do [ "$vault" = "$D" ] || rm -rf "$vault"; done
@@ -71,15 +72,16 @@ stop() {
 }
 
 precheck() {
-  prepared='' armed='' locked='' VAULTS=''
+  prepared='' armed='' locked='' port_='' VAULTS=''
   for program in stat sha256sum mv ln cp rm mkdir touch chmod chown sync find sort sleep awk; do
     has "$program" || refuse "$program is not there" "install coreutils, findutils and an awk, or busybox"
   done
   needs
   precheck_disk
   none_open
+  me=$(id -u)
   [ "$LIVE" = 1 ] || return 0
-  [ "$(id -u)" = 0 ] || refuse "this needs root" "log in as root, or let sudo ask for the password"
+  [ "$me" = 0 ] || refuse "this needs root" "log in as root, or let sudo ask for the password"
   precheck_dpkg
   [ -d /run/systemd/system ] || precheck_init
   if [ -d /run/systemd/system ]; then
@@ -134,7 +136,7 @@ precheck_disk() {
   fi
   [ -d ./var/lib ] || refuse "there is no /var/lib" "is this the root of a system?"
   # shellcheck disable=SC2046
-  set -- $(ask 20 stat -f -c '%a %S %c %d' ./var/lib)
+  set -- $(stat -f -c '%a %S %c %d' ./var/lib)
   [ $# = 4 ] || refuse "nobody tells how much is free under /var/lib" "is the disk broken?"
   free=$(($1 * ($2 / 512) / 2))
   [ "$free" -ge "$((KIB + 4096))" ] ||
@@ -205,10 +207,11 @@ number() {
   done
   set -f
   last=$((last + 1))
-  ID=$(printf '%04d' "$last")
+  ID=$last
+  while [ ${#ID} -lt 4 ]; do ID=0$ID; done
   D=./var/lib/thornwall/$ID
   VAULTS=$D
-  mkdir -p "$D/state" "$D/secrets" && : >"$D/window" && : >"$D/state/rehearsal" && echo "$last" >./var/lib/thornwall/last ||
+  mkdir -p "$D/state" "$D/secrets" "$D/mtimes.d" && : >"$D/window" && : >"$D/state/rehearsal" && echo "$last" >./var/lib/thornwall/last ||
     refuse "/var/lib/thornwall cannot be written" "is the disk full, or broken?"
 }
 
