@@ -89,7 +89,7 @@ def _validate(laid: Sheet, *, canary: bool) -> str:
     parts = [template("validate.sh")]
     if canary:
         accounts = [line for line in laid.runtime if line.startswith("account ")]
-        parts += [template("canary.sh"), _function("accounts", accounts)]
+        parts += [template("canary.sh"), template("accounts.sh"), _function("accounts", accounts)]
     return "\n".join((*parts, template("common.sh"), 'main "$@"\n'))
 
 
@@ -176,7 +176,8 @@ def _apply(tx: Transaction, laid: Sheet, *, live: bool) -> str:
         "reload": reload_,
         "runtime": _lines(laid.runtime),
     }
-    return "\n".join((fill(template("apply.sh"), values), template("common.sh"), 'main "$@" # END\n'))
+    parts = (fill(template("apply.sh"), values), template("accounts.sh"), template("common.sh"))
+    return "\n".join((*parts, 'main "$@" # END\n'))
 
 
 def _function(name: str, lines: list[str]) -> str:

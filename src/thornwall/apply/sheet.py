@@ -88,6 +88,7 @@ def sheet(steps: Iterable[Step], *, live: bool, secrets: Mapping[str, Secret]) -
     for index, step in enumerate(steps, 1):
         made.step(index, step)
     done = made.sheet
+    done.runtime = _stopped_at_once(done.runtime)
     done.items.sort(key=lambda item: (item[0].rpartition("/")[0], item[0]))
     seen: set[str] = set()
     for path, _ in done.items:
@@ -215,6 +216,25 @@ class _Maker:
         self.sheet.summary.append(f"  {operation.name}: its files as they were ({', '.join(operation.keeps)})")
 
 
+def _stopped_at_once(lines: list[str]) -> list[str]:
+    """What steps that follow each other stop is stopped by one call, behind the name of the last of them."""
+    done: list[str] = []
+    units: list[str] = []
+    held: list[str] = []  # steps of which it is not known yet whether they stop something first
+    for line in [*lines, ""]:
+        if line.startswith(_STOP):
+            done += held
+            held = []
+            units.append(line.removeprefix(_STOP))
+        elif line.startswith("step ") and units:
+            held.append(line)
+        else:
+            done += [_STOP + " ".join(units)] * bool(units) + held + [line]
+            units, held = [], []
+    return done[:-1]
+
+
+_STOP = "units stop "
 # `systemctl enable` has the links of a script in /etc/init.d changed as well
 _LINKS = ("/etc/systemd/system", *(f"/etc/rc{level}.d" for level in "S0123456"))
 _SWAP = str.maketrans("./", "/.")

@@ -77,7 +77,9 @@ ProfileFile: TypeAlias = Annotated[
 ]
 Output: TypeAlias = Annotated[
     list[Path] | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write there; its suffix decides the format. Several at once."),
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write there; its suffix decides, or --format. Several at once."
+    ),
 ]
 NoProgress: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and no word of success.")]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Only the score and the counts; no progress.")]

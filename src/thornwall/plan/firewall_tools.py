@@ -46,8 +46,14 @@ _BUILT_IN = ("INPUT", "FORWARD", "OUTPUT")
 
 # as `ufw reload` does, which would write its files again
 RELOAD = ("/lib/ufw/ufw-init", "force-reload")
+# it would set log_martians and others at every start, over what /etc/sysctl.d says
+_NO_SYSCTLS = "s|^IPT_SYSCTL=.*|IPT_SYSCTL=|"
+_ENABLED = "s/^ENABLED=.*/ENABLED=yes/"
 # as at every boot: `ufw enable` does the same with twice the work
-_START = (("sed", "-i", "s/^ENABLED=.*/ENABLED=yes/", "/etc/ufw/ufw.conf"), ("/lib/ufw/ufw-init", "start"))
+_START = (
+    ("sed", "-i", "-e", _NO_SYSCTLS, "-e", _ENABLED, _DEFAULTS, "/etc/ufw/ufw.conf"),
+    ("/lib/ufw/ufw-init", "start"),
+)
 # rules that were loaded although ufw is switched off: it loads none of itself then
 _LOAD = """\
 f=/etc/ufw/ufw.conf k=/run/thornwall-ufw.conf
@@ -198,9 +204,6 @@ def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
 
 
 def _ufw_settings(situation: Situation, wish: Firewall, was_on: bool) -> Iterator[tuple[str, ...]]:
-    if wish.enable and not was_on:
-        # it would set log_martians and others at every start, over what /etc/sysctl.d says
-        yield ("sed", "-i", "s|^IPT_SYSCTL=.*|IPT_SYSCTL=|", _DEFAULTS)
     match situation.capture.read(_DEFAULTS):
         case Known(text) if (wish.ipv6 or wish.enable) and re.search(r"^IPV6=(?!\"?yes)", text, re.MULTILINE):
             yield ("sed", "-i", "s/^IPV6=.*/IPV6=yes/", _DEFAULTS)

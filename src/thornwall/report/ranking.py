@@ -52,11 +52,15 @@ class Step:
         return tuple(dict.fromkeys(need for finding in self.findings for need in finding.remedy.needs))
 
 
+_URGENT = {Risk.EXTREME: 0, Risk.HIGH: 1}
+
+
 def steps(report: Report) -> tuple[Step, ...]:
     """The remedies of all failed findings, best first.
 
-    Those that end an extreme risk come first, whatever they cost; then the highest risk removed a minute; ties by the
-    risk removed, then by how many findings go, then as the report has them.
+    Those that end an extreme risk come first, then those that end a high one, whatever they cost; among them, and for
+    all others, the highest risk removed a minute; ties by the risk removed, then by how many findings go, then as the
+    report has them.
     """
     by_remedy: dict[str, list[Finding]] = {}
     for finding in report.failed():
@@ -66,7 +70,7 @@ def steps(report: Report) -> tuple[Step, ...]:
         sorted(
             unranked,
             key=lambda step: (
-                step.worst is not Risk.EXTREME,
+                _URGENT.get(step.worst, len(_URGENT)),
                 -step.removed / int(step.effort),
                 -step.removed,
                 -len(step.findings),

@@ -275,8 +275,8 @@ def protected_links_off(ctx: Context) -> Iterator[Verdict]:
 
     Remedy:
         Set `fs.protected_hardlinks = 1` and `fs.protected_symlinks = 1` in a file of its own in /etc/sysctl.d that
-        sorts last, and load it. Since Debian 13 nothing reads /etc/sysctl.conf at boot. Remove the line that switches
-        them off.
+        sorts last, and load it. Since Debian 13 nothing reads /etc/sysctl.conf at boot. If a line switches them off,
+        remove it.
 
     Risk of the remedy:
         None in daily use.

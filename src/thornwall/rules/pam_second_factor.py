@@ -20,7 +20,7 @@ from thornwall.model.finding import (
 from thornwall.model.pam import SECOND_FACTORS, Pam, PamLine
 from thornwall.model.rule import Context, Preset, Verdict, fail, rule, unknown
 from thornwall.model.ssh import Setting, SshServer
-from thornwall.rules.ssh_ask import evidence, server, sound
+from thornwall.rules.ssh_ask import evidence, no_passwords, server, sound
 
 
 def _at(line: PamLine) -> Evidence:
@@ -150,7 +150,9 @@ def _any_method(methods: Setting, found: SshServer, accounts: Accounts, ctx: Con
             return
     on = {name: fact.value for name, fact in settings.items() if isinstance(fact, Known) and fact.value.value != "no"}
     if "passwordauthentication" in on:
-        yield fail("sshd lets in whoever has the password.", evidence(on["passwordauthentication"]), evidence(methods))
+        seen = evidence(on["passwordauthentication"]), evidence(methods)
+        keys = accounts.unread_keys or any(file.keys for file in accounts.key_files)
+        yield fail("sshd lets in whoever has the password.", *seen, moves=() if keys else no_passwords(ctx))
     elif "pubkeyauthentication" in on and not _all_verified(accounts):
         yield fail(
             "sshd lets in whoever has a copy of the key.", evidence(on["pubkeyauthentication"]), evidence(methods)

@@ -19,7 +19,7 @@ from thornwall.model.finding import (
 from thornwall.model.rule import Context, Preset, Rule, UnansweredError, Verdict, fail, passed, rule, unknown
 from thornwall.model.ssh import Setting, SshServer
 from thornwall.rules import ssh_config, ssh_connections, ssh_crypto, ssh_host_keys, ssh_sessions
-from thornwall.rules.ssh_ask import evidence, general, server, sound, subject, write, write_with_key
+from thornwall.rules.ssh_ask import evidence, general, no_passwords, server, sound, subject, write, write_with_key
 
 KEYS = "Configure SSH key-based authentication"
 
@@ -82,22 +82,9 @@ def ssh_password_login(ctx: Context) -> Iterator[Verdict]:
     )
 
 
-def _no_passwords(ctx: Context) -> tuple[Move, ...]:
-    """Where no account has a password there is none to guess, until somebody sets one."""
-    match ctx.host.accounts:
-        case Known(accounts) if isinstance(accounts.shadow, Known):
-            names = [account.name for account in accounts.accounts if account.has_shell]
-            answers = [accounts.password(name) for name in names]
-            if any(isinstance(answer, Known) and answer.value.accepted for answer in answers):
-                return ()
-            return (Move("likelihood", -1, "no account has a password that would be accepted"),)
-        case _:
-            return ()
-
-
 def _typed_login(ctx: Context, name: str, method: str, say: str, right: str) -> Iterator[Verdict]:
     """Judge a method of login that asks for nothing but what can be typed."""
-    found, moves = server(ctx), _no_passwords(ctx)
+    found, moves = server(ctx), no_passwords(ctx)
     setting, methods = general(found, name), general(found, "authenticationmethods")
     if setting.value == "yes" and suffices(methods.value, method):
         yield fail(f"{say}.", evidence(setting), moves=moves)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from thornwall.model.fact import Known, Unknown
-from thornwall.model.finding import Evidence
+from thornwall.model.finding import Evidence, Move
 from thornwall.model.rule import Context, UnansweredError, Verdict, fail, not_applicable, passed, unknown
 from thornwall.model.ssh import Match, Setting, SshServer
 
@@ -127,3 +127,16 @@ def judge(
 def number(value: str) -> int | None:
     """A whole number, or None for what is none."""
     return int(value) if value.isascii() and value.isdecimal() and len(value) < 10 else None
+
+
+def no_passwords(ctx: Context) -> tuple[Move, ...]:
+    """Where no account has a password there is none to guess, until somebody sets one."""
+    match ctx.host.accounts:
+        case Known(accounts) if isinstance(accounts.shadow, Known):
+            names = [account.name for account in accounts.accounts if account.has_shell]
+            answers = [accounts.password(name) for name in names]
+            if any(isinstance(answer, Known) and answer.value.accepted for answer in answers):
+                return ()
+            return (Move("likelihood", -1, "no account has a password that would be accepted"),)
+        case _:
+            return ()

@@ -72,7 +72,11 @@ def _denied(client: Client) -> ThornwallError:
         hint = f"the key {client.ring.locked[0]} is encrypted: load it into the agent with `ssh-add` first"
     elif wanted and not any(method in client.tried for method in wanted):
         hint = "run it in a terminal to be asked, or give a key with --identity"
-    elif "publickey" in client.offered and not any(method.startswith("publickey") for method in client.tried):
+    elif (
+        "publickey" in client.offered
+        and not wanted
+        and not any(method.startswith("publickey") for method in client.tried)
+    ):
         hint = "it wants a key: name it with --identity, or load it with ssh-add"
     else:
         hint = "check the user's name, the password or the key; several wrong tries may lock you out for a while"

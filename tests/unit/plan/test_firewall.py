@@ -20,7 +20,10 @@ from thornwall.plan.fixes.firewall import ssh_ports, stays_open
 
 from .small_host import SSHD, Host, judged, listening, unit, wants
 
-START = ("sed -i s/^ENABLED=.*/ENABLED=yes/ /etc/ufw/ufw.conf", "/lib/ufw/ufw-init start")
+START = (
+    "sed -i -e s|^IPT_SYSCTL=.*|IPT_SYSCTL=| -e s/^ENABLED=.*/ENABLED=yes/ /etc/default/ufw /etc/ufw/ufw.conf",
+    "/lib/ufw/ufw-init start",
+)
 KEEPS = ("/etc/ufw", "/etc/default/ufw")
 SETTINGS = 'IPV6=yes\nDEFAULT_INPUT_POLICY="DROP"\nIPT_SYSCTL=/etc/ufw/sysctl.conf\n'
 INSTALLED = Keeper("ufw", False, Known(Ruleset()), "/etc/ufw/ufw.conf", 5, "ENABLED=no")
@@ -142,7 +145,6 @@ def test_a_new_firewall() -> None:
     assert wants(host, "no-firewall")[1] == replace(wish, limit=("22/tcp",))
     made = commands(host.situation(), wish)
     assert lines(made) == [
-        "sed -i s|^IPT_SYSCTL=.*|IPT_SYSCTL=| /etc/default/ufw",
         "ufw allow 22/tcp",
         "ufw allow 80/tcp",
         "ufw default deny incoming",

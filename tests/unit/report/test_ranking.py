@@ -22,11 +22,16 @@ def order(*findings: Finding) -> list[str]:
 
 
 def test_less_work_first() -> None:
-    assert order(of("slow", 4, 4, Effort.HOUR), of("quick", 2, 2, Effort.MINUTE)) == ["quick", "slow"]
+    assert order(of("slow", 3, 3, Effort.HOUR), of("quick", 2, 2, Effort.MINUTE)) == ["quick", "slow"]
 
 
 def test_extreme_comes_before_everything() -> None:
     assert order(of("quick", 4, 4, Effort.MINUTE), of("worst", 5, 4, Effort.HOUR)) == ["worst", "quick"]
+
+
+def test_then_what_ends_a_high_risk() -> None:
+    found = of("quick", 3, 3, Effort.MINUTE), of("high", 3, 4, Effort.HOUR), of("worst", 5, 5, Effort.HOUR)
+    assert order(*found) == ["worst", "high", "quick"]
 
 
 def test_ties_keep_the_order_of_the_report() -> None:
@@ -36,10 +41,10 @@ def test_ties_keep_the_order_of_the_report() -> None:
 def test_one_remedy_for_two_rules_adds_up() -> None:
     shared = Remedy("Install the updates.", Effort.TEN_MINUTES, ("apt full-upgrade",), (Need.REBOOT,))
     one, two = (finding(rule, rule, 3, 3, remedy=shared) for rule in ("kernel-old", "openssl-old"))
-    alone = of("alone", 3, 5, Effort.TEN_MINUTES)
+    alone = of("alone", 3, 3, Effort.TEN_MINUTES)
     first, second = steps(report(alone, one, two))
     assert [found.rule for found in first.findings] == ["kernel-old", "openssl-old"]
-    assert (first.removed, second.removed) == (18, 15)
+    assert (first.removed, second.removed) == (18, 9)
     assert first.commands == ("apt full-upgrade",)
     assert first.needs == (Need.REBOOT,)
 

@@ -5,7 +5,7 @@ main() {
   ID=${here##*/}
   cd -P "${here%/var/lib/thornwall/*}/" || exit 1
   setup
-  systemd || echo $$ >"$D/apply.pid"
+  systemd || [ "$LIVE" = 0 ] || echo $$ >"$D/apply.pid"
   journal_end
   read_state
   [ "$state" = open ] || exit 1
@@ -19,7 +19,6 @@ main() {
   runtime
   doing=verify
   verify
-  settle
   finish
 }
 
@@ -164,7 +163,7 @@ setting() {
 # account N USER FIELD VALUE
 account() {
   if [ "$LIVE" = 0 ]; then
-    mounted_account "$@"
+    edit_account "$@"
     return
   fi
   case $3 in
@@ -179,41 +178,6 @@ account() {
     leave-group) try 30 gpasswd -d "$2" "$4" ;;
     *) fail "nobody knows what $3 is" ;;
   esac
-}
-
-# The same on a mounted root, whose own tools need not run here: one field of one line, written in place.
-mounted_account() {
-  file=shadow
-  case $3 in
-    lock) edit='$2 = "!" $2' only='substr($2, 1, 1) != "!"' ;;
-    password) edit='$2 = hash; $3 = day' only=1 ;;
-    expire-now) edit='$8 = 0' only=1 ;;
-    shell) file=passwd edit='$7 = value' only=1 ;;
-    max-days) edit='$5 = value' only=1 ;;
-    min-days) edit='$4 = value' only=1 ;;
-    warn-days) edit='$6 = value' only=1 ;;
-    inactive-days) edit='$7 = value' only=1 ;;
-    leave-group)
-      for file in group gshadow; do
-        [ -f "./etc/$file" ] || continue
-        edit_lines "$4" 1 'n = split($4, all, ","); $4 = ""; for (i = 1; i <= n; i++)
-          if (all[i] != user) $4 = $4 ($4 == "" ? "" : ",") all[i]' "$2" "$4" "$D/secrets/$1"
-      done
-      return ;;
-    *) fail "nobody knows what $3 is" ;;
-  esac
-  edit_lines "$2" "$only" "$edit" "$2" "$4" "$D/secrets/$1"
-}
-
-# edit_lines NAME CONDITION ACTION USER VALUE SECRET: in ./etc/$file, in the lines that begin with NAME
-edit_lines() {
-  awk -F: -v OFS=: -v name="$1" -v user="$4" -v value="$5" -v secret="$6" -v day="$(($(date +%s) / 86400))" '
-    BEGIN { if ((getline hash < secret) > 0) sub(/^[^:]*:/, "", hash) }
-    $1 == name { found = 1; if ('"$2"') { '"$3"' } }
-    { print }
-    END { exit !found }' "./etc/$file" >"$D/edited" || fail "$1 is not in /etc/$file"
-  cat "$D/edited" >"./etc/$file" || fail "/etc/$file cannot be written"
-  rm -f "$D/edited"
 }
 
 runtime() {

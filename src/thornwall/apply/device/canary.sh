@@ -2,7 +2,7 @@
 # so does who logs in there. It goes on by itself, in the same mount namespace.
 wait_for_login() {
   accounts
-  mkdir -p -m 755 /run/sshd
+  [ -d /run/sshd ] || mkdir -p -m 755 /run/sshd
   "$(command -v sshd)" -E "$D/canary.log" -p "$1" -o "ListenAddress=127.0.0.1:$1" \
     -o PidFile="/var/lib/thornwall/$ID/canary.pid"
 }
@@ -10,10 +10,11 @@ wait_for_login() {
 # account N USER FIELD VALUE: what a login can feel
 account() {
   case $3 in
-    password) chpasswd -e <"$D/secrets/$1" ;;
-    lock) usermod -L "$2" ;;
-    shell) usermod -s "$4" "$2" ;;
-    expire-now) chage -E 0 "$2" ;;
-    leave-group) gpasswd -d "$2" "$4" ;;
+    password | lock | shell | expire-now | leave-group) edit_account "$@" ;;
   esac
+}
+
+fail() {
+  echo "$1" >"$D/canary.log"
+  exit 1
 }

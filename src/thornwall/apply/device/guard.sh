@@ -137,7 +137,6 @@ write_units() {
     >"/run/systemd/system/thornwall-undo-$ID.service" && boot_unit ||
     refuse "the units that would take the change back cannot be written" "is the disk full?"
   umask 077
-  settle
 }
 
 # Without systemd: whatever this host runs at its start.

@@ -14,7 +14,10 @@ folders() {
     fi
   done <"$D/folders"
   # shellcheck disable=SC2086
-  stats=$(stat -c '%f %a %u %d %.9Y %n' -- $there)
+  stats=$(stat -c '%f %a %u %d %.9Y %n' -- "$D" $there)
+  # shellcheck disable=SC2086
+  set -- ${stats%%"$nl"*}
+  stats=${stats#*"$nl"} home_dev=$4
   devs=$nl kept_folders=0
   : >"$D/mtimes"
   IFS=$nl
@@ -38,7 +41,6 @@ folders() {
   for path in $missing; do
     echo "$path" >>"$D/made"
   done
-  home_dev=$(stat -c %d "$D")
 }
 
 # the folders in which the guard puts something: they do not show it when it is gone. Sets `hook` without systemd.
@@ -175,8 +177,11 @@ staged_files() {
     fi
   done
   exec 3<&- 4<&-
+  # (what is put into them to be looked at takes their modes along)
+  umask 022
   # shellcheck disable=SC2086
   mkdir -p "$D/vault" "$D/put" $folders_
+  umask 077
   new_files
   # (a new owner takes away the bits by which a program runs as its owner: modes come after)
   IFS=$nl
@@ -367,7 +372,7 @@ new_link() {
 # hashed USER FILE PASSWORD: the password goes through a pipe, and only its hash is written
 hashed() {
   hash=''
-  has perl && hash=$(printf '%s\n' "$3" | timeout -k 2 20 perl -e '
+  has perl && hash=$(printf '%s\n' "$3" | perl -e '
     my $p = <STDIN>; chomp $p; open(my $r, "<", "/dev/urandom") or exit 1; read($r, my $b, 24);
     my @c = (".", "/", 0 .. 9, "A" .. "Z", "a" .. "z"); my $s = join "", map { $c[ord($_) % 64] } split //, $b;
     for my $salt ("\$y\$j9T\$$s", "\$6\$" . substr($s, 0, 16)) {

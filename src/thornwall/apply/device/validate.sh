@@ -11,7 +11,7 @@ main() {
     printf '%s\t%s\n' "the merged result" "this kernel shows /etc to one process alone neither by an overlay nor by a bind mount"
     exit 0
   }
-  put
+  put || exit 1
   wrong='' before=''
   check_sshd
   check_sudo
@@ -52,9 +52,9 @@ merged() {
   cp -a /etc/. "$scratch/etc/" 2>/dev/null && mount --bind "$scratch/etc" /etc
 }
 
-# only what is below /etc: the rest is checked by nobody. One process for all that goes, one for each folder that gets.
+# only what is below /etc: the rest is checked by nobody
 put() {
-  touched='' gone='' pending='' target=''
+  touched='' gone=''
   [ -f "$D/made" ] && while read -r path; do
     case $path in ./etc/*) mkdir -p -m 755 "$path" ;; esac
   done <"$D/made"
@@ -65,30 +65,31 @@ put() {
   done <"$D/items"
   # shellcheck disable=SC2086
   [ -z "$gone" ] || rm -f -- $gone
-  exec 3<"$D/items" 4<"$D/before"
-  while read -r op _ mode user group _ _ _ path <&3; do
-    read -r V _ <&4
-    case $op$path in
-      M/etc/*) # sudo and others judge the mode as well
-        [ "$user" = - ] || chown -h "$user" ".$path"
-        [ "$group" = - ] || chown -h ":$group" ".$path"
-        [ "$mode" = - ] || [ -L ".$path" ] || chmod "$mode" ".$path"
-        ;;
-      [PL]/etc/*)
-        [ "$V ${path%/*}" = "$target" ] || put_folder
-        target="$V ${path%/*}"
-        pending="$pending $V/new$path"
-        ;;
-    esac
-  done
-  exec 3<&- 4<&-
-  put_folder
+  while read -r vault; do put_new "$vault" || return 1; done <"$D/vaults"
+  put_modes
 }
 
-put_folder() {
+# (without `./` before the names: the folders on the way get the modes of those in the record, and / is not ours)
+put_new() {
+  list=''
+  exec 3<"$D/items" 4<"$D/before"
+  while read -r op _ _ _ _ _ _ _ path <&3; do
+    read -r V _ <&4
+    case $V:$op$path in "$1":[PL]/etc/*) list="$list ${path#/}" ;; esac
+  done
+  exec 3<&- 4<&-
   # shellcheck disable=SC2086
-  [ -z "$pending" ] || cp -a -- $pending ".${target#* }/"
-  pending=''
+  [ -z "$list" ] || { cd "$1/new" && cp -a --parents -- $list / && cd /; }
+}
+
+# sudo and others judge the mode as well
+put_modes() {
+  while read -r op _ mode user group _ _ _ path; do
+    case $op$path in M/etc/*) ;; *) continue ;; esac
+    [ "$user" = - ] || chown -h "$user" ".$path"
+    [ "$group" = - ] || chown -h ":$group" ".$path"
+    [ "$mode" = - ] || [ -L ".$path" ] || chmod "$mode" ".$path"
+  done <"$D/items"
 }
 
 # judge NAME CHECK PROGRAM ARGUMENT…

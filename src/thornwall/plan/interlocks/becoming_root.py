@@ -87,7 +87,7 @@ def _unasked(situation: Situation, name: str) -> Hold | None:
     fault = password_fault(situation, name)
     connected = name == situation.way_in.user
     if connected and not fault and not situation.way_in.password_proved and not replaced(situation, name):
-        fault = f"nobody has just typed the password of {name}, so that it may be forgotten"
+        fault = f"sudo has not checked the password of {name} just now, so that it may be forgotten"
     if not fault:
         return None
     others = [account for account in admins(situation, without={name}) if not password_fault(situation, account.name)]

@@ -117,7 +117,7 @@ def _first(report: Report, found: Cards) -> Html | None:
         tag(
             "section",
             tag("h2", "Do this first"),
-            tag("p", "Most risk removed for the least work; extreme risks first.", class_="lead"),
+            tag("p", "Most risk removed for the least work; extreme and high risks first.", class_="lead"),
             tag("ol", [step(number, one, ids) for number, one in enumerate(ranked[:FIRST], 1)], class_="steps"),
             tag("p", f"Then {count(more, 'more remedy', 'more remedies')}, with the findings below.", class_="aside")
             if more > 0
