@@ -109,8 +109,10 @@ def _applying_killed(bench: Bench, rng: Random, drawn: Drawn) -> None:
     time.sleep(rng.uniform(0, 0.1))
     bench.kill(APPLY)
     said = work.result()
-    if said.status == 0:  # it was done before
-        _undone(bench, rng)
+    applied = said.find(Applied)
+    if said.status == 0 and isinstance(applied, Applied):
+        # it was done before: or so late that it takes itself back as well, and may have done so by now
+        _undone(bench, rng, applied.id)
 
 
 def _undoing_killed(bench: Bench, rng: Random, drawn: Drawn) -> None:

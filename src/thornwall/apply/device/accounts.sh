@@ -31,6 +31,9 @@ edit_lines() {
     BEGIN { if ((getline hash < secret) > 0) sub(/^[^:]*:/, "", hash) }
     $1 == name { found = 1; if ('"$2"') { '"$3"' } }
     { print }
-    END { exit !found }' "./etc/$file") || fail "$1 is not in /etc/$file"
+    END { exit !found }' "./etc/$file") || {
+    fail "$1 is not in /etc/$file"
+    return
+  }
   printf '%s\n' "$edited" >"./etc/$file" || fail "/etc/$file cannot be written"
 }
