@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,21 @@ def put(host: Host, path: str, text: str, mode: int = 0o644) -> PutFile:
     return PutFile(path, text.encode(), before, mode)
 
 
-async def change(link: Link, *operations: object, password: str = "", secrets: dict[str, Secret] | None = None) -> Said:
+async def change(
+    link: Link,
+    *operations: object,
+    password: str = "",
+    secrets: dict[str, Secret] | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Said:
+    async def look() -> None:
+        await said.canary.wait()
+        meanwhile()
+
     steps = (Step("ways-in", Purpose.SSH, "Change the ways in", tuple(operations)),)  # type: ignore[arg-type]
     said = Said(lambda _: None)
     new = Secret(password) if password else None
+    looking = asyncio.create_task(look())
     canary = asyncio.create_task(answer_canary(link, said, new))
 
     def script(nonce: str) -> str:
@@ -55,6 +67,7 @@ async def change(link: Link, *operations: object, password: str = "", secrets: d
         return await follow(link, script, said)
     finally:
         canary.cancel()
+        looking.cancel()
 
 
 async def test_good_rules_are_tried_and_then_made(planted: Host, link: Link) -> None:
@@ -102,3 +115,24 @@ async def test_nothing_of_the_canary_is_left(planted: Host, link: Link) -> None:
     await change(link, put(planted, DROP_IN, "PermitRootLogin no\n"))
     assert planted.run("ls /var/lib/thornwall/0001").stdout.count("canary") == 0
     assert "thornwall" not in planted.run("grep thornwall /proc/*/mounts").stdout
+
+
+async def test_nobody_else_can_reach_it(planted: Host, link: Link) -> None:
+    planted.run("echo 'listenaddress 0.0.0.0' >/etc/ssh/sshd_config.d/10-everywhere.conf", check=True)
+    listening: list[str] = []
+
+    def look() -> None:
+        listening.extend(line.split()[3] for line in planted.run("ss -Hltnp | grep sshd").stdout.splitlines())
+
+    said = await change(link, put(planted, DROP_IN, "PermitRootLogin no\n"), meanwhile=look)
+    assert said.first(events.Applied)
+    ours = [address for address in listening if not address.endswith(":22")]
+    assert ours
+    assert all(address.startswith("127.0.0.1:") for address in ours), ours
+
+
+async def test_an_account_alone_is_tried_as_well(planted: Host, link: Link) -> None:
+    # nothing below /etc comes: whoever logs in reads the same /etc
+    said = await change(link, AccountDo("webcam", AccountField.LOCK))
+    assert said.first(events.Applied)
+    assert events.Valid("a login under the new rules", "") in said.heard

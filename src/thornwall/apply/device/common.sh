@@ -42,8 +42,16 @@ uptime_() {
   ticks=${up%.*}${up#*.} up=${up%.*}
 }
 
-# (a time limit would be of no use: what waits for a disk cannot be killed)
-settle() { sync -f "$D" 2>/dev/null || sync; }
+# All that the change has to do with is on the disk. (A time limit would be of no use: what waits for a disk cannot be
+# killed.)
+settle() {
+  places="$D ./etc"
+  [ ! -f "$D/vaults" ] || while read -r place_; do
+    [ "$place_" = "$D" ] || places="$places $place_"
+  done <"$D/vaults"
+  # shellcheck disable=SC2086
+  sync -f $places 2>/dev/null || sync
+}
 
 # one_line TEXT: sets `text`: the same without tabs and line ends
 one_line() {
@@ -290,11 +298,11 @@ stop_process() {
     *"/var/lib/thornwall/$ID/"*)
       kill -KILL "$process" 2>/dev/null
       set +f
-      for other in /proc/[0-9]*; do
-        read -r line 2>/dev/null <"$other/stat" || continue
+      for each_ in /proc/[0-9]*; do
+        read -r line_ 2>/dev/null <"$each_/stat" || continue
         # shellcheck disable=SC2086 # `state parent group session …`
-        set -- ${line##*) }
-        [ "$4" != "$process" ] || kill -KILL "${other##*/}" 2>/dev/null
+        set -- ${line_##*) }
+        [ "$4" != "$process" ] || kill -KILL "${each_##*/}" 2>/dev/null
       done
       set -f
       ;;
@@ -377,6 +385,11 @@ mtimes_back() {
     before_=''
     [ -f "$D/mtimes.d/$count.names" ] && IFS= read -r before_ <"$D/mtimes.d/$count.names"
     [ "$entries" = "$before_" ] || continue
-    if [ "$mtime" = - ]; then touch -r "$D/mtimes.d/$count" "$path"; else touch -d "@$mtime" "$path"; fi
+    if [ "$mtime" = - ]; then
+      touch -r "$D/mtimes.d/$count" "$path"
+    else
+      # (a rescue system's own touch may know whole seconds only)
+      touch -d "@$mtime" "$path" 2>/dev/null || touch -d "@${mtime%.*}" "$path"
+    fi
   done <"$D/mtimes"
 }

@@ -47,7 +47,8 @@ anything() {
 merged() {
   scratch=/run/thornwall.lock
   mount -t tmpfs -o mode=700,size=64m thornwall "$scratch" 2>/dev/null || return 1
-  mkdir "$scratch/upper" "$scratch/work" "$scratch/etc"
+  # (the uppermost folder is what /etc looks like)
+  mkdir -m 755 "$scratch/upper" "$scratch/work" "$scratch/etc"
   mount -t overlay -o "lowerdir=/etc,upperdir=$scratch/upper,workdir=$scratch/work" thornwall /etc 2>/dev/null && return 0
   cp -a /etc/. "$scratch/etc/" 2>/dev/null && mount --bind "$scratch/etc" /etc
 }
