@@ -133,7 +133,7 @@ MUTANTS = {
         (("undo.sh", "    open | undoing) ;;\n    undone)", "    open | undoing) exit 0 ;;\n    undone)"),),
     ),
     "an undo that nobody takes up again": (
-        ("undo is killed", 3),
+        ("undo is killed", 12),
         (
             ("guard.sh", "'Restart=on-abnormal'", "'Restart=no'"),
             ("undo.sh", "Restart=on-abnormal", "Restart=no"),
@@ -148,5 +148,9 @@ def test_without_its_guard_cases_fail(name: str, release: str, monkeypatch: pyte
     (fault, count), changes = MUTANTS[name]
     seeds = [names().index(fault) + turn * len(names()) for turn in range(count)]
     with mutated(monkeypatch, *changes):
-        cases = Run(release, seeds, patience=12).play(min(AT_ONCE, count))
-    assert [case.seed for case in cases if case.wrong] != []
+        # (a fault that strikes at the very end of the work is seen by nobody: then the next one)
+        for first in range(0, count, AT_ONCE):
+            some = seeds[first : first + AT_ONCE]
+            if any(case.wrong for case in Run(release, some, patience=12).play(len(some))):
+                return
+    pytest.fail(f"nobody saw it in {count} cases")

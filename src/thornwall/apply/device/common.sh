@@ -248,7 +248,7 @@ follow() {
       return "$status"
     fi
     waits=$((waits + 1))
-    [ $((waits % 30)) != 0 ] || ${3:-:}
+    [ $((waits % 20)) != 0 ] || ${3:-:}
     case $waits in
       [1-5]) pause=0.2 ;;
       [6-9]) pause=0.5 ;;
