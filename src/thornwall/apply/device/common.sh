@@ -356,15 +356,18 @@ disarm() {
   fi
   [ "$WANT" = watch ] || stop_process watch
   stop_process canary
+  panic_back
+  [ ! -d /run/systemd/system ] || persist 30 systemctl stop "thornwall-undo-$ID.timer"
+  # (after a power cut from here on nobody goes on with it: the times come back at once, and what takes long comes last)
+  [ ! -f "$D/mtimes" ] || mtimes_back
   rm -f "/etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service" \
     "/etc/systemd/system/thornwall-boot-$ID.service" "/run/systemd/system/thornwall-undo-$ID.service"
+  [ ! -f "$D/made.armed" ] || while read -r path; do rmdir "$path" 2>/dev/null; done <"$D/made.armed"
+  [ ! -f "$D/mtimes" ] || mtimes_back
   if [ -d /run/systemd/system ]; then
-    persist 30 systemctl stop "thornwall-undo-$ID.timer"
     persist 60 systemctl daemon-reload
     persist 20 systemctl reset-failed "thornwall-*-$ID.service"
   fi
-  panic_back
-  [ -f "$D/made.armed" ] && while read -r path; do rmdir "$path" 2>/dev/null; done <"$D/made.armed"
   return 0
 }
 
