@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.awk import AWKS, redact
+from tests.casefolder import CASES, load
 from thornwall.facts import pam
 from thornwall.facts.pam import PAM
+from thornwall.facts.registry import snapshot
 from thornwall.model.capture import Capture, CommandResult, FileRecord, Manifest
 from thornwall.model.fact import Absent, Known, Unknown
 from thornwall.model.pam import Pam
 from thornwall.model.probe import Read
+from thornwall.model.profile import Profile
+from thornwall.model.rule import Context, answers
+from thornwall.rules.pam_second_factor import RULES
 
 
 def capture(files: Mapping[str, bytes], commands: Mapping[str, bytes] | None = None) -> Capture:
@@ -162,3 +168,21 @@ def test_only_values_of_secrets_are_masked(awk: list[str]) -> None:
         "auth required pam_x.so h=$6$ab$cdefgh": "auth required pam_x.so h=<redacted>",
     }
     assert redact(awk, PAM, [*same, *masked]) == [*same, *masked.values()]
+
+
+def test_a_factor_too_few_weighs_less_where_nobody_has_even_one() -> None:
+    """Debian as installed, its one password locked, and no key. Whoever has either can be robbed of it."""
+    stock = load(CASES / "pam" / "stock")
+
+    def moved(**files: bytes) -> list[int]:
+        added = {path: FileRecord(path, content=content, mode=0o600) for path, content in files.items()}
+        host = snapshot(replace(stock, files={**stock.files, **added}))
+        (verdict,) = answers(RULES[0], Context(host, Profile(), {}))
+        return [move.by for move in verdict.moves]
+
+    locked = (CASES / "pam/stock/files/etc/shadow").read_bytes().replace(b"debian:yescrypt:", b"debian:locked:")
+    key = "home/debian/.ssh/authorized_keys"
+    keys = (CASES / "pam/fido-touch/files" / key).read_bytes()
+    assert moved() == []
+    assert moved(**{"/etc/shadow": locked}) == [-1]
+    assert moved(**{"/etc/shadow": locked, f"/{key}": keys}) == []
