@@ -79,8 +79,13 @@ put_new() {
     case $V:$op$path in "$1":[PL]/etc/*) list="$list ${path#/}" ;; esac
   done
   exec 3<&- 4<&-
+  [ -n "$list" ] || return 0
+  cd "$1/new" || return 1
   # shellcheck disable=SC2086
-  [ -z "$list" ] || { cd "$1/new" && cp -a --parents -- $list / && cd /; }
+  cp -a --parents -- $list / 2>/dev/null || for file in $list; do
+    cp -a -- "$file" "/$file" || return 1
+  done
+  cd /
 }
 
 # sudo and others judge the mode as well
@@ -91,6 +96,7 @@ put_modes() {
     [ "$group" = - ] || chown -h ":$group" ".$path"
     [ "$mode" = - ] || [ -L ".$path" ] || chmod "$mode" ".$path"
   done <"$D/items"
+  return 0
 }
 
 # judge NAME CHECK PROGRAM ARGUMENT…
