@@ -12,6 +12,7 @@ import pytest
 
 from . import vm
 from .compare import difference, snapshot
+from .vm_disk import VAR_APART
 
 pytestmark = [
     pytest.mark.skipif("THORNWALL_LAB_VM" not in os.environ, reason="THORNWALL_LAB_VM is not set (make test-vm)"),
@@ -30,6 +31,8 @@ def test_it_boots_is_the_planted_host_and_survives_a_power_cut(machine: vm.VM) -
     assert f"VERSION_CODENAME={machine.release}\n" in machine.run("cat /etc/os-release", check=True).stdout
     for path, kind in (("/", "ext4"), ("/boot/firmware", "vfat")):
         assert machine.run(["findmnt", "-no", "FSTYPE", path], check=True).stdout == f"{kind}\n"
+    apart = machine.run(["findmnt", "-no", "FSTYPE", "/var"]).stdout
+    assert apart == ("ext4\n" if machine.release in VAR_APART else "")
     assert "dtoverlay=vc4-kms-v3d" in machine.run("cat /boot/firmware/config.txt", check=True).stdout
     for ipv6 in (False, True):
         assert machine.login("sudo -n id -un", ipv6=ipv6).stdout == "root\n"

@@ -189,7 +189,8 @@ class VM:
 
     def files(self, excluded: str) -> dict[str, Facts]:
         """All that lies on its disk now, as `compare_walk.walk` has it."""
-        return files(self._folder / "disk.qcow2", Agent(self._folder / "agent.sock"), excluded, self.disk.contents)
+        agent = Agent(self._folder / "agent.sock")
+        return files(self.release, self._folder / "disk.qcow2", agent, excluded, self.disk.contents)
 
     def power_on(self) -> None:
         """Switch it on; it boots from its disk as that is. LabError when it is on."""

@@ -21,10 +21,9 @@ while :; do for vault in /var/lib/thornwall/[0-9]*; do
     [ -e "$vault/state/open" ] && break 2
 done; sleep 0.5; done
 %s
-sync
 echo "plug: $said" >/dev/ttyS0
 """
-# Between two of the renames that put the files: the first is done, and nothing goes on from there.
+# Between two of the renames that put the files: the first is done and on the disk, and nothing goes on from there.
 _FILES = r"""
 first=$(while read -r op _ _ _ _ _ _ _ path; do
     if [ "$op" = P ] && [ -e "$vault/new$path" ]; then echo "$vault/new$path"; break; fi
@@ -36,7 +35,9 @@ while read -r op _ _ _ _ _ _ _ path; do
     [ "$op" = P ] && all=$((all + 1)) && [ -e "$vault/new$path" ] && left=$((left + 1))
 done <"$vault/items"
 said="$left of $all files are not put yet"
+sync
 """
+# What was not synced by then is lost.
 _WINDOW = r"""
 until [ -e "$vault/applied" ]; do sleep 0.2; done
 said="applied, not confirmed"

@@ -6,11 +6,11 @@ from pathlib import Path
 from .compare_walk import Contents, Facts, walk
 from .tools import run
 from .vm_agent import Agent
-from .vm_disk import ROOT
+from .vm_disk import mounted
 
 
-def files(disk: Path, agent: Agent, excluded: str, known: Contents) -> dict[str, Facts]:
-    """All below its root but what is mounted there, as `walk` has it. `disk` is the machine's own, a qcow2."""
+def files(release: str, disk: Path, agent: Agent, excluded: str, known: Contents) -> dict[str, Facts]:
+    """All that lies on its disk but the firmware, as `walk` has it. `disk` is the machine's own, a qcow2."""
     copy, raw, place = (disk.with_name(name) for name in ("copy.qcow2", "copy.img", "copy"))
     # while its file systems are frozen no write is under way, and the journal is empty
     with agent.frozen():
@@ -18,12 +18,8 @@ def files(disk: Path, agent: Agent, excluded: str, known: Contents) -> dict[str,
     place.mkdir(exist_ok=True)
     try:
         run(["qemu-img", "convert", "-O", "raw", copy, raw])
-        start, end = (mib * 1024 * 1024 for mib in ROOT)
-        run(["mount", "-o", f"ro,noload,loop,offset={start},sizelimit={end - start}", raw, place])
-        try:
+        with mounted(release, raw, place):
             return walk(str(place), excluded, known)
-        finally:
-            run(["umount", place])
     finally:
         place.rmdir()
         copy.unlink()
