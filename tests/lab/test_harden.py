@@ -103,6 +103,19 @@ def test_undo_takes_the_packages_along_that_came_for_it(tmp_path: Path) -> None:
         assert difference(before, snapshot(host), packages=True) == []
 
 
+def test_a_firewall_that_counts_logins_is_not_taken_for_a_lock_out(tmp_path: Path) -> None:
+    with start("trixie", "planted", packages=True) as host:
+        install = "DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes install ufw"
+        host.run(f"{install} && ufw limit ssh && ufw --force enable", check=True)
+        desk = Desk(host, tmp_path)
+        done = desk.harden("--only", "ssh", "--only", "sudo", "--only", "accounts")
+        assert done.code == 0, done.stdout + done.stderr
+        for proof in ("SSH answers at", "a login by password is refused", "root may not log in with the key"):
+            assert re.search(f"✓ +{proof}", done.stdout), done.stdout
+        assert "wait for half a minute and log in again" in " ".join(done.stdout.split())
+        assert not all(answers(host.address, 22) for _ in range(6))  # it does count
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_undo_after_a_reboot(release: str, tmp_path: Path) -> None:
     with start(release, "planted") as host, Workloads(host) as work:

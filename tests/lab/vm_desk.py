@@ -25,15 +25,17 @@ echo "plug: $said" >/dev/ttyS0
 """
 # Between two of the renames that put the files: the first is done and on the disk, and nothing goes on from there.
 _FILES = r"""
-first=$(while read -r op _ _ _ _ _ _ _ path; do
-    if [ "$op" = P ] && [ -e "$vault/new$path" ]; then echo "$vault/new$path"; break; fi
-done <"$vault/items")
+cd /
+news=$(exec 3<"$vault/items" 4<"$vault/before"
+while read -r op _ _ _ _ _ _ _ path <&3; do
+    read -r place _ <&4  # each file waits on the file system where it will lie
+    [ "$op" != P ] || echo "$place/new$path"
+done)
+for first in $news; do [ ! -e "$first" ] || break; done
 while [ -e "$first" ]; do :; done
 for group in /sys/fs/cgroup/system.slice/thornwall-apply-*.service; do echo 1 >"$group/cgroup.freeze"; done
 left=0 all=0
-while read -r op _ _ _ _ _ _ _ path; do
-    [ "$op" = P ] && all=$((all + 1)) && [ -e "$vault/new$path" ] && left=$((left + 1))
-done <"$vault/items"
+for file in $news; do all=$((all + 1)); [ ! -e "$file" ] || left=$((left + 1)); done
 said="$left of $all files are not put yet"
 sync
 """

@@ -77,7 +77,7 @@ def _make(source: Image, release: str, folder: Path) -> None:
         shutil.copy(next((root / "boot").glob(pattern)), draft / name)
     if release in VAR_APART:
         with (root / "etc/fstab").open("a") as fstab:
-            fstab.write(f"PARTUUID={_DISK_ID.removeprefix('0x')}-03  /var  ext4  defaults  0  2\n")
+            fstab.write(f"PARTUUID={_DISK_ID.removeprefix('0x')}-03  /var  ext4  defaults  0  0\n")
     _partition(draft / "disk.img", root, var_apart=release in VAR_APART)
     (draft / "contents").write_bytes(pickle.dumps(_contents(release, draft / "disk.img", work)))
     discard(work)

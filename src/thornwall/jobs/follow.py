@@ -90,6 +90,7 @@ async def follow(link: Link, script: Callable[[str], str], said: Said, *, second
         for event in reader.feed(data):
             said.hear(event)
 
+    await link.turn(said.step)
     # (a tool may work for long without a word, dpkg on a slow card; a dead link is found out without that)
     await link.run(script(nonce), feed=feed, seconds=seconds, idle=seconds)
     return said

@@ -27,7 +27,7 @@ from thornwall.model.plan import Answers, Plan, Step
 from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import Choice, secrets_needed
-from thornwall.prove.claims import claims
+from thornwall.prove.claims import claims, counts_logins
 from thornwall.transport.base import Asker
 
 Telling = Callable[[str], None]
@@ -130,6 +130,7 @@ def _goes_on(link: Link, window: int) -> str:
 
 async def _read(work: _Work, before: Before | None = None) -> None:
     work.planned = await planning.look(work.link, work.judging, work.wishes, work.step, before)
+    work.link.counted = counts_logins(work.planned.situation.facts, work.plan.way_in.port or 22)
 
 
 async def _bring(work: _Work, packages: Packages) -> None:

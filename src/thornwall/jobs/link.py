@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import shlex
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,6 +19,10 @@ from thornwall.transport.base import Asker, Become, Feed, Limits, Nobody, Ran, T
 from thornwall.transport.local import LocalTransport
 from thornwall.transport.ssh import Access, SshTransport
 from thornwall.transport.target import CaptureTarget, DirectoryTarget, LocalTarget, SshTarget, Target, parse_target
+
+# `ufw limit` refuses the sixth connection of one address within 30 s, and counts what it refuses. One is the canary's,
+# which cannot wait.
+_AT_ONCE, _COUNTED_FOR = 4, 31.0
 
 
 class Remembering:
@@ -79,13 +87,18 @@ class Remembering:
 
 @dataclass
 class Link:
-    """One host, reached as often as needed. `connections`: how many logins it took so far."""
+    """One host, reached as often as needed.
+
+    `counted`: its firewall counts connections, so they are spread; but never so that one would come after `until`.
+    """
 
     target: SshTarget | LocalTarget | DirectoryTarget
     reaching: Reaching
     asker: Remembering
     sudo_password: Secret | None = None
-    connections: int = 0
+    counted: bool = False
+    until: float = math.inf
+    _made: deque[float] = field(default_factory=lambda: deque(maxlen=_AT_ONCE))
     _before: list[tuple[Remembering, Secret | None]] = field(default_factory=list)
 
     @property
@@ -107,6 +120,15 @@ class Link:
     def name(self) -> str:
         """The host as the user called it; empty for this machine."""
         return self.target.host if isinstance(self.target, SshTarget) else ""
+
+    async def turn(self, step: Callable[[str], None]) -> None:
+        """Wait until the host takes another connection, and count that one."""
+        now = time.monotonic()
+        wait = self._made[0] + _COUNTED_FOR - now if self.name and len(self._made) == _AT_ONCE else 0
+        if self.counted and 0 < wait < self.until - now:
+            step(f"waiting for {wait:.0f} s: the firewall there counts logins")
+            await asyncio.sleep(wait)
+        self._made.append(time.monotonic())
 
     def transport(self, *, become: Become | None = None, access: Access | None = None) -> Transport:
         """A way to it that becomes root, with sudo's password where it is known."""
@@ -136,7 +158,6 @@ class Link:
 
     async def run(self, script: str, *, feed: Feed, seconds: float = 120, idle: float = 60) -> Ran:
         """Log in anew and run it as root. Raises the errors of `Transport.run`."""
-        self.connections += 1
         ran = await self.transport().run(script, feed=feed, limits=Limits(seconds=seconds, idle_seconds=idle))
         self.asker.succeeded()
         return ran
@@ -147,7 +168,7 @@ class Link:
         `password`: what sudo takes there. Nobody is asked. Raises the errors of `Transport.run`.
         """
         assert isinstance(self.target, SshTarget)  # noqa: S101 - nothing else has a loopback to go through
-        self.connections += 1
+        self._made.append(time.monotonic())  # at once: the device does not wait for long
         asker = self.asker.muted()
         access = Access(identity=self.reaching.identity, accept_new=self.reaching.accept_new, canary_port=port)
         transport = SshTransport(
@@ -157,7 +178,6 @@ class Link:
 
     async def as_login(self, script: str, *, feed: Feed) -> Ran:
         """Log in anew, and become root only if sudo asks nothing."""
-        self.connections += 1
         limits = Limits(seconds=30, idle_seconds=20)
         ran = await self.transport(become=Become("if-possible")).run(script, feed=feed, limits=limits)
         self.asker.succeeded()

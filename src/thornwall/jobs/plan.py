@@ -53,7 +53,7 @@ async def look(
     seconds = link.reaching.seconds + (_PACKAGES if before else 0)
     limits = Limits(seconds=seconds, idle_seconds=_PACKAGES if before else min(60, seconds))
     reading = Reading(limits, link.reaching.password_seconds, planning=True)
-    link.connections += 1
+    await link.turn(step)
     capture, ran = await read_host(
         link.transport(), reading, step, target=str(link.target), source=link.source, root=link.root, before=before
     )

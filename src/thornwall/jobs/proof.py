@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import TypeVar
 from thornwall.apply import events
 from thornwall.apply.compile import confirm_script, undo_script
 from thornwall.errors import AuthenticationError, HostKeyError, RefusedError, UnreachableError
+from thornwall.facts.registry import snapshot
 from thornwall.jobs.audit import Judging, assess
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.link import Link
@@ -20,7 +22,7 @@ from thornwall.model.finding import Report, Status
 from thornwall.model.outcome import Outcome, Proof, undo_path
 from thornwall.model.plan import Answers, Plan
 from thornwall.model.secret import Secret
-from thornwall.prove.claims import Claims
+from thornwall.prove.claims import Claims, counts_logins
 from thornwall.prove.ports import addresses, greets, open_ports
 from thornwall.transport.base import Become, Limits, Nobody
 from thornwall.transport.ssh import Access, SshTransport
@@ -30,8 +32,12 @@ T = TypeVar("T")
 
 _REBOOT = 180.0  # seconds that a host may need to start again, if it has to
 _PACE = 1.0  # between attempts that must fail: sshd's penalties begin with the third or so within a few seconds
-_PAUSE = 5.0  # between attempts: sshd's own penalties and pam_faillock count what comes faster
+# between attempts: sshd's own penalties, pam_faillock and firewalls (five within 30 s) count what comes faster
+_PAUSE = 7.0
 _NOT_HELD = "what must hold before it may stay did not hold"
+_COUNTED = (
+    "Its firewall counts logins, these tries too: if it refuses the next one, wait for half a minute and log in again."
+)
 _NO_WAY_IN = (UnreachableError, AuthenticationError, RefusedError, HostKeyError)
 _MARGIN = 15.0  # before the deadline the device is left alone
 
@@ -62,9 +68,17 @@ class Proving:
         if not isinstance(target, SshTarget) or not self.plan.host.address:
             return
         found = await addresses(target.host, self.port)
-        greeting = await asyncio.gather(*(greets(address, self.port) for address in found))
+        greeting = await self.greeted(found)
         self.families = tuple(address for address, answer in zip(found, greeting, strict=True) if answer)
-        self.open_before = await open_ports(self.plan.host.address, {*self.claims.closed, *self.claims.kept})
+        self.open_before = await open_ports(
+            self.plan.host.address, {*self.claims.closed, *self.claims.kept} - {self.port}
+        )
+
+    async def greeted(self, addresses: Sequence[str]) -> list[bool]:
+        """Which of the addresses greet as an SSH server does."""
+        for _ in addresses:
+            await self.link.turn(self.step)
+        return await asyncio.gather(*(greets(address, self.port) for address in addresses))
 
     def learn(self, answers: Answers, own: Secret | None) -> None:
         """The passwords that hold from now on: the login's own new one is what sudo takes."""
@@ -80,6 +94,7 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
     """A fresh login, root through sudo, the ports that must answer, an audit; then the device is told to keep it."""
     deadline = time.monotonic() + applied.window - _MARGIN
     proofs = [*proving.proved]
+    proving.link.until = deadline
     outcome = Outcome(proving.plan.target, first, transaction=applied.id, undo=undo_path(applied.id))
     try:
         after, came_in = await _retried(proving, deadline, lambda: _fresh_audit(proving, deadline))
@@ -94,12 +109,13 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
         await _retried(proving, deadline, lambda: _keep(proving, applied))
     except _NO_WAY_IN as error:
         return await back(proving, outcome, f"it could not be confirmed: {error.message}")
+    proving.link.until = math.inf
     return replace(
         outcome,
         after=after,
         proofs=(*proofs, *await refused(proving)),
         awaits_reboot=awaiting(proving.plan),
-        notes=tuple(_not_mended(proving.plan, after)),
+        notes=(*_not_mended(proving.plan, after), *(_COUNTED,) * proving.link.counted),
     )
 
 
@@ -138,12 +154,13 @@ async def _fresh_audit(proving: Proving, deadline: float) -> tuple[Report, Proof
     """Log in anew, become root by sudo as it is now, and read the host again."""
     link = proving.link
     proving.step("logging in anew")
-    link.connections += 1
+    await link.turn(proving.step)
     reading = Reading(Limits(seconds=max(10, deadline - time.monotonic())), link.reaching.password_seconds)
     capture, ran = await read_host(
         link.transport(), reading, proving.step, target=str(link.target), source=link.source, root=link.root
     )
     link.asker.succeeded()
+    link.counted = link.counted or counts_logins(snapshot(capture), proving.port)
     if not ran.became_root:
         raise AuthenticationError(f"the fresh login did not become root: {ran.refusal}")
     how = f"by {ran.method}" if ran.method else "on the machine itself"
@@ -179,7 +196,8 @@ async def _retried(proving: Proving, deadline: float, attempt: Callable[[], Awai
 
 
 async def _still_answers(proving: Proving) -> list[Proof]:
-    proofs = [Proof(f"SSH answers at {address}", await greets(address, proving.port)) for address in proving.families]
+    greeting = await proving.greeted(proving.families)
+    proofs = [Proof(f"SSH answers at {address}", ok) for address, ok in zip(proving.families, greeting, strict=True)]
     kept = proving.open_before & set(proving.claims.kept)
     if kept:
         still = await open_ports(proving.plan.host.address, kept)
@@ -253,6 +271,7 @@ async def refused(proving: Proving) -> list[Proof]:
             )
         )
     if claims.sudo_asks:
+        await proving.link.turn(proving.step)
         ran = await proving.link.as_login("exit 0", feed=lambda _: None)
         proofs.append(Proof("sudo asks for a password", not ran.became_root, ran.refusal))
     user = proving.plan.way_in.user
@@ -271,6 +290,7 @@ async def _no_login(proving: Proving, target: SshTarget, user: str, method: str,
     access = Access(identity=proving.link.reaching.identity, methods=methods)
     transport = SshTransport(replace(target, user=user), become=Become("never"), asker=_Knows(secret), access=access)
     await asyncio.sleep(_PACE)
+    await proving.link.turn(proving.step)
     try:
         await transport.run("exit 0", feed=lambda _: None, limits=Limits(seconds=20, idle_seconds=20))
     except AuthenticationError as error:

@@ -185,6 +185,13 @@ class Ruleset:
                 if rule.verdict in {"jump", "goto"} and (target := self._chain(chain, rule.target)):
                     waiting.append(target)
 
+    def counts(self, port: int) -> bool:
+        """Whether new connections to this TCP port are let in only so often, as `ufw limit` does (IPv4)."""
+        return any(
+            "rate" in (*each.only, *each.unless) and each.ports is not None and each.applies("ip", "tcp", port)
+            for each in self.reachable("ip")
+        )
+
     def _drops(self, chain: Chain, seen: set[str]) -> bool:
         if chain.name in seen:
             return False

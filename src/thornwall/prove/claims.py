@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from thornwall.model.change import UnitDo
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding, Status
+from thornwall.model.firewall import Firewall
 from thornwall.model.network import Socket
 from thornwall.model.plan import Plan
 from thornwall.model.snapshot import Snapshot
@@ -48,6 +49,15 @@ def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
         root_refused="ssh-root-login" in rules,
         sudo_asks="sudo-nopasswd" in rules,
     )
+
+
+def counts_logins(facts: Snapshot, port: int) -> bool:
+    """Whether the firewall that `facts` tell of lets new connections to this TCP port in only so often."""
+    match facts.firewall:
+        case Known(Firewall(ruleset=Known(ruleset))):
+            return ruleset.counts(port)
+        case _:
+            return False
 
 
 def _listens(finding: Finding) -> bool:

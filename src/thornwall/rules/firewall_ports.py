@@ -15,7 +15,7 @@ from thornwall.model.finding import (
     Reach,
     References,
 )
-from thornwall.model.firewall import FilterRule, Passage, Ruleset
+from thornwall.model.firewall import FilterRule, Passage
 from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, not_applicable, passed, rule, unknown
 from thornwall.rules.firewall_ask import BLOCK, STEPS, ask
 
@@ -131,20 +131,13 @@ def firewall_no_ssh_rate_limit(ctx: Context) -> Iterator[Verdict]:
         judged = judged or answer is not Passage.CLOSED
         if answer is Passage.UNCLEAR:
             yield unknown("the rules of the firewall could not be followed", subject=f"tcp/{port}")
-        elif _limits(ruleset, port):
+        elif ruleset.counts(port):
             yield passed("Attempts are counted.", subject=f"tcp/{port}")
         elif answer is not Passage.CLOSED:
             evidence = Evidence(ruleset.source, f"tcp port {port}: {answer}")
             yield fail(f"Port {port} is let in as often as anybody likes.", evidence, subject=f"tcp/{port}")
     if not judged:
         yield not_applicable("the firewall lets nobody in to the SSH server")
-
-
-def _limits(ruleset: Ruleset, port: int) -> bool:
-    return any(
-        "rate" in (*each.only, *each.unless) and each.ports is not None and each.applies("ip", "tcp", port)
-        for each in ruleset.reachable("ip")
-    )
 
 
 RULES: tuple[Rule, ...] = (firewall_allows_unused_port, firewall_no_ssh_rate_limit)
