@@ -271,9 +271,7 @@ async def refused(proving: Proving) -> list[Proof]:
             )
         )
     if claims.sudo_asks:
-        await proving.link.turn(proving.step)
-        ran = await proving.link.as_login("exit 0", feed=lambda _: None)
-        proofs.append(Proof("sudo asks for a password", not ran.became_root, ran.refusal))
+        proofs.append(await _sudo_asks(proving))
     user = proving.plan.way_in.user
     if claims.password_refused:
         proofs.append(await _no_login(proving, target, user, "password", "a login by password is refused"))
@@ -281,6 +279,16 @@ async def refused(proving: Proving) -> list[Proof]:
         proofs.append(await _no_login(proving, target, "root", "publickey", "root may not log in with the key"))
         proofs.append(await _no_login(proving, target, "root", "password", "root may not log in by password"))
     return proofs
+
+
+async def _sudo_asks(proving: Proving) -> Proof:
+    name = "sudo asks for a password"
+    await proving.link.turn(proving.step)
+    try:
+        ran = await proving.link.as_login("exit 0", feed=lambda _: None)
+    except (UnreachableError, AuthenticationError) as error:
+        return Proof(name, ok=False, detail=f"could not be tried: {error.message}")
+    return Proof(name, not ran.became_root, ran.refusal)
 
 
 async def _no_login(proving: Proving, target: SshTarget, user: str, method: str, name: str) -> Proof:

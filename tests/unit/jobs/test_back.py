@@ -108,3 +108,15 @@ def test_ctrl_c_tells_what_goes_on() -> None:
     with pytest.raises(StoppedError, match=r"Interrupted\. The host takes it back\.") as caught:
         asyncio.run(interrupted())
     assert caught.value.exit_code is Exit.INTERRUPTED
+
+
+def test_what_could_not_be_tried_once_it_is_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def shut(_: Link, script: str, **rest: object) -> Ran:
+        raise UNREACHABLE
+
+    about = proving(Host([]), monkeypatch)
+    about.claims = Claims(sudo_asks=True)
+    about.plan = Plan("pi@host", ())
+    monkeypatch.setattr(Link, "as_login", shut)
+    (proof_,) = asyncio.run(proof.refused(about))
+    assert (proof_.ok, proof_.detail) == (False, "could not be tried: no connection")
