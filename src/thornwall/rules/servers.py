@@ -1,4 +1,7 @@
-"""Servers: how those that listen are configured (web servers: servers_web.py, shares and cameras: servers_open.py)."""
+"""Servers: how those that listen are configured.
+
+Web servers: servers_web.py; shares and controls: servers_open.py; cameras: servers_cameras.py.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from thornwall.model.finding import Attacker, Consequence, Effort, Evidence, Fau
 from thornwall.model.network import is_loopback
 from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, passed, unknown
 from thornwall.model.servers import Config, Directive
-from thornwall.rules import servers_open, servers_web
+from thornwall.rules import servers_cameras, servers_open, servers_web
 from thornwall.rules.offered import Offer, standing
 from thornwall.rules.servers_web import configured, servers
 
@@ -365,4 +368,5 @@ RULES: tuple[Rule, ...] = (
     docker_api_open,
     snmp_default_community,
     *servers_open.RULES,
+    *servers_cameras.RULES,
 )

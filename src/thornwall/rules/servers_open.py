@@ -1,16 +1,14 @@
-"""Shares, cameras and controls that ask nobody who they are."""
+"""Shares and controls that ask nobody who they are (cameras: servers_cameras.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from thornwall.model.fact import Known, Unknown
 from thornwall.model.finding import Attacker, Consequence, Effort, Evidence, FaultClass, Fixable, References
 from thornwall.model.network import is_loopback
-from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, passed, unknown
-from thornwall.model.servers import Config, Directive
-from thornwall.rules.exposure import exposure
-from thornwall.rules.offered import SS, Offer, standing
+from thornwall.model.rule import Context, Rule, Verdict, fail, passed
+from thornwall.model.servers import Directive
+from thornwall.rules.offered import Offer, standing
 from thornwall.rules.servers_web import configured, servers
 from thornwall.rules.services_login import FTP, VNC
 from thornwall.rules.services_shares import NFS, SMB
@@ -21,7 +19,8 @@ TARGET = "What kind of target is your device?"
 YES = {"yes", "true", "1", "on"}
 
 
-def _shown(directive: Directive) -> Evidence:
+def shown(directive: Directive) -> Evidence:
+    """A directive as evidence: its file, name and value, line."""
     return Evidence(directive.path, f"{directive.name} {directive.value}".strip(), directive.line)
 
 
@@ -66,7 +65,7 @@ def samba_guest_share(ctx: Context) -> Iterator[Verdict]:
         writable = any(config.value(name, "no", section).lower() in YES for name in ("writable", "writeable"))
         writable = writable or config.value("read only", "yes", section).lower() not in YES
         detail = f"[{section}] may be {'read and changed' if writable else 'read'} by everybody without a password."
-        yield fail(detail, _shown(guest), *stands.evidence, subject=section, reach=stands.reach)
+        yield fail(detail, shown(guest), *stands.evidence, subject=section, reach=stands.reach)
     if not failed:
         yield passed("Every share asks for a password.")
 
@@ -119,7 +118,7 @@ def nfs_export_open(ctx: Context) -> Iterator[Verdict]:
                 if true
             ]
             detail = f"{each.name} is exported: {' and '.join(what)}."
-            yield fail(detail, _shown(each), subject=each.name, reach=stands.reach)
+            yield fail(detail, shown(each), subject=each.name, reach=stands.reach)
     if not failed:
         yield passed("Exports name the machines that may mount them.")
 
@@ -159,9 +158,9 @@ def ftp_anonymous(ctx: Context) -> Iterator[Verdict]:
     config = ctx.known(servers(ctx).config("vsftpd"), absent="the FTP server is not vsftpd")
     setting = config.last("anonymous_enable")
     if setting is not None and setting.value.upper() == "NO":
-        yield passed("It asks for a name and a password.", _shown(setting))
+        yield passed("It asks for a name and a password.", shown(setting))
     else:
-        evidence = _shown(setting) if setting else Evidence(config.path, "anonymous_enable is not set")
+        evidence = shown(setting) if setting else Evidence(config.path, "anonymous_enable is not set")
         yield fail("Everybody may log in to the FTP server as 'anonymous'.", evidence, reach=stands.reach)
 
 
@@ -198,11 +197,11 @@ def vnc_without_password(ctx: Context) -> Iterator[Verdict]:
     setting = config.last("enable_auth")
     address = config.value("address")
     if setting is not None and setting.value.lower() in YES:
-        yield passed("It asks for a login.", _shown(setting))
+        yield passed("It asks for a login.", shown(setting))
     elif address and (address == "localhost" or is_loopback(address)):
         yield passed("It listens on loopback alone.")
     else:
-        evidence = _shown(setting) if setting else Evidence(config.path, "enable_auth is not set")
+        evidence = shown(setting) if setting else Evidence(config.path, "enable_auth is not set")
         yield fail("wayvnc asks for no password.", evidence, *stands.evidence, reach=stands.reach)
 
 
@@ -239,9 +238,9 @@ def node_red_without_login(ctx: Context) -> Iterator[Verdict]:
         return
     config = ctx.known(servers(ctx).config("node-red"), absent="Node-RED has no settings.js")
     if config.last("adminauth") is not None:
-        yield passed("It asks for a login.", *(_shown(each) for each in config.all("adminauth")))
+        yield passed("It asks for a login.", *(shown(each) for each in config.all("adminauth")))
     elif is_loopback(config.value("uihost")):
-        yield passed("It listens on loopback alone.", *(_shown(each) for each in config.all("uihost")))
+        yield passed("It listens on loopback alone.", *(shown(each) for each in config.all("uihost")))
     else:
         evidence = Evidence(config.path, "adminAuth is not set")
         yield fail("Everybody may change what Node-RED runs.", evidence, *stands.evidence, reach=stands.reach)
@@ -279,118 +278,10 @@ def pihole_without_password(ctx: Context) -> Iterator[Verdict]:
     config = ctx.known(servers(ctx).config("pihole"), absent="Pi-hole has no configuration")
     setting = config.last("pwhash") or config.last("webpassword")
     if setting is not None and setting.value:
-        yield passed("It asks for a password.", _shown(setting))
+        yield passed("It asks for a password.", shown(setting))
     else:
-        evidence = _shown(setting) if setting else Evidence(config.path, "no password is set")
+        evidence = shown(setting) if setting else Evidence(config.path, "no password is set")
         yield fail("The page of Pi-hole is open to everybody.", evidence, reach=stands.reach)
-
-
-_STREAMERS = {
-    "mjpg_streamer": "mjpg-streamer",
-    "ustreamer": "µStreamer",
-    "camera-streamer": "camera-streamer",
-    "libcamera-vid": "libcamera-vid",
-    "rpicam-vid": "rpicam-vid",
-    "raspivid": "raspivid",
-    "v4l2rtspserver": "v4l2rtspserver",
-    "uv4l": "UV4L",
-    "go2rtc": "go2rtc",
-    "rtsp-simple-serv": "MediaMTX",
-    "mediamtx": "MediaMTX",
-    "vlc": "VLC",
-}
-MOTION = Offer("motion", ("motion", "motioneye"), ("motion", "meyectl"), ("tcp/8081", "tcp/8080", "tcp/8765"))
-
-
-@configured(
-    "camera-stream-open",
-    "The picture of the camera is open to everybody",
-    fault_class=FaultClass.INTERFACE,
-    likelihood=3,
-    impact=3,
-    attacker=Attacker.FAR,
-    consequence=Consequence.DISCLOSURE,
-    effort=Effort.TEN_MINUTES,
-    fixable=Fixable.NEEDS_ANSWER,
-    preset=Preset.DOCUMENTS,
-    references=References(
-        document=(TARGET, "Have fun! with security in mind"),
-        etsi=("5.5-5", "5.8-2"),
-        nist=ACCESS,
-        owasp_iot=("I6",),
-        cwe=(306,),
-    ),
-)
-def camera_stream_open(ctx: Context) -> Iterator[Verdict]:
-    """Whether a camera can be watched without a password.
-
-    What:
-        motion sends its picture, or its controls, beyond loopback without a login; or a program that streams a camera
-        and knows no login listens beyond loopback.
-    Why:
-        The privacy of everybody in the room is at stake, and there are search engines that collect open cameras.
-    Remedy:
-        Put the picture behind a password, or show it on the device alone. In motion.conf: `stream_auth_method 2` with
-        `stream_authentication name:password`, or `stream_localhost on` and `webcontrol_localhost on`. Others: bind them
-        to 127.0.0.1 behind nginx with a password and TLS.
-    Risk of the remedy:
-        Viewers need the password.
-    """
-    told = False
-    stands = standing(ctx, MOTION)
-    if stands.open:
-        match servers(ctx).config("motion"):
-            case Known(config):
-                for evidence in _motion(config):
-                    told = True
-                    detail = "motion shows the camera, or its controls, without asking for a password."
-                    yield fail(detail, evidence, *stands.evidence, subject="motion", reach=stands.reach)
-                    break
-            case Unknown(reason, mend):
-                told = True
-                yield unknown(reason, subject="motion", mend=mend)
-            case _:
-                pass
-    match ctx.host.network:
-        case Known(network):
-            seen = [each for each in network.sockets if each.program in _STREAMERS and not each.loopback]
-        case _:
-            seen = []
-            for name, evidence in _streaming_units(ctx):
-                told = True
-                yield fail(f"{name} streams a camera from boot on.", evidence, subject=name)
-    for socket in {each.program: each for each in seen}.values():
-        told = True
-        name = _STREAMERS[socket.program]
-        reach, _ = exposure(ctx.host, socket)
-        yield fail(f"{name} streams on {socket.name}.", Evidence(SS, socket.line), subject=name, reach=reach)
-    if not told:
-        yield passed("No camera can be watched from the network.")
-
-
-def _streaming_units(ctx: Context) -> Iterator[tuple[str, Evidence]]:
-    """Units of the owner's that start a program which streams a camera to others."""
-    services = ctx.known(ctx.host.services, absent="there are no services")
-    for unit in services.units.values():
-        for command in unit.commands if unit.enabled else ():
-            words = command.value.split()
-            name = words[0].rpartition("/")[2] if words else ""
-            if name in _STREAMERS and not any(word.startswith(("127.", "localhost")) for word in words):
-                yield _STREAMERS[name], Evidence(command.path, f"{command.key}={command.value}", command.line)
-
-
-def _motion(config: Config) -> Iterator[Evidence]:
-    for part in ("stream", "webcontrol"):
-        local = config.value(f"{part}_localhost", "on").lower()
-        method = config.value(f"{part}_auth_method", "0").lower()
-        if (
-            config.value(f"{part}_port", "0") != "0"
-            and local in {"off", "no", "false", "0"}
-            and method in {"0", "none"}
-        ):
-            setting = config.last(f"{part}_localhost")
-            if setting is not None:
-                yield _shown(setting)
 
 
 RULES: tuple[Rule, ...] = (
@@ -400,5 +291,4 @@ RULES: tuple[Rule, ...] = (
     vnc_without_password,
     node_red_without_login,
     pihole_without_password,
-    camera_stream_open,
 )
