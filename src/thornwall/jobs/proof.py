@@ -70,15 +70,16 @@ class Proving:
         found = await addresses(target.host, self.port)
         greeting = await self.greeted(found)
         self.families = tuple(address for address, answer in zip(found, greeting, strict=True) if answer)
-        self.open_before = await open_ports(
-            self.plan.host.address, {*self.claims.closed, *self.claims.kept} - {self.port}
-        )
+        others = {*self.claims.closed, *self.claims.kept}
+        if self.plan.host.address in self.families:
+            others.discard(self.port)  # it is greeted: a firewall that counts logins would count it twice
+        self.open_before = await open_ports(self.plan.host.address, others)
 
-    async def greeted(self, addresses: Sequence[str]) -> list[bool]:
-        """Which of the addresses greet as an SSH server does."""
-        for _ in addresses:
+    async def greeted(self, hosts: Sequence[str]) -> list[bool]:
+        """Which of these addresses greet as an SSH server does."""
+        for _ in hosts:
             await self.link.turn(self.step)
-        return await asyncio.gather(*(greets(address, self.port) for address in addresses))
+        return await asyncio.gather(*(greets(address, self.port) for address in hosts))
 
     def learn(self, answers: Answers, own: Secret | None) -> None:
         """The passwords that hold from now on: the login's own new one is what sudo takes."""

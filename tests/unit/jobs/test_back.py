@@ -16,7 +16,7 @@ from thornwall.jobs.follow import stopped
 from thornwall.jobs.link import Link, link_to
 from thornwall.jobs.proof import Proving, back
 from thornwall.jobs.reach import Reaching
-from thornwall.model.finding import Report
+from thornwall.model.finding import HostName, Report
 from thornwall.model.outcome import Outcome
 from thornwall.model.plan import Plan
 from thornwall.prove.claims import Claims
@@ -120,3 +120,28 @@ def test_what_could_not_be_tried_once_it_is_kept_is_told(monkeypatch: pytest.Mon
     monkeypatch.setattr(Link, "as_login", shut)
     (proof_,) = asyncio.run(proof.refused(about))
     assert (proof_.ok, proof_.detail) == (False, "could not be tried: no connection")
+
+
+@pytest.mark.parametrize(("found", "tried"), [(["192.0.2.7"], {80}), ([], {22, 80})])
+def test_the_port_of_ssh_is_tried_once(found: list[str], tried: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a greeting; but where the host is reached by a name that nothing here resolves, as the others."""
+    asked: set[int] = set()
+
+    async def addresses(name: str, port: int) -> tuple[str, ...]:
+        return tuple(found)
+
+    async def greets(address: str, port: int) -> bool:
+        return True
+
+    async def open_ports(address: str, ports: set[int]) -> frozenset[int]:
+        asked.update(ports)
+        return frozenset(ports)
+
+    about = proving(Host([]), monkeypatch)
+    about.claims = Claims(kept=(22, 80))
+    about.plan = Plan("pi@host", (), host=HostName("pi", address="192.0.2.7"))
+    for replaced in (addresses, greets, open_ports):
+        monkeypatch.setattr(proof, replaced.__name__, replaced)
+    asyncio.run(about.look_before())
+    assert asked == tried
+    assert about.families == tuple(found)
