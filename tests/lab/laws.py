@@ -38,6 +38,7 @@ from .thornwall import home
 Seeing = Callable[[Host], str]
 
 NEW_PASSWORD = "Tulip-9-kettle-rain"
+COUNTED = re.compile("firewall counts logins")
 TODAY = "2026-01-01"  # decides about waivers alone, and there are none
 
 
@@ -98,7 +99,8 @@ class Trial:
 @dataclass(frozen=True)
 class Seen:
     """What came of a trial: `before`, `after`, `undone` are what each look of each case said; `second` the plan that
-    followed the change, `differs` what the comparison names once it was taken back."""
+    followed the change, `differs` what the comparison names once it was taken back,
+    `counted` whether ufw counts logins."""
 
     before: dict[Case, tuple[str, ...]]
     after: dict[Case, tuple[str, ...]]
@@ -109,6 +111,7 @@ class Seen:
     report: Report
     differs: Sequence[str]
     back: Sequence[Event]
+    counted: bool
 
     def failing(self, case: Case, report: Report) -> list[str]:
         """Details of the case's own findings in a report."""
@@ -249,6 +252,7 @@ def try_laws(trial: Trial, release: str, folder: Path, said: Callable[[str], Non
         assert outcome is not None, f"{trial.name}: nothing to do; {owner.shown[-1].held}"
         assert not outcome.failed, f"{trial.name}: {outcome.failed} {outcome.notes} {outcome.proofs}"
         after = _looks(cases, host)
+        counted = re.search(r"(?m)^22\b.*LIMIT", host.run("ufw status 2>&1").stdout) is not None
         said("planning again")
         owner.has = owner.will_have
         link = _link(host, folder, owner, host.address6 if trial.sixth else host.address)
@@ -259,9 +263,8 @@ def try_laws(trial: Trial, release: str, folder: Path, said: Callable[[str], Non
         host.run("for i in $(seq 50); do systemctl is-active -q 'thornwall-*' || break; sleep 0.1; done")
         differs = difference(state, snapshot(host))
         said("undone")
-        return Seen(
-            before, after, _looks(cases, host), owner.shown[-1], outcome, again.plan, again.report, differs, back.heard
-        )
+        undone, plan = _looks(cases, host), owner.shown[-1]
+        return Seen(before, after, undone, plan, outcome, again.plan, again.report, differs, back.heard, counted)
 
 
 def _link(host: Host, folder: Path, owner: Owner, address: str) -> Link:
@@ -303,7 +306,9 @@ def broken(trial: Trial, seen: Seen, release: str) -> list[str]:
     left = [line for line in seen.differs if not re.match(rf"{trial.differs}|sysctl (?!net\.)", line)]
     told += [f"undo left: {line}" for line in left]
     told += [f"undo says: {event}" for event in seen.back if not isinstance(event, Aside | TakingBack | Undone)]
-    told += [f"note: {note}" for note in seen.outcome.notes if "firewall counts logins" not in note]
+    told += [f"note: {note}" for note in seen.outcome.notes if not COUNTED.search(note)]
+    if seen.counted is not any(COUNTED.search(note) for note in seen.outcome.notes):
+        told.append(f"the firewall counts logins: {seen.counted}, and the owner was told: {not seen.counted}")
     return told
 
 
