@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from thornwall.apply.events import Aside, Event, TakingBack, Undone
+from thornwall.apply.events import Event, TakingBack, Undone
 from thornwall.jobs.audit import Judging
 from thornwall.jobs.harden import Wanted, harden
 from thornwall.jobs.link import Link, link_to
@@ -305,7 +305,7 @@ def broken(trial: Trial, seen: Seen, release: str) -> list[str]:
     # outside of `net` the settings are those of this machine, read-only in a host: others may change them meanwhile
     left = [line for line in seen.differs if not re.match(rf"{trial.differs}|sysctl (?!net\.)", line)]
     told += [f"undo left: {line}" for line in left]
-    told += [f"undo says: {event}" for event in seen.back if not isinstance(event, Aside | TakingBack | Undone)]
+    told += [f"undo says: {event}" for event in seen.back if not isinstance(event, TakingBack | Undone)]
     told += [f"note: {note}" for note in seen.outcome.notes if not COUNTED.search(note)]
     if seen.counted is not any(COUNTED.search(note) for note in seen.outcome.notes):
         told.append(f"the firewall counts logins: {seen.counted}, and the owner was told: {not seen.counted}")

@@ -5,6 +5,7 @@ What is so on the host is read with its own tools, from outside, and by the whol
 
 import re
 import socket
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -114,6 +115,28 @@ def test_a_firewall_that_counts_logins_is_not_taken_for_a_lock_out(tmp_path: Pat
             assert re.search(f"✓ +{proof}", done.stdout), done.stdout
         assert "wait for half a minute and log in again" in " ".join(done.stdout.split())
         assert not all(answers(host.address, 22) for _ in range(6))  # it does count
+
+
+STRICT = () if FULL else ("--only", "no-file-integrity-check", "--only", "no-password-quality")
+ACCOUNTS = [f"/etc/{name}{end}" for name in ("passwd", "shadow", "group", "gshadow") for end in ("", "-")]
+
+
+def test_strict_is_taken_back_with_its_packages(tmp_path: Path) -> None:
+    with start("trixie", "planted", packages=True) as host:
+        desk = Desk(host, tmp_path)
+        before = snapshot(host)
+        done = desk.harden("--preset", "strict", *STRICT)
+        assert done.code == 0, done.stdout + done.stderr
+        time.sleep(31 if FULL else 0)  # its firewall counts logins
+        undone = desk.undo("--keep-packages")
+        assert (undone.code, "changed since" in undone.stderr) == (0, False), undone.stderr
+        undone = desk.undo()
+        assert undone.code == 0
+        # (its package keeps the account that it made: Debian's policy)
+        assert "accounts that packages made, and do not take along: _aide" in " ".join(undone.stderr.split())
+        assert host.run(["getent", "passwd", "_aide"]).returncode == 0
+        changed = difference(before, snapshot(host), packages=True, ignore=[*UPGRADED, *ACCOUNTS])
+        assert [line for line in changed if "/__pycache__/" not in line] == []
 
 
 @pytest.mark.parametrize("release", RELEASES)

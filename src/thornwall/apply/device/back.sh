@@ -1,7 +1,9 @@
 # Taking back: paths, units, kernel settings, as they were.
 take_back() {
-  problems=''
+  problems='' trees_found=''
   stop_apply
+  # (what a tool changes on its own way back is nobody's edit)
+  [ "$1" != later ] || [ ! -f "$D/keeps" ] || trees_found=$nl$(trees)$nl
   [ -e "$D/rebooted" ] || tools_before
   files_back
   kept_back "$1"
@@ -153,7 +155,9 @@ back_units() {
     restart | reload) reread "$@" ;;
     start)
       for unit; do
-        was_active "$unit" || t 90 systemctl stop -- "$unit" && continue
+        was_active "$unit" && continue
+        # (a timer whose file has gone with the change has failed for systemd)
+        t 90 systemctl stop -- "$unit" && { t 20 systemctl reset-failed -- "$unit" 2>/dev/null; continue; }
         # (one that is not there, since the change failed before it came, does not run either)
         case $(ask 20 systemctl is-active -- "$unit") in
           inactive | failed | unknown) ;;

@@ -264,8 +264,8 @@ trees() {
   [ -n "$deep$single" ] || return 0
   # (no brackets: the find of busybox runs nothing of what is between them)
   # shellcheck disable=SC2086
-  find $deep $single ! -name 'thornwall-*' -type d -exec stat -c '%f %u %g - %N' {} + -o \
-    ! -name 'thornwall-*' ! -type d -exec stat -c '%f %u %g %Y %N' {} + -type f -exec sha256sum {} +
+  find $deep $single ! -name 'thornwall-*[0-9][0-9][0-9][0-9]*' -type d -exec stat -c '%f %u %g - %N' {} + -o \
+    ! -name 'thornwall-*[0-9][0-9][0-9][0-9]*' ! -type d -exec stat -c '%f %u %g %Y %N' {} + -type f -exec sha256sum {} +
 }
 
 # what is there of them, by name: a line each
@@ -273,7 +273,7 @@ kept_names() {
   sort_kept
   for path in $single; do echo "$path"; done
   # shellcheck disable=SC2086
-  [ -z "$deep" ] || find $deep ! -name 'thornwall-*'
+  [ -z "$deep" ] || find $deep ! -name 'thornwall-*[0-9][0-9][0-9][0-9]*'
 }
 
 # sets `deep`: the folders of those that are there; `single`: all else

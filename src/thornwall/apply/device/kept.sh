@@ -135,7 +135,7 @@ litter() {
 # what was not there before goes
 came_goes() {
   if [ ! -e ".$path" ] && [ ! -L ".$path" ]; then return 0; fi
-  found=$(find ".$path" -depth ! -name 'thornwall-*')
+  found=$(find ".$path" -depth ! -name 'thornwall-*[0-9][0-9][0-9][0-9]*')
   IFS=$nl
   for file in $found; do
     unset IFS
@@ -165,7 +165,9 @@ was_comes() {
     if [ -d "$copy" ] && [ ! -L "$copy" ]; then
       folder_as_before
     else
-      [ -z "$now_" ] || [ "$1" = window ] || [ "$now_" = "$after_" ] || keep_aside
+      found_=$now_
+      [ -z "${trees_found:-}" ] || { part "$trees_found" "$file" && found_=$parts; }
+      [ -z "$found_" ] || [ "$1" = window ] || [ "$found_" = "$after_" ] || keep_aside
       mv -f -- "$copy" "$file" || problem "cannot put back ${file#.}"
     fi
   done

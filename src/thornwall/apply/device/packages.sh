@@ -7,6 +7,7 @@ main() {
   has apt-get && has dpkg-query || refuse "this host has no apt" "install what the plan names by its own means, then plan again"
   number
   write_parts
+  sed 's/:.*//' ./etc/passwd >"$D/accounts"
   installed >"$D/before" || refuse "dpkg-query does not tell what is installed" "run: dpkg --audit"
   : >"$D/journal"
   seq=0

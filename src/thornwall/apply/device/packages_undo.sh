@@ -37,7 +37,18 @@ main() {
   tell UNDONE "$ID"
   read -r upgraded <"$D/upgraded"
   [ -z "$upgraded" ] || event LEFT "the upgrades of $upgraded: an older version is not brought back"
+  accounts_left
   done_
+}
+
+# (a file of theirs may lie anywhere: Debian's packages leave the accounts that they made)
+accounts_left() {
+  [ -f "$D/accounts.came" ] || return 0
+  kept=''
+  while read -r name; do
+    grep -q "^$name:" ./etc/passwd && kept="$kept $name"
+  done <"$D/accounts.came"
+  [ -z "$kept" ] || event LEFT "accounts that packages made, and do not take along:$kept"
 }
 
 event() {

@@ -108,6 +108,7 @@ $(diff "$D/before" "$D/after" | sed -n 's/^> //p')
 END
   printf '%s\n' "${came# }" >"$D/came"
   printf '%s\n' "${upgraded# }" >"$D/upgraded"
+  sed 's/:.*//' ./etc/passwd | grep -vxF -f "$D/accounts" >"$D/accounts.came"
   sha256sum "$D/undo.sh" "$D/came" >"$D/sums"
   token open confirmed
   tell BROUGHT "$ID" "${came:--}" "${upgraded:--}"
