@@ -19,7 +19,7 @@ def test_pure(package: str) -> None:
 
 def test_the_help_brings_no_ssh() -> None:
     code = (
-        "import sys\nfrom thornwall.cli.app import app\n"
+        "import sys\nfrom thornwall.cli.app import build\nbuild()\n"
         "print([name for name in ('asyncssh', 'cryptography', 'asyncio') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from thornwall.cli.app import COMMANDS
 from thornwall.collect.archive import save
 from thornwall.model.capture import Capture, FileRecord, Manifest
 from thornwall.rules.registry import RULES
@@ -165,3 +167,27 @@ def test_a_closed_pipe_is_no_error(folder: Path) -> None:
     done = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "["
     assert done.stderr == ""
+
+
+def test_every_command_is_known_by_its_module() -> None:
+    listed = subprocess.run(
+        [sys.executable, "-m", "thornwall", "--help"],
+        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    shown = re.findall(r"^│ ([a-z]+) ", listed.split("Commands ─")[1], re.MULTILINE)
+    assert shown == list(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_brings_its_module_alone(command: str) -> None:
+    code = (
+        "import sys\nfrom thornwall.cli.app import COMMANDS, run\n"
+        f"sys.argv = ['thornwall', {command!r}, '--help']\ncode = run()\n"
+        "print(code, *{name for name in COMMANDS.values() if f'thornwall.cli.{name}' in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert f"thornwall {command} " in done.stdout
+    assert done.stdout.splitlines()[-1] == f"0 {COMMANDS[command]}"
