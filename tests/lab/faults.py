@@ -257,6 +257,29 @@ def hung_systemctl(host: Host) -> Iterator[None]:
         host.run("umount /usr/bin/systemctl; rm -f /usr/lib/hung-systemctl /run/hung", check=True)
 
 
+@contextmanager
+def refusing_systemd_run(host: Host, unit: str, times: int, *, begins: bool = False) -> Iterator[None]:
+    """A systemd-run that fails so many times for a unit, as while systemd is executed anew.
+
+    With `begins` it has begun it all the same.
+    """
+    real = "/usr/lib/real-systemd-run"
+    script = f"""#!/bin/sh
+read -r left </run/refusals
+case $left:$* in 0:*) exec {real} "$@" ;; *--unit={unit}*) ;; *) exec {real} "$@" ;; esac
+echo $((left - 1)) >/run/refusals
+{f'{real} "$@"' if begins else ":"}
+echo 'Failed to start transient service unit: Connection reset by peer' >&2
+exit 1
+"""
+    host.run(f"mv /usr/bin/systemd-run {real} && echo {times} >/run/refusals", check=True)
+    host.run("cat >/usr/bin/systemd-run && chmod 755 /usr/bin/systemd-run", input=script, check=True)
+    try:
+        yield
+    finally:
+        host.run(f"mv {real} /usr/bin/systemd-run && rm /run/refusals", check=True)
+
+
 def power_cycle(host: Host) -> None:
     """Kill all of a host at once and boot it again from the same files, with a network that nobody has touched.
 

@@ -34,6 +34,21 @@ ask() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# thrice COMMAND…: until it works: while systemd is executed anew it answers nobody
+thrice() {
+  "$@" || { sleep 1 && "$@"; } || { sleep 1 && "$@"; }
+}
+
+# run_unit OVER UNIT OPTION… COMMAND…: systemd runs it, by itself. It may say no and have begun it all the same: then it is
+# running, or the function OVER knows that it has been. `said` is why it is not.
+run_unit() {
+  over=$1 unit=$2
+  shift 2
+  said=$(ask 30 systemd-run --quiet --collect --no-block --unit="$unit" "$@" 2>&1) && return 0
+  case $(ask 20 systemctl is-active "$unit.service") in active | activating | deactivating) return 0 ;; esac
+  "$over"
+}
+
 systemd() { [ "$LIVE" = 1 ] && [ -d /run/systemd/system ]; }
 
 # sets `up`: seconds since the boot, `ticks`: hundredths of them

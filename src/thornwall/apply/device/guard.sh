@@ -40,14 +40,8 @@ arm() {
   fi 2>/dev/null
   if systemd; then
     write_units
-    # (while it is executed anew it answers nobody)
-    for tries in 1 2 3; do
-      t 60 systemctl daemon-reload && break
-      sleep 1
-      [ "$tries" != 3 ] || refuse "systemd does not reload" "look at: systemctl status"
-    done
-    t 60 systemctl start "thornwall-undo-$ID.service" "thornwall-boot-$ID.service" ||
-      { sleep 1 && t 60 systemctl start "thornwall-undo-$ID.service" "thornwall-boot-$ID.service"; } ||
+    thrice t 60 systemctl daemon-reload || refuse "systemd does not reload" "look at: systemctl status"
+    thrice t 60 systemctl start "thornwall-undo-$ID.service" "thornwall-boot-$ID.service" ||
       refuse "the units that would take the change back do not start" "look at: journalctl -u 'thornwall-*'"
   else
     write_hook

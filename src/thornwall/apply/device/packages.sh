@@ -58,7 +58,7 @@ number() {
 # a unit of its own: a link that breaks must not stop dpkg half-way
 launch() {
   if [ -d /run/systemd/system ]; then
-    t 30 systemd-run --quiet --collect --no-block --unit="thornwall-packages-$ID" \
+    thrice run_unit begun "thornwall-packages-$ID" \
       --description="Thornwall: brings packages ($ID)" /bin/sh "/var/lib/thornwall/$ID/work.sh" && return 0
   elif has setsid; then
     setsid /bin/sh "/var/lib/thornwall/$ID/work.sh" </dev/null >/dev/null 2>&1 &
@@ -66,6 +66,8 @@ launch() {
   fi
   refuse "no unit of its own can be started for the packages" "look at: systemctl status"
 }
+
+begun() { grep -qv "${tab}STAGED$tab" "$D/journal"; }
 
 show() {
   printf '%s\t%s\t%s\n' "$N" "$event" "$fields"

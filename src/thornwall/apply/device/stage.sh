@@ -32,8 +32,9 @@ main() {
   token rehearsal open || refuse "the record of the change is gone" "try again"
   prepared=1
   rm -rf "$LOCK"
+  seen=$seq
   launch
-  follow show "$seq"
+  follow show "$seen"
   status=$?
   [ "$status" = 100 ] && status=0
   exit "$status"
@@ -251,24 +252,25 @@ note_ports() {
 # a unit of its own: neither the end of this session nor that of sshd stops it half-way
 launch() {
   if [ "$LIVE" != 1 ]; then
-    began=$seq
     /bin/sh "$D/apply.sh" >/dev/null 2>&1
     seq=$((seq + 1000))
     [ ! -e "$D/state/open" ] || tell STUCK "the change does not run on this machine: take it back with sh undo.sh"
-    seq=$began
     return 0
   fi
   if ! systemd; then
     detached /bin/sh "/var/lib/thornwall/$ID/apply.sh"
     return 0
   fi
-  t 30 systemd-run --quiet --collect --no-block --unit="thornwall-apply-$ID" \
+  thrice run_unit begun "thornwall-apply-$ID" \
     --description="Thornwall: makes change $ID" -p OnFailure="thornwall-undo-$ID.service" -p TimeoutStopSec=5 \
     -p IgnoreOnIsolate=yes -p DefaultDependencies=no \
     /bin/sh "/var/lib/thornwall/$ID/apply.sh" && return 0
-  tell FAILED start "systemd-run does not start the change"
-  t 30 systemctl start --no-block "thornwall-undo-$ID.service"
+  one_line "$said"
+  tell FAILED start "systemd-run does not start the change${text:+: $text}"
+  thrice t 30 systemctl start --no-block "thornwall-undo-$ID.service"
 }
+
+begun() { grep -q "${tab}DOING$tab" "$D/journal"; }
 
 # show: an event of the journal to whoever asked; the status once it is over
 show() {

@@ -302,17 +302,16 @@ begin_unit() {
   options=''
   [ -z "$FORCE" ] || options="$options --force"
   [ -z "$BRING" ] || options="$options --bring-back-known-passwords"
-  for tries in 1 2 3; do
-    # shellcheck disable=SC2086
-    t 30 systemd-run --quiet --collect --no-block --unit="thornwall-back-$ID" \
-      -p Restart=on-abnormal -p RestartSec=500ms -p StartLimitIntervalSec=0 --description="Thornwall: takes change $ID back" \
-      /bin/sh "/var/lib/thornwall/$ID/undo.sh" --run $options 2>/dev/null && return 0
-    case $(ask 20 systemctl is-active "thornwall-back-$ID.service") in active | activating | deactivating) return 0 ;; esac
-    read_state
-    all_done && return 0
-    sleep 1
-  done
+  # shellcheck disable=SC2086
+  thrice run_unit over_already "thornwall-back-$ID" \
+    -p Restart=on-abnormal -p RestartSec=500ms -p StartLimitIntervalSec=0 --description="Thornwall: takes change $ID back" \
+    /bin/sh "/var/lib/thornwall/$ID/undo.sh" --run $options && return 0
   refuse "systemd-run does not start it" "try: sh undo.sh --here"
+}
+
+over_already() {
+  read_state
+  all_done
 }
 
 # Whoever took it back may have been stopped: then it is begun anew.
