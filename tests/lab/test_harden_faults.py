@@ -35,7 +35,10 @@ Case = Callable[[Desk], "subprocess.Popen[str]"]
 
 
 def spoiled(spoil: str, mend: str = ":") -> Case:
-    """Something happens on the host as soon as the change is done, and ends with it."""
+    """Something happens on the host as soon as the change is done, and ends with it.
+
+    What is mounted is unmounted lazily: it may be in use, by the login that looks whether the host is back.
+    """
 
     def case(desk: Desk) -> "subprocess.Popen[str]":
         desk.meanwhile(spoil, mend)
@@ -85,7 +88,7 @@ def wrong_password(desk: Desk) -> "subprocess.Popen[str]":
 
 
 CASES: Mapping[str, Case] = {
-    "sudo is broken": spoiled("mount --bind /bin/false /usr/bin/sudo", "umount /usr/bin/sudo"),
+    "sudo is broken": spoiled("mount --bind /bin/false /usr/bin/sudo", "umount --lazy /usr/bin/sudo"),
     "sshd is gone": spoiled("systemctl stop ssh.socket ssh.service"),
     "the controller is killed": killed,
     "the link is cut": cut,
@@ -97,13 +100,13 @@ CASES: Mapping[str, Case] = {
     ),
     "PAM is broken": spoiled(
         "echo 'account requisite pam_deny.so' >/run/deny; mount --bind /run/deny /etc/pam.d/common-account",
-        "umount /etc/pam.d/common-account",
+        "umount --lazy /etc/pam.d/common-account",
     ),
     "sshd refuses": spoiled("echo 'DenyUsers pi' >>/etc/ssh/sshd_config.d/00-thornwall.conf; systemctl reload ssh"),
     "the host key is another": spoiled(
         "ssh-keygen -q -t ed25519 -N '' -f /run/other; "
         "for key in /etc/ssh/ssh_host_*_key; do mount --bind /run/other $key; done; systemctl reload ssh",
-        "umount /etc/ssh/ssh_host_*_key; systemctl reload ssh",
+        "umount --lazy /etc/ssh/ssh_host_*_key; systemctl reload ssh",
     ),
     "interrupted": interrupted,
     "an errand ends": errand,
