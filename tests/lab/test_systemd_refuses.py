@@ -6,12 +6,14 @@ import time
 
 import pytest
 
-from thornwall.apply.events import Applied, Doing, Failed, Undone
+from thornwall.apply.events import Applied, Doing, Failed, Refused, Undone
 
 from . import faults
+from .host import Host
+from .test_taking_back import bringing, brought, stocked
 from .test_transaction import Rig, home, is_made, nothing_left, prepared, rig, small
 
-__all__ = ["home", "rig"]
+__all__ = ["home", "rig", "stocked"]
 
 
 @pytest.mark.parametrize(("times", "begins"), [(2, False), (1, True)])
@@ -48,3 +50,17 @@ def test_undo_begins(rig: Rig, times: int, begins: bool) -> None:
         assert rig.confirm(applied).status == 0
         assert rig.undo().status == 0
         nothing_left(rig, before)
+
+
+@pytest.mark.parametrize(("times", "begins"), [(2, False), (1, True)])
+def test_packages_come_once(stocked: Host, times: int, begins: bool) -> None:
+    with faults.refusing_systemd_run(stocked, "thornwall-packages-", times, begins=begins):
+        assert "unattended-upgrades" in brought(stocked, "unattended-upgrades").came.split()
+
+
+def test_packages_that_cannot_come_are_refused(stocked: Host) -> None:
+    with faults.refusing_systemd_run(stocked, "thornwall-packages-", 99):
+        (said,) = bringing(stocked, "unattended-upgrades")[-1:]
+    assert isinstance(said, Refused)
+    assert "Connection reset by peer" in said.why
+    assert stocked.run("ls /var/lib/thornwall").stdout == "last\n"

@@ -196,11 +196,14 @@ def test_what_a_killed_tool_leaves_of_the_accounts(rig: Rig) -> None:
     nothing_left(rig, before)
 
 
-def brought(host: Host, *names: str) -> Brought:
+def bringing(host: Host, *names: str) -> list[Event]:
     nonce = secrets.token_hex(8)
     done = host.run(["sh"], input=packages_script(Packages(names), nonce=nonce), timeout=300)
-    events: list[Event] = Reader(nonce).feed(done.stdout.encode())
-    (said,) = [event for event in events if isinstance(event, Brought)]
+    return list(Reader(nonce).feed(done.stdout.encode()))
+
+
+def brought(host: Host, *names: str) -> Brought:
+    (said,) = [event for event in bringing(host, *names) if isinstance(event, Brought)]
     return said
 
 

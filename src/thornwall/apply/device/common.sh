@@ -40,12 +40,13 @@ thrice() {
 }
 
 # run_unit OVER UNIT OPTION… COMMAND…: systemd runs it, by itself. It may say no and have begun it all the same: then it is
-# running, or the function OVER knows that it has been. `said` is why it is not.
+# running, or the function OVER knows that it has been. `text` is why it is not.
 run_unit() {
   over=$1 unit=$2
   shift 2
   said=$(ask 30 systemd-run --quiet --collect --no-block --unit="$unit" "$@" 2>&1) && return 0
   case $(ask 20 systemctl is-active "$unit.service") in active | activating | deactivating) return 0 ;; esac
+  one_line "$said"
   "$over"
 }
 

@@ -57,6 +57,7 @@ number() {
 
 # a unit of its own: a link that breaks must not stop dpkg half-way
 launch() {
+  text=''
   if [ -d /run/systemd/system ]; then
     thrice run_unit begun "thornwall-packages-$ID" \
       --description="Thornwall: brings packages ($ID)" /bin/sh "/var/lib/thornwall/$ID/work.sh" && return 0
@@ -64,7 +65,7 @@ launch() {
     setsid /bin/sh "/var/lib/thornwall/$ID/work.sh" </dev/null >/dev/null 2>&1 &
     return 0
   fi
-  refuse "no unit of its own can be started for the packages" "look at: systemctl status"
+  refuse "no unit of its own can be started for the packages${text:+: $text}" "look at: systemctl status"
 }
 
 begun() { grep -qv "${tab}STAGED$tab" "$D/journal"; }

@@ -265,7 +265,6 @@ launch() {
     --description="Thornwall: makes change $ID" -p OnFailure="thornwall-undo-$ID.service" -p TimeoutStopSec=5 \
     -p IgnoreOnIsolate=yes -p DefaultDependencies=no \
     /bin/sh "/var/lib/thornwall/$ID/apply.sh" && return 0
-  one_line "$said"
   tell FAILED start "systemd-run does not start the change${text:+: $text}"
   thrice t 30 systemctl start --no-block "thornwall-undo-$ID.service"
 }

@@ -306,7 +306,7 @@ begin_unit() {
   thrice run_unit over_already "thornwall-back-$ID" \
     -p Restart=on-abnormal -p RestartSec=500ms -p StartLimitIntervalSec=0 --description="Thornwall: takes change $ID back" \
     /bin/sh "/var/lib/thornwall/$ID/undo.sh" --run $options && return 0
-  refuse "systemd-run does not start it" "try: sh undo.sh --here"
+  refuse "systemd-run does not start it${text:+: $text}" "try: sh undo.sh --here"
 }
 
 over_already() {
