@@ -377,14 +377,17 @@ def _tables(lines: list[str]) -> dict[str, str]:
 
 
 def _listeners(lines: list[str], ephemeral: range) -> dict[str, str]:
-    """Open socket -> the programs that hold it. Not the UDP ports that the kernel picks for those who only ask."""
+    """Open socket -> the programs that hold it, but for systemd's own children, `(sd-…`, which do for an instant.
+
+    Not the UDP ports that the kernel picks for those who only ask.
+    """
     found = {}
     for line in lines:
         protocol, _, _, _, local, *rest = line.split()
         port = local.rpartition(":")[2]
         if protocol == "udp" and port.isdigit() and int(port) in ephemeral:
             continue
-        found[f"{protocol} {local}"] = " ".join(sorted(set(re.findall(r'\("([^"]+)",pid', " ".join(rest)))))
+        found[f"{protocol} {local}"] = " ".join(sorted(set(re.findall(r'\("((?!\(sd-)[^"]+)",pid', " ".join(rest)))))
     return found
 
 
