@@ -37,8 +37,10 @@ def explain(error: Exception, client: Client, seconds: float) -> ThornwallError:
         return _ssh_error(error, client, place)
     if isinstance(error, OSError):
         return _os_error(error, client, place, seconds)
-    if isinstance(error, UnicodeError):
+    if isinstance(error, UnicodeDecodeError):
         return HostAnswerError(f"{place} does not speak SSH", hint="is it the right port?")
+    if isinstance(error, UnicodeError):  # its labels are encoded before anybody is asked
+        return UnreachableError(f"no host has the name {settings.host}", hint="is it spelled right?")
     return UnreachableError(f"no connection to {place}: {printable(str(error)) or type(error).__name__}")
 
 

@@ -59,6 +59,7 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
     "no such file": (("audit", "./c.tar.g"), 2, "c.tar.gz"),
     "a folder that holds no root": (("audit", "dir:empty"), 2, "no root file system"),
     "a host with spaces": (("audit", "ssh:a b"), 2, "names no host"),
+    "a name of a host that none can have": (("audit", "pi@a..b"), 4, "no host has the name a..b"),
     "nowhere to write": (("audit", "c.tar.gz", "-o", "no/where.json"), 2, "could not be written"),
     "capture without a file": (("capture", "c.tar.gz"), 2, "-o FILE"),
     "no such rule": (("explain", "ssh-pasword-login"), 2, "Did you mean 'ssh-password-login'?"),
