@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bench.ours import User
 from thornwall.collect.archive import load
-from thornwall.jobs.audit import Judging, assess
+from thornwall.jobs.audit import assess
+from thornwall.jobs.judging import Judging
 from thornwall.jobs.reach import Reaching, read_target
 from thornwall.report import render
 from thornwall.transport.base import Nobody

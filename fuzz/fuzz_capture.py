@@ -19,7 +19,8 @@ with atheris.instrument_imports(include=["thornwall"]):
     from thornwall.collect.stream import parse_stream
     from thornwall.errors import ThornwallError
     from thornwall.facts.registry import probes, snapshot
-    from thornwall.jobs.audit import Judging, assess
+    from thornwall.jobs.audit import assess
+    from thornwall.jobs.judging import Judging
     from thornwall.model.capture import Capture, CommandResult, FileRecord, Manifest
     from thornwall.model.probe import Read, Run
     from thornwall.report import FORMATS

@@ -76,7 +76,8 @@ def pictures() -> None:
     from tests.lab import start  # noqa: PLC0415
     from tests.lab.thornwall import home, thornwall  # noqa: PLC0415
     from thornwall.collect.archive import load  # noqa: PLC0415
-    from thornwall.jobs.audit import Judging, assess  # noqa: PLC0415
+    from thornwall.jobs.audit import assess  # noqa: PLC0415
+    from thornwall.jobs.judging import Judging  # noqa: PLC0415
     from thornwall.report.page import render  # noqa: PLC0415
     from thornwall.report.terminal import render_terminal  # noqa: PLC0415
 

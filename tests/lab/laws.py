@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thornwall.apply.events import Event, TakingBack, Undone
-from thornwall.jobs.audit import Judging
 from thornwall.jobs.harden import Wanted, harden
+from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link, link_to
 from thornwall.jobs.plan import Wishes, look
 from thornwall.jobs.reach import Reaching

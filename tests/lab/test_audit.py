@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from thornwall.jobs.audit import Judging, assess
+from thornwall.jobs.audit import assess
+from thornwall.jobs.judging import Judging
 from thornwall.jobs.reach import Reaching, read_target
 from thornwall.model.finding import Report, Status
 from thornwall.model.secret import Secret

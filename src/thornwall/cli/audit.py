@@ -13,7 +13,7 @@ from thornwall.cli import options
 from thornwall.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from thornwall.jobs.audit import Judging
+    from thornwall.jobs.judging import Judging
     from thornwall.jobs.reach import Answer, Reaching
 
 
@@ -73,13 +73,14 @@ def audit(
 ) -> int:
     """Find what is wrong with a host, ranked by what the device does, with evidence and remedy. Changes nothing."""
     from thornwall.cli.output import destinations, write_report
-    from thornwall.jobs.audit import assess, exit_code
     from thornwall.model.finding import Risk
 
     where = destinations(formats or [], output or [])
     reaching = reaching_for(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds)
     judging = judging_for(target, preset, policy, profile)
     answer = _read(target, reaching, quiet=quiet)
+    from thornwall.jobs.audit import assess, exit_code
+
     report = assess(answer.capture, judging, address=answer.address)
     write_report(report, where, verbose=verbose, quiet=quiet)
     return exit_code(report, None if fail_on is FailOn.NEVER else Risk(str(fail_on)))
@@ -105,7 +106,7 @@ def capture(
     if output is None:
         raise UsageError("Where should the capture go?", hint="Add -o FILE.tar.gz.")
     reaching = reaching_for(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds)
-    answer = _read(target, reaching, quiet=quiet)
+    answer = _read(target, reaching, quiet=quiet, judged=False)
     save(answer.capture, output)
     if not quiet:
         err.print(f"Wrote {output}; audit it with: thornwall audit {output}", markup=False)
@@ -125,10 +126,11 @@ def surface(
 ) -> int:
     """Show the attack surface: sockets and who can reach them, connections, radios, ports, ways in, people."""
     from thornwall.cli.output import write_surface
-    from thornwall.jobs.audit import surface_of
 
     reaching = reaching_for(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds=0)
     answer = _read(target, reaching, quiet=quiet)
+    from thornwall.jobs.audit import surface_of
+
     host, found = surface_of(answer.capture, address=answer.address)
     write_surface(found, host, answer.capture.manifest.target, str(shape), output)
     return Exit.OK
@@ -156,14 +158,16 @@ def reaching_for(
     )
 
 
-def _read(target: str, reaching: Reaching, *, quiet: bool) -> Answer:
+def _read(target: str, reaching: Reaching, *, quiet: bool, judged: bool = True) -> Answer:
+    from thornwall.cli import ahead
     from thornwall.cli.console import Person, interactive
     from thornwall.jobs.reach import read_target
     from thornwall.transport.base import Nobody
 
     person = Person()
     with person.sees(f"Reading {target or 'this machine'}", quiet=quiet) as step:
-        return read_target(target, reaching, person if interactive() else Nobody(), step)
+        asker = person if interactive() else Nobody()
+        return read_target(target, reaching, asker, ahead.beside(ahead.judging, step) if judged else step)
 
 
 def read_for(target: str, identity: Path | None, accept_new: bool, ask_sudo_pass: bool, *, quiet: bool) -> Answer:
@@ -175,7 +179,7 @@ def read_for(target: str, identity: Path | None, accept_new: bool, ask_sudo_pass
 def judging_for(target: str, preset: str | None, policy: Path | None, profile: Path | None) -> Judging:
     """What is judged by: policy, profile, and what was answered before."""
     from thornwall.jobs import store
-    from thornwall.jobs.audit import Judging
+    from thornwall.jobs.judging import Judging
 
     return Judging(
         today=dt.datetime.now(dt.UTC).date().isoformat(),

@@ -12,7 +12,7 @@ from thornwall.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from thornwall.cli.owner import Keyholder
-    from thornwall.jobs.audit import Judging
+    from thornwall.jobs.judging import Judging
     from thornwall.jobs.plan import Planned, Wishes
     from thornwall.jobs.reach import Reaching
     from thornwall.plan.planner import Choice

@@ -6,7 +6,7 @@ main() {
   THORNWALL_PASSWORD_SECONDS=@password_seconds@
   export LC_ALL PATH THORNWALL_PASSWORD_SECONDS
   unset CDPATH ENV BASH_ENV GREP_OPTIONS POSIXLY_CORRECT PERL5LIB PERL5OPT PYTHONPATH PYTHONHOME LD_PRELOAD LD_LIBRARY_PATH
-  N=@nonce@ LIVE=@live@
+  N=@nonce@ LIVE=@live@ told=''
   nl='
 '
   say BEGIN 1
@@ -23,13 +23,23 @@ main() {
   choose >"$S/list"
   commands
   contents
-  say STEP waiting
+  step waiting 90
   wait
   times >"$S/times"
   send
 }
 
 say() { printf '%s %s\n' "$N" "$*"; }
+
+# step NAME SECONDS: for whoever watches or waits; what may take long is told at once, the rest once a second, since
+# each line costs both ends a packet. (/proc/uptime is a clock that takes no process.)
+step() {
+  up=''
+  read -r up _ </proc/uptime
+  if [ "$2" -le 5 ] && [ -n "$up" ] && [ "${up%.*}" = "$told" ]; then return; fi
+  told=${up%.*}
+  say STEP "$1"
+}
 
 # a folder of our own on the first tmpfs that has 16 MiB to spare
 scratch() {
@@ -74,7 +84,7 @@ limit_of_time() {
 
 # run NAME SECONDS PROGRAM ARGUMENT...
 run() {
-  say STEP "$1"
+  step "$1" "$2"
   name=$1 seconds=$2
   shift 2
   if command -v "$1" >/dev/null 2>&1; then
@@ -184,7 +194,7 @@ commands() {
 }
 
 contents() {
-  say STEP files
+  step files 10
   files='' links='' kernel=''
   while read -r kind path; do
     case $kind in

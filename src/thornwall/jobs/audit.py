@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from thornwall.errors import Exit
 from thornwall.facts.registry import snapshot
+from thornwall.jobs.judging import Judging
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Known
 from thornwall.model.finding import HostName, Report, Risk, Status
-from thornwall.model.policy import Attestation, Policy
 from thornwall.model.profile import Profile
 from thornwall.model.snapshot import Snapshot
 from thornwall.model.surface import Surface
@@ -19,16 +18,6 @@ from thornwall.rules.judge import judge
 from thornwall.rules.registry import RULES
 from thornwall.rules.risk import score
 from thornwall.rules.surface import surface
-
-
-@dataclass(frozen=True, slots=True)
-class Judging:
-    """How to judge. `today`: ISO date that decides which waivers and attestations still hold."""
-
-    today: str
-    policy: Policy = field(default_factory=Policy)
-    profile: Profile = field(default_factory=Profile)
-    attestations: tuple[Attestation, ...] = ()
 
 
 def assess(capture: Capture, judging: Judging, *, address: str = "") -> Report:

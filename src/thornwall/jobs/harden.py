@@ -13,9 +13,9 @@ from thornwall.apply.compile import Transaction, transaction_script
 from thornwall.apply.password import password_script
 from thornwall.errors import AuthenticationError, RefusedError, UnreachableError
 from thornwall.jobs import plan as planning
-from thornwall.jobs.audit import Judging
 from thornwall.jobs.canary import answer_canary
 from thornwall.jobs.follow import Said, follow, stopped
+from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
 from thornwall.jobs.packages import Bringing, packages_of
 from thornwall.jobs.proof import Proving, back, confirm, second_login

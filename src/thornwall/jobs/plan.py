@@ -9,7 +9,8 @@ from pathlib import Path
 from thornwall.collect.archive import load
 from thornwall.facts import originals as originals_of
 from thornwall.facts.registry import snapshot
-from thornwall.jobs.audit import Judging, assess
+from thornwall.jobs.audit import assess
+from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
 from thornwall.jobs.read import Before, Reading, read_host
 from thornwall.model.capture import Capture

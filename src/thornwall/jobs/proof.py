@@ -13,8 +13,9 @@ from thornwall.apply import events
 from thornwall.apply.compile import confirm_script, undo_script
 from thornwall.errors import AuthenticationError, HostKeyError, RefusedError, UnreachableError
 from thornwall.facts.registry import snapshot
-from thornwall.jobs.audit import Judging, assess
+from thornwall.jobs.audit import assess
 from thornwall.jobs.follow import Said, follow
+from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
 from thornwall.jobs.read import Reading, read_host
 from thornwall.jobs.undo import history

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes.util
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +37,20 @@ class Access:
     canary_port: int = 0
 
 
+@contextlib.contextmanager
+def _no_search_for_libraries() -> Iterator[None]:
+    """asyncssh looks for liboqs, for which ctypes starts ldconfig, and a compiler and a linker where there are any.
+
+    All that it would bring is one key exchange more (sntrup761), with which nothing is gained where mlkem768 is.
+    """
+    search = ctypes.util.find_library
+    ctypes.util.find_library = lambda name: None  # noqa: ARG005
+    try:
+        yield
+    finally:
+        ctypes.util.find_library = search
+
+
 class SshTransport:
     """`target` over SSH, as ~/.ssh/config has it. `asker` is asked for passwords, codes, and unknown host keys."""
 
@@ -60,7 +77,8 @@ class SshTransport:
         if (identity := self._access.identity) is not None and not identity.is_file():
             raise UsageError(f"there is no key {identity}", hint="--identity names the file of a private key")
         # asyncssh takes a fifth of a second to import: only who needs it pays for it
-        from thornwall.transport.ssh_login import Login  # noqa: PLC0415
+        with _no_search_for_libraries():
+            from thornwall.transport.ssh_login import Login  # noqa: PLC0415
 
         login = Login(self._asker, self._access)
         try:

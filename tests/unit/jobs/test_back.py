@@ -11,8 +11,8 @@ import pytest
 
 from thornwall.errors import AuthenticationError, Exit, HostKeyError, StoppedError, ThornwallError, UnreachableError
 from thornwall.jobs import follow, proof
-from thornwall.jobs.audit import Judging
 from thornwall.jobs.follow import stopped
+from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link, link_to
 from thornwall.jobs.proof import Proving, back
 from thornwall.jobs.reach import Reaching

@@ -6,7 +6,8 @@ import pytest
 
 from tests.casefolder import CASES, load
 from thornwall.facts.registry import snapshot
-from thornwall.jobs.audit import Judging, assess
+from thornwall.jobs.audit import assess
+from thornwall.jobs.judging import Judging
 from thornwall.model.change import SetMode
 from thornwall.plan.fix import Situation
 from thornwall.plan.registry import FIXES

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from tests.casefolder import CASES, load
 from thornwall.facts.registry import snapshot
-from thornwall.jobs.audit import Judging, assess
+from thornwall.jobs.audit import assess
+from thornwall.jobs.judging import Judging
 from thornwall.model.capture import Capture
 from thornwall.model.change import EditLine, OwnLine, Packages, UnitsOn, sha256
 from thornwall.model.originals import Originals

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from thornwall.facts.registry import probes, snapshot
-from thornwall.jobs.audit import Judging, assess
+from thornwall.jobs.audit import assess
+from thornwall.jobs.judging import Judging
 from thornwall.model.capture import Capture, CommandResult, FileRecord, Manifest
 from thornwall.model.change import Chmod, DropFile, PutFile, Wish, sha256
 from thornwall.model.finding import Finding

@@ -1,0 +1,18 @@
+"""What a report is judged by. Apart from the judging itself, whose modules are imported while the host answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from thornwall.model.policy import Attestation, Policy
+from thornwall.model.profile import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How to judge. `today`: ISO date that decides which waivers and attestations still hold."""
+
+    today: str
+    policy: Policy = field(default_factory=Policy)
+    profile: Profile = field(default_factory=Profile)
+    attestations: tuple[Attestation, ...] = ()
