@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from enum import Enum, auto
 from typing import Protocol
@@ -60,7 +59,8 @@ class Exchange:
         # nothing but the announcement itself has both nonces with just this between them
         self._hello = f"{wire.a} hello {wire.b}".encode()
         self._nosudo = f"{wire.a} nosudo {wire.b}".encode()
-        self._ready = re.compile(f"{wire.a} ready (\\d{{1,10}}) {wire.b}\r?\n".encode())
+        self._ready = f"{wire.a} ready ".encode()
+        self._end = f" {wire.b}".encode()
         self._prompt = f"{wire.a} password {wire.b}".encode()
         self._truncated = f"{wire.a} truncated {wire.b}".encode()
 
@@ -166,15 +166,17 @@ class Exchange:
             raise AuthenticationError(
                 f"there is no sudo on {self._who}", hint="log in as root, or audit without --ask-sudo-pass"
             )
-        if not (found := self._ready.search(self._before)):
+        announced = self._announced()
+        if announced is None:
             return
-        _, refused, said = bytes(self._before[: found.start()]).partition(f"{self.wire.a} refused ".encode())
+        start, uid, end = announced
+        _, refused, said = bytes(self._before[:start]).partition(f"{self.wire.a} refused ".encode())
         if refused:
             self._refusal = last_line(said.partition(f" {self.wire.b}".encode())[0]) or "sudo refused"
-        self._uid = int(found[1])
+        self._uid = uid
         if self.wire.become.mode == "password" and self._uid != 0:
             raise AuthenticationError(f"sudo on {self._who} did not lead to root but to uid {self._uid}")
-        rest = bytes(self._before[found.end() :])
+        rest = bytes(self._before[end:])
         self._before.clear()
         self._prompts.clear()
         self._bytes = {"stdout": len(rest), "stderr": 0}
@@ -182,6 +184,16 @@ class Exchange:
         self._send(self.wire.load)
         if rest:
             self._pass_on(rest)
+
+    def _announced(self) -> tuple[int, int, int] | None:
+        """Where the line `A ready UID B` begins, its number, and where the next begins; None while it is not there."""
+        start = self._before.find(self._ready)
+        newline = self._before.find(b"\n", start)
+        if start >= 0 and newline >= 0:
+            uid, mark, rest = bytes(self._before[start + len(self._ready) : newline]).partition(self._end)
+            if mark and uid.isdigit() and len(uid) <= 10 and rest in {b"", b"\r"}:
+                return start, int(uid), newline + 1
+        return None
 
     def _pass_on(self, data: bytes) -> None:
         for start in range(0, len(data), _PIECE):
