@@ -65,12 +65,9 @@ def as_json(report: Report) -> dict[str, Json]:
 
 
 def finding_json(finding: Finding) -> dict[str, Json]:
-    """One finding; lists are there when empty, `waiver` is null when there is none.
-
-    What the rule says of itself is ours, not the host's: nothing in it is looked for.
-    """
+    """One finding; lists are there when empty, `waiver` is null when there is none."""
     return {
-        "rule": finding.rule,
+        "rule": told(finding.rule),
         "subject": told(finding.subject),
         "status": str(finding.status),
         "kind": str(finding.kind),
@@ -78,17 +75,17 @@ def finding_json(finding: Finding) -> dict[str, Json]:
         "likelihood": finding.likelihood,
         "impact": finding.impact,
         "risk": str(finding.risk),
-        "title": finding.title,
+        "title": told(finding.title),
         "moved_by": [plain(move) for move in finding.moved_by],
         "evidence": [evidence_json(evidence) for evidence in finding.evidence],
         "remedy": remedy_json(finding.remedy),
-        "references": cast("Json", finding.references.as_dict()),
+        "references": cast("Json", finding.references.as_dict()),  # ours, not the host's: nothing to look through
         "detail": told(finding.detail),
         "attacker": str(finding.attacker),
         "fix": str(finding.fixable),
         "mend": told(finding.mend),
         "waiver": plain(finding.waiver),
-        "why": finding.why,
+        "why": told(finding.why),
     }
 
 
@@ -100,12 +97,12 @@ def evidence_json(evidence: Evidence) -> Json:
 def remedy_json(remedy: Remedy) -> Json:
     """`effort` in words and in minutes."""
     return {
-        "text": remedy.text,
+        "text": told(remedy.text),
         "commands": [told(command) for command in remedy.commands],
         "effort": remedy.effort.label,
         "effort_minutes": int(remedy.effort),
         "needs": [str(need) for need in remedy.needs],
-        "may_break": remedy.may_break,
+        "may_break": told(remedy.may_break),
     }
 
 
