@@ -6,6 +6,7 @@ import os
 import shutil
 import signal as signals
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,18 @@ def test_a_root_that_is_not_there(shell: list[str], tmp_path: Path) -> None:
     done = subprocess.run(shell, input=script.encode(), capture_output=True, timeout=60, check=False)
     with pytest.raises(HostAnswerError, match="cannot be entered"):
         parse_stream(done.stdout, nonce=NONCE, probes=(), target="t", source="directory")
+
+
+def test_what_may_take_long_is_told_at_once_and_the_rest_once_a_second(shell: list[str], tmp_path: Path) -> None:
+    short = tuple(Run(f"short-{letter}", "true", live=False) for letter in "abcdefghijklmnopqrst")
+    nap = Run("nap", "sleep 1.1", live=False)
+    long = (Run("long-one", "true", seconds=20, live=False), Run("long-two", "true", seconds=20, live=False))
+    began = time.monotonic()
+    sent = send(shell, (*short, nap, Run("later", "true", live=False), *long), tmp_path)
+    seconds = time.monotonic() - began
+    told = [line.split()[2].decode() for line in sent.splitlines() if line.startswith(f"{NONCE} STEP ".encode())]
+    assert {"short-a", "later", "long-one", "long-two"} <= set(told)
+    assert len([name for name in told if name.startswith("short")]) <= seconds + 1
 
 
 def test_progress_names_each_step() -> None:
