@@ -26,11 +26,19 @@ _FIND_SUDO = (
     "S=; for p in /run/wrappers/bin /usr/bin /bin /usr/local/bin; do [ -x $p/sudo ] && S=$p/sudo && break; done"
 )
 _NEXT = 'IFS= read -r x && eval "$x"'
+# The script and all of its session below it, by who started whom: `timeout` has a group of its own, and a shell that
+# waits for it does not hear a signal before it has ended. What has a session of its own is to outlive the script. (Of
+# /proc/PID/stat behind the name, $2 is the parent and $4 the session.)
+_TREE = (
+    'of() { read -r s </proc/$1/stat && set -- ${s##*")"} && o="$2 $4"; }; '
+    'tree() { t=" $p " n=; of $p; l=${o#* }; while [ "$t" != "$n" ]; do n=$t; for f in /proc/[0-9]*; do q=${f#/proc/}; '
+    'of $q && [ "${o#* }" = "$l" ] || continue; case $t in *" $q "*) ;; *" ${o% *} "*) t="$t$q " ;; esac; done; done; }'
+)
 # stdin stays open for as long as we are interested: when it ends, the watcher stops the script and what it started.
 _RUN = (
-    'exec 3<&0 </dev/null; (exec 3<&-; eval "$x") & p=$!; '
-    '(trap "" TERM HUP PIPE; read -r y <&3; kill -TERM ${g:-$p}; sleep 2; kill -KILL ${g:-$p}) >/dev/null 2>&1 & w=$!; '
-    "exec 3<&-; wait $p; s=$?; exec 2>/dev/null; kill -KILL $w; exit $s"
+    f'{_TREE}; exec 3<&0 </dev/null; (exec 3<&-; eval "$x") & p=$!; '
+    '(trap "" TERM HUP PIPE; read -r y <&3; tree; kill -TERM $t ${g:-}; sleep 2; tree; kill -KILL $t ${g:-}) '
+    ">/dev/null 2>&1 & w=$!; exec 3<&-; wait $p; s=$?; exec 2>/dev/null; kill -KILL $w; exit $s"
 )
 _INNER = '-- /bin/sh -c "a=$a b=$b g=$g; $i"'
 _SUDO = {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pickle
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -67,6 +69,51 @@ async def test_it_is_stopped_with_all_that_it_started() -> None:
             return
         await asyncio.sleep(0.02)
     raise AssertionError("it lives on")
+
+
+@pytest.mark.parametrize("wait", ["", " & wait"])
+async def test_it_has_time_to_clean_up(wait: str, tmp_path: Path) -> None:
+    """Also where it waits for a program in a group of its own, which hears nothing of a signal to ours."""
+    scratch = tmp_path / "scratch"
+    scratch.touch()
+    script = (
+        f"trap 'rm {scratch}' EXIT; trap 'exit 143' TERM\necho $$\n"
+        f"timeout 60 sh -c 'nice timeout 55 sleep 627; :'{wait}\nsleep 1\n"
+    )
+    begun: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(LocalTransport().run(script, feed=begun.set_result, limits=LIMITS))
+    await asyncio.wait_for(begun, 10)
+    await asyncio.sleep(0.3)
+    task.cancel()
+    began = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - began < 1.5  # nobody was killed
+    assert not scratch.exists()
+    assert not _runs(b"sleep\x00627")
+
+
+async def test_what_has_a_session_of_its_own_outlives_it() -> None:
+    """As a change does where there is no systemd to do it."""
+    begun: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    script = "setsid sleep 628 &\nsleep 0.3\necho\nsleep 30"
+    task = asyncio.create_task(LocalTransport().run(script, feed=begun.set_result, limits=LIMITS))
+    await asyncio.wait_for(begun, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    pids = _runs(b"sleep\x00628")
+    assert len(pids) == 1
+    os.kill(pids[0], signal.SIGKILL)
+
+
+def _runs(words: bytes) -> list[int]:
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if words in file.read_bytes():
+                found.append(int(file.parent.name))
+    return found
 
 
 async def test_limits() -> None:
