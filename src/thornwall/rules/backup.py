@@ -194,7 +194,15 @@ def no_backup(ctx: Context) -> Iterator[Verdict]:
     if found:
         yield passed("A backup is made by itself.", *found[:4])
     else:
-        yield fail("No timer, job of cron or service makes a backup.", Evidence("systemctl list-timers; crontab -l"))
+        schedule = ctx.host.schedule
+        jobs = schedule.value.jobs if isinstance(schedule, Known) else ()
+        # the one that every Debian has, and a reader would find
+        tables = [job for job in jobs if job.enabled and posixpath.basename(_program(job)) in _OF_DPKG]
+        yield fail(
+            "No timer, job of cron or service makes a backup.",
+            Evidence("systemctl list-timers; crontab -l"),
+            *(Evidence(job.source, f"{job.command} (dpkg's own tables alone)", job.line) for job in tables[:1]),
+        )
 
 
 @rule(

@@ -132,7 +132,7 @@ def _loadable(ctx: Context, modules: tuple[str, ...], what: str) -> Iterator[Ver
     elif may:
         command = "".join(rf"install {name} /bin/false\n" for name in may)
         yield fail(
-            f"Any account can have {what} loaded: {', '.join(may)}.",
+            f"Nothing keeps {what} from being loaded: {', '.join(may)}.",
             Evidence("modprobe --showconfig", f"no line for {', '.join(may)}"),
             commands=(f"printf '{command}' | sudo tee /etc/modprobe.d/rare-{modules[0]}.conf",),
         )
@@ -143,7 +143,7 @@ def _loadable(ctx: Context, modules: tuple[str, ...], what: str) -> Iterator[Ver
 
 @rule(
     "rare-network-protocols",
-    "Any account can have the kernel load network protocols that nobody uses",
+    "The kernel may load network protocols that nobody uses",
     subject="kernel",
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.CONFIGURATION,
@@ -167,7 +167,7 @@ def _loadable(ctx: Context, modules: tuple[str, ...], what: str) -> Iterator[Ver
     options=(Option("modules", _PROTOCOLS, "the modules that are to be refused", strict=(*_PROTOCOLS, "can")),),
 )
 def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
-    """DCCP, SCTP, RDS, TIPC or ATM is loaded as soon as a program opens such a socket.
+    """DCCP, SCTP, RDS, TIPC and ATM may be loaded, though nobody needs them.
 
     What:
         Whether lines in modprobe.d refuse the modules dccp, sctp, rds, tipc and atm; with the strict preset can as
@@ -175,6 +175,8 @@ def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
 
     Why:
         They are seldom used and seldom looked at, and their flaws have made root of ordinary accounts more than once.
+        SCTP and ATM are loaded as soon as any account opens such a socket; Debian's kernels keep the others from that,
+        others do not.
 
     Remedy:
         Keep the protocols from being loaded: `install dccp /bin/false`, and so on for each, in a file in
@@ -182,12 +184,12 @@ def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
     Risk of the remedy:
         None for ordinary devices; telephony and cluster software use SCTP or TIPC, CAN boards use can.
     """
-    yield from _loadable(ctx, ctx.words("modules"), "a rare network protocol")
+    yield from _loadable(ctx, ctx.words("modules"), "rare network protocols")
 
 
 @rule(
     "rare-filesystems",
-    "A disk made for it can have the kernel load file systems that nobody uses",
+    "The kernel may load file systems that nobody uses",
     subject="kernel",
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.CONFIGURATION,
@@ -213,11 +215,12 @@ def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
     ),
 )
 def rare_filesystems(ctx: Context) -> Iterator[Verdict]:
-    """cramfs, freevxfs, hfs or jffs2 is loaded as soon as something is mounted as one.
+    """cramfs, freevxfs, hfs and jffs2 may be loaded, as soon as something is mounted as one.
 
     What:
         Whether lines in modprobe.d refuse these modules; with the strict preset hfsplus and udf as well. (Never vfat:
-        the boot partition is one. squashfs and overlay are left out too: snaps and containers need them.)
+        the boot partition is one. squashfs and overlay are left out too: snaps and containers need them.) A line on a
+        module that this kernel does not have, as Debian's have no cramfs, waits for one that does.
 
     Why:
         Their drivers trust what is on the disk; a stick made for it crashes the kernel or takes it over.
@@ -229,12 +232,12 @@ def rare_filesystems(ctx: Context) -> Iterator[Verdict]:
         Disks of very old Macs (hfs) can no longer be read; with the strict preset those of newer ones (hfsplus) and
         DVDs (udf) as well.
     """
-    yield from _loadable(ctx, ctx.words("modules"), "a rare file system")
+    yield from _loadable(ctx, ctx.words("modules"), "rare file systems")
 
 
 @rule(
     "firewire-allowed",
-    "The kernel loads its driver for FireWire",
+    "The kernel may load its driver for FireWire",
     subject="kernel",
     kind=Kind.PHYSICAL,
     fault_class=FaultClass.PHYSICAL,
@@ -260,8 +263,8 @@ def firewire_allowed(ctx: Context) -> Iterator[Verdict]:
 
     Why:
         A FireWire device reads and writes the memory of the computer without asking its processor: who plugs one in
-        takes passwords out of it, or a locked session over. A Raspberry Pi has no such port; adapters and older small
-        computers have.
+        takes passwords out of it, or a locked session over. The driver comes with the port: a Raspberry Pi has none,
+        adapters and older small computers have.
 
     Remedy:
         Keep the driver from being loaded: `install firewire-core /bin/false` in a file in /etc/modprobe.d.

@@ -266,7 +266,7 @@ def martians_unlogged(ctx: Context) -> Iterator[Verdict]:
 
 @rule(
     "icmp-redirects-sent",
-    "The device tells its neighbours other routes",
+    "The device may tell its neighbours other routes",
     subject="kernel",
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.CONFIGURATION,
@@ -289,10 +289,11 @@ def martians_unlogged(ctx: Context) -> Iterator[Verdict]:
     ),
 )
 def icmp_redirects_sent(ctx: Context) -> Iterator[Verdict]:
-    """ICMP redirects are sent.
+    """ICMP redirects are sent once the device forwards packets.
 
     What:
-        The settings `net.ipv4.conf.all.send_redirects` and that of `default`, for interfaces to come.
+        The settings `net.ipv4.conf.all.send_redirects` and that of `default`, for interfaces to come. While nothing is
+        forwarded the kernel sends none, whatever they say.
 
     Why:
         Only a router has a use for them. A device that was broken into and forwards packets sends others' traffic on
@@ -306,7 +307,7 @@ def icmp_redirects_sent(ctx: Context) -> Iterator[Verdict]:
     yield from demand(
         ctx,
         {"net.ipv4.conf.all.send_redirects": ("0",), "net.ipv4.conf.default.send_redirects": ("0",)},
-        "ICMP redirects are sent.",
+        "ICMP redirects are sent once the device forwards packets.",
         "ICMP redirects are not sent.",
     )
 

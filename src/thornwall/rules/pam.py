@@ -94,7 +94,7 @@ def no_password_quality(ctx: Context) -> Iterator[Verdict]:
     found = [line for line in stack if line.name in _QUALITY and not line.control.startswith("optional")]
     if not found:
         unix = [line for line in stack if line.name == "pam_unix"][:1]
-        yield fail("New passwords are not judged.", *map(_at, unix))
+        yield fail("New passwords are not judged, but for the shortest.", *map(_at, unix))
         return
     line, least = found[0], ctx.number("length")
     if _without_dictionary(ctx, pam, line):

@@ -59,7 +59,8 @@ def evidence(setting: Setting) -> Evidence:
         return Evidence(setting.file, f"{keyword(setting.name)} {setting.value}", setting.line)
     if setting.command:
         return Evidence(setting.command, f"{setting.name} {setting.value}")
-    return Evidence(MAIN, f"{keyword(setting.name)} is not set: the default is {setting.value or 'none'}")
+    default = setting.value or "OpenSSH's own"
+    return Evidence(MAIN, f"{keyword(setting.name)} is not set: the default is {default}")
 
 
 def server(context: Context) -> SshServer:

@@ -52,7 +52,7 @@ def ssh_x11_forwarding(ctx: Context) -> Iterator[Verdict]:
         server(ctx),
         "x11forwarding",
         lambda value: value == "yes",
-        lambda _: "X11 is forwarded",
+        lambda _: "X11 may be forwarded",
         "X11 is not forwarded.",
     )
 

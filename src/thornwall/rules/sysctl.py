@@ -44,6 +44,7 @@ def demand(ctx: Context, wanted: Mapping[str, tuple[str, ...]], detail: str, goo
         if not all(facts.configured(name) for name in wanted):
             yield not_applicable("Kernel settings belong to the machine around this container.")
             return
+        good += " (By this host's files; what runs belongs to the machine around this container.)"
     judged = [_judge(facts, name, values) for name, values in wanted.items()]
     wrong = [evidence for ok, evidence, _ in judged if ok is False]
     open_ = [reason for ok, _, reason in judged if ok is None and reason is not None]

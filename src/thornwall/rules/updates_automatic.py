@@ -92,7 +92,7 @@ def _missing(found: Updates, config: AptConfig, services: Services) -> Iterator[
     ):
         value = config.get(_PERIODIC + name)
         if not _on(value):
-            yield what, _shown(value) if value else Evidence(_CONF, f"{_PERIODIC}{name} is not set")
+            yield what, _shown(value) if value else Evidence("apt-config dump", f"{_PERIODIC}{name} is not set")
     for timer in ("apt-daily.timer", "apt-daily-upgrade.timer"):
         unit = services.unit(timer)
         if unit is None or not unit.enabled:
