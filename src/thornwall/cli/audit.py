@@ -101,10 +101,12 @@ def capture(
 ) -> int:
     """Keep the evidence of a host as a plain .tar.gz: to audit later, to compare, or to send. Holds no secrets."""
     from thornwall.cli.console import err
+    from thornwall.cli.output import can_be_written
     from thornwall.collect.archive import save
 
     if output is None:
         raise UsageError("Where should the capture go?", hint="Add -o FILE.tar.gz.")
+    can_be_written([output])
     reaching = reaching_for(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds)
     answer = _read(target, reaching, quiet=quiet, judged=False)
     save(answer.capture, output)
@@ -125,8 +127,9 @@ def surface(
     quiet: options.NoProgress = False,
 ) -> int:
     """Show the attack surface: sockets and who can reach them, connections, radios, ports, ways in, people."""
-    from thornwall.cli.output import write_surface
+    from thornwall.cli.output import can_be_written, write_surface
 
+    can_be_written([output] if output else [])
     reaching = reaching_for(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds=0)
     answer = _read(target, reaching, quiet=quiet)
     from thornwall.jobs.audit import surface_of

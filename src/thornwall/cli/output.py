@@ -16,6 +16,16 @@ from thornwall.report import FORMATS, format_of
 from thornwall.rules.settings import nearest
 
 
+def can_be_written(files: Sequence[Path]) -> None:
+    """Before a host is read for minutes and the result is lost. Raises UsageError."""
+    for path in files:
+        if not path.parent.is_dir():
+            raise UsageError(f"{path} could not be written: there is no folder {path.parent}.", hint="Make it first.")
+        if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+            why = "it is a folder" if path.is_dir() else f"you may not write to {path.parent}"
+            raise UsageError(f"{path} could not be written: {why}.")
+
+
 def destinations(formats: Sequence[str], files: Sequence[Path]) -> list[tuple[str, Path | None]]:
     """Pairs of format and file; None is standard output.
 
@@ -25,6 +35,7 @@ def destinations(formats: Sequence[str], files: Sequence[Path]) -> list[tuple[st
     for name in formats:
         if name not in FORMATS:
             raise UsageError(f"There is no format {name!r}.", hint=nearest(name, FORMATS))
+    can_be_written(files)
     if len(formats) == len(files):
         return list(zip(formats, files, strict=True)) or [("terminal", None)]
     by_suffix = [(_by_suffix(path), path) for path in files]

@@ -25,6 +25,7 @@ from thornwall.report.words import (
     move,
     of_status,
     reading,
+    unseen,
     verdict,
 )
 
@@ -160,6 +161,8 @@ class Page:
         for tally in (risks, others):
             tally.rstrip()
             self.say(tally)
+        if words := unseen(report):
+            self.say(Text(words, style="bold yellow"))
 
     def bar(self, score: int) -> Text:
         """`Score 23/100 ████░░░░`."""
@@ -336,7 +339,10 @@ class Page:
         self.blank()
         if failed:
             hint = f"thornwall explain {line(failed[0].rule)}"
-            self.say(Text(f"{hint} says more of a finding; --format html writes a page of all.", style="dim"))
+            self.say(Text(f"{hint} tells more about a finding; --format html writes a page of all.", style="dim"))
+            lead = steps(report)[0].lead
+            words = Text("First of all: ").append(first_sentence(lead.remedy.text) or line(lead.title), style="bold")
+            self.say(words.append("  (1. of 'Do this first', above)", style="dim"))
 
 
 def _subjects(group: Group) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from datetime import UTC, datetime, timedelta
 
+from thornwall.model.capture import SUDO
 from thornwall.model.finding import Attacker, FaultClass, Finding, Move, Reach, Report, Risk, Status
-from thornwall.report.text import line
+from thornwall.report.text import count, line
 
 RISKS = tuple(reversed(Risk))  # worst first, as reports have them
 
@@ -116,6 +117,15 @@ def verdict(report: Report) -> str:
     if summary["unknown"]:
         return "Nothing serious was found, but not everything could be seen."
     return "Nothing serious was found."
+
+
+def unseen(report: Report) -> str:
+    """What root would make known, in one sentence; empty where nothing waits for that."""
+    waiting = [finding for finding in of_status(report, Status.UNKNOWN) if finding.mend == SUDO]
+    if not waiting:
+        return ""
+    worst = max(waiting, key=lambda finding: finding.risk.rank).risk
+    return f"Seen without root: {count(len(waiting), 'check')} could not be made, up to {worst}. To know: {SUDO}."
 
 
 def counts(report: Report) -> list[tuple[str, str, int]]:

@@ -61,6 +61,8 @@ WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
     "a host with spaces": (("audit", "ssh:a b"), 2, "names no host"),
     "a name of a host that none can have": (("audit", "pi@a..b"), 4, "no host has the name a..b"),
     "nowhere to write": (("audit", "c.tar.gz", "-o", "no/where.json"), 2, "could not be written"),
+    "nowhere to write, before a host is asked": (("audit", "pi@a..b", "-o", "no/where.json"), 2, "no folder no"),
+    "a capture with nowhere to go": (("capture", "pi@a..b", "-o", "no/where.tar.gz"), 2, "no folder no"),
     "capture without a file": (("capture", "c.tar.gz"), 2, "-o FILE"),
     "no such rule": (("explain", "ssh-pasword-login"), 2, "Did you mean 'ssh-password-login'?"),
     "attest no such rule": (("attest", "host", "no-rule", "--until", "2027-01-01"), 2, "no rule"),

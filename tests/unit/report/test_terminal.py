@@ -13,7 +13,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.report.hostile import STEERING, TEXTS
 from tests.unit.report.sample import EMPTY, PLANTED, hostile, writable
-from thornwall.model.finding import Report
+from thornwall.model.capture import SUDO
+from thornwall.model.finding import Report, Risk, Status
 from thornwall.report import render
 from thornwall.report.terminal import render_terminal
 
@@ -39,6 +40,18 @@ def bare(text: str) -> str:
 @pytest.mark.parametrize("width", [80, 120])
 def test_planted(width: int, snapshot: SnapshotAssertion) -> None:
     assert bare(show(PLANTED, width)) == snapshot
+
+
+def test_what_root_would_know_is_said_at_the_top() -> None:
+    """Three findings are not known, of which the worst is high; root would tell two, and of those the worst is low."""
+    unknown = [finding for finding in PLANTED.findings if finding.status is Status.UNKNOWN]
+    others = tuple(finding for finding in PLANTED.findings if finding.status is not Status.UNKNOWN)
+    waiting = [replace(finding, mend=SUDO, risk=Risk.LOW) for finding in unknown[:2]]
+    told = show(replace(PLANTED, findings=(*others, *waiting, replace(unknown[2], mend="", risk=Risk.HIGH))), 120)
+    line = next(line for line in told.splitlines() if line.startswith("Seen without root"))
+    assert line.startswith("Seen without root: 2 checks could not be made, up to low. To know: run as root")
+    assert told.index(line) < told.index("Do this first")
+    assert "Seen without root" not in show(replace(PLANTED, findings=others))
 
 
 def test_verbose(snapshot: SnapshotAssertion) -> None:

@@ -22,6 +22,7 @@ from thornwall.report.words import (
     machine,
     of_status,
     reading,
+    unseen,
     verdict,
 )
 
@@ -81,6 +82,7 @@ def _header(report: Report) -> Html:
             "div",
             _who(report, "Security audit"),
             tag("div", ring(report.score), tag("p", verdict(report), class_="verdict"), class_="standing"),
+            tag("p", words, class_="unseen") if (words := unseen(report)) else None,
             tag("ul", tally, class_="tally"),
             tag("p", reading(report), class_="meta"),
             tag("dl", tag("dt", "Judged as"), profile, class_="profile") if profile else None,

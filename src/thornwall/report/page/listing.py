@@ -47,8 +47,8 @@ def _listeners(listeners: tuple[Listener, ...]) -> Html:
 def _listener(found: Listener, addresses: str) -> Html:
     source, *layers, program = way_through(found)
     chain: list[Child] = [tag("span", source, class_=f"node source {_HEAT.get(found.reach, 'low')}")]
-    bare = not found.layers
-    chain += [tag("span", layer, class_="node bare" if bare else "node layer") for layer in layers]
+    nothing = {"no firewall"} if found.layers else set(layers)  # as rules/exposure.py has it
+    chain += [tag("span", layer, class_="node bare" if layer in nothing else "node layer") for layer in layers]
     chain.append(tag("span", program, class_="node goal"))
     return tag(
         "li",

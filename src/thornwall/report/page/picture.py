@@ -11,7 +11,7 @@ from thornwall.report.ranking import Group
 from thornwall.report.text import count
 
 _CELL_WIDTH, _CELL_HEIGHT, _GAP = 72, 50, 4
-_LEFT, _TOP = 104, 6
+_LEFT, _TOP = 120, 6
 _RADIUS = 52
 
 
