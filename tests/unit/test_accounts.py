@@ -17,6 +17,7 @@ from thornwall.facts.accounts_redact import KEYS, PASSWD, SHADOW
 from thornwall.model.accounts import Accounts
 from thornwall.model.capture import Capture, CommandResult, FileRecord, Manifest
 from thornwall.model.fact import Known, Unknown
+from thornwall.model.passwords import LIKELY, WORMS
 from thornwall.model.probe import Read
 
 # Made with `openssl passwd`, `mkpasswd` and crypt(3) of the word secret-word.
@@ -174,7 +175,7 @@ def shadow(tmp_path: Path) -> Path:
 def test_known_passwords_are_found_and_not_told(shadow: Path, without: str) -> None:
     result = run_trial(shadow, "20", without)
     said = dict(line.split("\t", 1) for line in result.stdout.splitlines())
-    many, few = len(accounts_passwords.LIKELY + accounts_passwords.WORMS), len(accounts_passwords.LIKELY)
+    many, few = len(LIKELY + WORMS), len(LIKELY)
     assert said == {
         "pi": f"match\t{few}\t{few}\tdefault",
         "camera": f"match\t{many}\t{many}\tdefault",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from thornwall.cli.console import Person, err, interactive, out, printable, yes
 from thornwall.errors import UsageError
+from thornwall.model.passwords import everybody_knows
 from thornwall.model.plan import Plan, Step
 from thornwall.model.secret import Secret
 
@@ -49,6 +50,12 @@ def read_secrets(path: Path | None) -> Secrets:
     for account, password in [*passwords.items(), *([("sudo", sudo)] if sudo is not None else [])]:
         if not isinstance(password, str) or not password or any(char in password for char in "\0\n\r:"):
             raise UsageError(f"{path}: the password of {account!a} is not one line of text without a colon.")
+    for account, password in passwords.items():
+        if everybody_knows(account, password):
+            raise UsageError(
+                f"{path}: the new password of {account!a} is one that everybody knows.",
+                hint="It would be tried first. Four or five random words do.",
+            )
     return Secrets({name: Secret(text) for name, text in passwords.items()}, Secret(sudo) if sudo else None)
 
 
@@ -115,7 +122,9 @@ class Owner(Keyholder):
         if self._assume_yes:
             return True
         with self._asked():
-            return yes(f"Make these {len(plan.steps)} changes to {printable(plan.target)}?")
+            number = len(plan.steps)
+            these = f"these {number} changes" if number > 1 else "this change"
+            return yes(f"Make {these} to {printable(plan.target)}?")
 
     def wants(self, step: Step) -> bool:
         """Yes to one step, where the owner wants to be asked for each."""
@@ -143,9 +152,12 @@ class Owner(Keyholder):
                 )
                 if not first:
                     return None
-                if first == getpass("Once more: ", stream=sys.stderr):
+                if everybody_knows(account, first):
+                    err.print("That is one that everybody knows: it would be tried first.")
+                elif first == getpass("Once more: ", stream=sys.stderr):
                     return Secret(first)
-                err.print("They differ.")
+                else:
+                    err.print("They differ.")
         return None
 
     def own_password(self, account: str) -> Secret | None:

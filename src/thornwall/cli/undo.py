@@ -155,7 +155,12 @@ def status(
             words = ["thornwall", "confirm", target or _LOCAL]
             out.print(f"Change {change.id} is taken back {left}unless it is confirmed: {' '.join(words)}", markup=False)
     if not waiting and not as_json:
-        out.print("Nothing waits to be confirmed.", markup=False)
+        last = (
+            f" The last change, {changes[-1].id}: {_STATES.get(changes[-1].state, changes[-1].state)}."
+            if changes
+            else ""
+        )
+        out.print(f"Nothing waits to be confirmed.{last}", markup=False)
     return Exit.FINDINGS if waiting else Exit.OK
 
 
@@ -269,7 +274,7 @@ def _when(change: Change) -> str:
 
 _STATES = {
     "open": "waits to be confirmed",
-    "confirmed": "stays",
+    "confirmed": "confirmed",
     "undoing": "is being taken back",
     "undone": "taken back",
     "rehearsal": "never made",

@@ -190,10 +190,10 @@ async def _retried(proving: Proving, deadline: float, attempt: Callable[[], Awai
     while True:
         try:
             return await attempt()
-        except (UnreachableError, AuthenticationError):
+        except (UnreachableError, AuthenticationError) as error:
             if time.monotonic() + _PAUSE > deadline:
                 raise
-            proving.step("that did not work; trying again")
+            proving.step(f"{error.message[:100]}; trying again")
             await asyncio.sleep(_PAUSE)
 
 

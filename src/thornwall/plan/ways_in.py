@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from thornwall.model.accounts import Account, Accounts, Password
 from thornwall.model.fact import Fact, Known, Unknown
+from thornwall.model.passwords import everybody_knows
 from thornwall.model.sudo import Grant, Policy
 from thornwall.plan.fix import Situation
 
@@ -51,7 +52,8 @@ def known_to_all(situation: Situation, name: str) -> bool:
 
 def replaced(situation: Situation, name: str) -> bool:
     """Whether this plan gives the account a new password: its owner has typed one, and a finding asks for it."""
-    if name not in situation.answers.passwords:
+    given = situation.answers.passwords.get(name)
+    if given is None or everybody_knows(name, given.reveal()):
         return False
     asks = {"default-password", "empty-password", "weak-password-hash", "password-expiry-lockout"}
     match password(situation, name):

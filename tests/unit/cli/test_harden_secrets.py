@@ -69,6 +69,9 @@ def test_nobody_is_asked_where_nobody_is() -> None:
         ('[passwords]\npi = "a:b"', 0o600, "'pi' is not one line"),
         ("[passwords]\npi = 5", 0o600, "'pi' is not one line"),
         ('sudo = ""', 0o600, "'sudo' is not one line"),
+        ('[passwords]\npi = "raspberry"', 0o600, "the new password of 'pi' is one that everybody knows"),
+        ('[passwords]\npi = "PASSWORD"', 0o600, "the new password of 'pi' is one that everybody knows"),
+        ('[passwords]\nmarta = "Marta"', 0o600, "the new password of 'marta' is one that everybody knows"),
     ],
 )
 def test_a_file_that_is_none(tmp_path: Path, text: str, mode: int, told: str) -> None:
@@ -79,6 +82,24 @@ def test_a_file_that_is_none(tmp_path: Path, text: str, mode: int, told: str) ->
         read_secrets(path)
     assert told in caught.value.message
     assert "secret\n" not in caught.value.message
+
+
+def test_what_sudo_takes_now_may_be_what_everybody_knows(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.toml"
+    path.write_text('sudo = "raspberry"')
+    path.chmod(0o600)
+    sudo = read_secrets(path).sudo
+    assert sudo is not None
+    assert sudo.reveal() == "raspberry"
+
+
+def test_a_new_password_that_everybody_knows_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["raspberry", "Pi", "four words of mine", "four words of mine"])
+    monkeypatch.setattr(owner, "getpass", lambda *_, **__: next(answers))
+    person = Owner(Secrets(), assume_yes=False, one_by_one=False, quiet=True, verbose=False)
+    given = person.new_password("pi", "Everybody knows the password of pi.")
+    assert given is not None
+    assert given.reveal() == "four words of mine"
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,9 @@ def test_a_person_is_asked_for_a_new_password(
     assert isinstance(ask, Ask)
     assert ask.account == "pi"
     assert replace(host, answers=ANSWERED).wants(rule) == (Account("pi", AccountField.PASSWORD),)
+    (held,) = replace(host, answers=Answers(passwords={"pi": Secret("Raspberry")})).wants(rule)
+    assert isinstance(held, Hold)
+    assert "everybody knows" in held.why
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from thornwall.model.accounts import Accounts
 from thornwall.model.change import Account, AccountField, EditLine, Purpose, SetMode, Tool, Wish
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding
+from thornwall.model.passwords import everybody_knows
 from thornwall.model.plan import Undoing
 from thornwall.plan.fix import Ask, Fix, Hold, Situation, Want, fix
 from thornwall.plan.lines import edit, exact_lines
@@ -41,8 +42,12 @@ def new_password(situation: Situation, name: str, why: str) -> Iterator[Want]:
     locked = name == "root" and any(each.rule == "root-password-usable" for each in situation.findings)
     if locked or not _person(accounts, account):
         yield Account(name, AccountField.LOCK)
-    elif name in situation.answers.passwords:
-        yield Account(name, AccountField.PASSWORD)
+    elif (given := situation.answers.passwords.get(name)) is not None:
+        if everybody_knows(name, given.reveal()):
+            why = f"the new password of {name} is one that everybody knows"
+            yield Hold("new-password-known", why, "choose another one", name)
+        else:
+            yield Account(name, AccountField.PASSWORD)
     else:
         yield Ask(f"{why} Which new one shall {name} have?", name)
 

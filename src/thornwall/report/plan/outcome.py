@@ -73,7 +73,7 @@ class Ending(Page):
         """(label, sentence) of what failed, what the host's state is, and what to do."""
         told = [("why", line(outcome.failed))] if outcome.failed else []
         told += [
-            ("failed", ": ".join(filter(None, [line(proof.name), line(proof.detail)])))
+            ("not so", ": ".join(filter(None, [line(proof.name), line(proof.detail)])))
             for proof in outcome.proofs
             if not proof.ok
         ]
@@ -94,8 +94,8 @@ class Ending(Page):
         for proof in outcome.proofs:
             mark = Text(yes, style="bold green") if proof.ok else Text(no, style="bold red")
             text = Text(line(proof.name), style="" if proof.ok else "bold")
-            if proof.detail:
-                text.append(f"  {line(proof.detail)}", style="dim")
+            if proof.detail or not proof.ok:
+                text.append(f"  {line(proof.detail) or 'did not hold'}", style="dim")
             self.row([(mark, 2)], text, 2)
 
     def standings(self, before: Report, after: Report) -> None:
