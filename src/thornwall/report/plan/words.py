@@ -60,7 +60,9 @@ UNDOING_TOLD = {
 
 GUARD = (
     "Everything but packages is one transaction. The device itself takes it back unless a fresh login, over a new "
-    "connection and under the new rules, proves that you can still get in and still become root."
+    "connection and under the new rules, proves that you can still get in and still become root. If you are shut out, "
+    "do nothing: within three minutes (--confirm-within) it goes back by itself, if it must with a restart. "
+    "Any time later: thornwall undo."
 )
 
 REFUSED = "Nothing may be changed on this host now"
