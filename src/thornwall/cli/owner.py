@@ -122,9 +122,7 @@ class Owner(Keyholder):
         if self._assume_yes:
             return True
         with self._asked():
-            number = len(plan.steps)
-            these = f"these {number} changes" if number > 1 else "this change"
-            return yes(f"Make {these} to {printable(plan.target)}?")
+            return yes(f"Make these {len(plan.steps)} changes to {printable(plan.target)}?")
 
     def wants(self, step: Step) -> bool:
         """Yes to one step, where the owner wants to be asked for each."""
