@@ -32,7 +32,8 @@ def test_install_and_upgrade_need_no_network(release: str) -> None:
         assert {"ufw installed", "restic installed", "libpam-pwquality installed"} <= installed(host)
         assert "deny (incoming)" in host.run("ufw --force enable && ufw status verbose", check=True).stdout
         waiting = re.findall(r"^Inst (\S+)", host.run("apt-get -s full-upgrade", check=True).stdout, re.MULTILINE)
-        assert "openssl" in waiting
+        assert waiting  # which ones, the archive alone decides: a point release takes some away
+        assert {f"{name} installed" for name in waiting} & bare, waiting
         host.run(f"{APT} full-upgrade", check=True, timeout=600)
         assert "Inst" not in host.run("apt-get -s full-upgrade", check=True).stdout
 
