@@ -122,7 +122,7 @@ def verdict(report: Report) -> str:
 def unseen(report: Report) -> str:
     """What root would make known, in one sentence; empty where nothing waits for that."""
     waiting = [finding for finding in of_status(report, Status.UNKNOWN) if finding.mend == SUDO]
-    if not waiting:
+    if report.as_root or not waiting:
         return ""
     worst = max(waiting, key=lambda finding: finding.risk.rank).risk
     return f"Seen without root: {count(len(waiting), 'check')} could not be made, up to {worst}. To know: {SUDO}."

@@ -47,11 +47,13 @@ def test_what_root_would_know_is_said_at_the_top() -> None:
     unknown = [finding for finding in PLANTED.findings if finding.status is Status.UNKNOWN]
     others = tuple(finding for finding in PLANTED.findings if finding.status is not Status.UNKNOWN)
     waiting = [replace(finding, mend=SUDO, risk=Risk.LOW) for finding in unknown[:2]]
-    told = show(replace(PLANTED, findings=(*others, *waiting, replace(unknown[2], mend="", risk=Risk.HIGH))), 120)
+    seen = replace(PLANTED, findings=(*others, *waiting, replace(unknown[2], mend="", risk=Risk.HIGH)), as_root=False)
+    told = show(seen, 120)
     line = next(line for line in told.splitlines() if line.startswith("Seen without root"))
     assert line.startswith("Seen without root: 2 checks could not be made, up to low. To know: run as root")
     assert told.index(line) < told.index("Do this first")
-    assert "Seen without root" not in show(replace(PLANTED, findings=others))
+    assert "Seen without root" not in show(replace(seen, findings=others))
+    assert "Seen without root" not in show(replace(seen, as_root=True))
 
 
 def test_verbose(snapshot: SnapshotAssertion) -> None:

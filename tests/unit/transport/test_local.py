@@ -85,11 +85,9 @@ async def test_it_has_time_to_clean_up(wait: str, tmp_path: Path) -> None:
     await asyncio.wait_for(begun, 10)
     await asyncio.sleep(0.3)
     task.cancel()
-    began = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - began < 1.5  # nobody was killed
-    assert not scratch.exists()
+    assert not scratch.exists()  # who is killed removes nothing
     assert not _runs(b"sleep\x00627")
 
 

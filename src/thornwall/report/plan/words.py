@@ -61,7 +61,7 @@ UNDOING_TOLD = {
 GUARD = (
     "Everything but packages is one transaction. The device itself takes it back unless a fresh login, over a new "
     "connection and under the new rules, proves that you can still get in and still become root. If you are shut out, "
-    "do nothing: within three minutes (--confirm-within) it goes back by itself, if it must with a restart. "
+    "do nothing: it goes back by itself after three minutes (or those of --confirm-within), if it must with a restart. "
     "Any time later: thornwall undo."
 )
 
