@@ -29,13 +29,14 @@ ids() { # LETTER TEST FILE: the accounts or groups of this root, not of the mach
 }
 stray='-name /' # nothing, until the accounts are known
 if [ -r ./etc/passwd ] && [ -r ./etc/group ]; then
+    elsewhere=''
+    # Accounts from elsewhere (LDAP, systemd): NSS knows them, and is asked last. As a test of its own find 4.9 asks it
+    # first, which reads the two files anew for each path.
+    [ -z "$gnu" ] || [ "$PWD" != / ] || elsewhere=y
     ids u "$uid" ./etc/passwd
-    users="! ( $known )"
+    users="! ( $known ${elsewhere:+-o ! -nouser} )"
     ids g "$gid" ./etc/group
-    groups="! ( $known )"
-    if [ -n "$gnu" ] && [ "$PWD" = / ]; then # accounts from elsewhere (LDAP, systemd): NSS knows them
-        users="$users -nouser" groups="$groups -nogroup"
-    fi
+    groups="! ( $known ${elsewhere:+-o ! -nogroup} )"
     if [ -z "$many" ]; then stray="$users -o $groups"; else printf '! many%b' "$end"; fi
 fi
 fat='' disks='' seen=' '
