@@ -95,6 +95,12 @@ OTHER = (
         "cockpit.socket",
         port="tcp/9090",
     ),
+    Case(  # as in kernels of Raspberry Pi, whose driver modprobe cannot keep out
+        "usb-storage-allowed",
+        "kernel=/lib/modules/$(uname -r); mkdir -p $kernel; "
+        "echo kernel/drivers/usb/storage/usb-storage.ko >>$kernel/modules.builtin",
+        (Look(inside("grep -c '^[^#].*\"08\", ATTR{authorized}=\"0\"$' /etc/udev/rules.d/60-thornwall.rules"), "^1$"),),
+    ),
 )
 
 UFW_ON = "ufw allow 22/tcp >/dev/null; ufw allow 80/tcp >/dev/null; ufw --force enable >/dev/null"

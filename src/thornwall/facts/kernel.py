@@ -11,7 +11,7 @@ from dataclasses import replace
 from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.model.capture import Capture, FileRecord
 from thornwall.model.fact import ABSENT, Fact, Known, Unknown
-from thornwall.model.kernel import Assignment, Directive, Kernel, proc_path, sysctl_name
+from thornwall.model.kernel import Assignment, Directive, Kernel, UdevRule, proc_path, sysctl_name
 from thornwall.model.probe import Probe, Read, Redaction
 
 SYSCTLS = (
@@ -71,6 +71,15 @@ BUILTIN = Redaction(
 """,
 )
 """Of the list of what is part of a kernel only the modules that we ask about."""
+UDEV_RULES = "/etc/udev/rules.d/*.rules"
+UDEV = Redaction(
+    "udev",
+    """
+    if (s ~ /bInterfaceClass/ && s ~ /authorized/) return s
+    return ""
+""",
+)
+"""Of rules for devices only those that let a sort of USB device in, or keep it out."""
 
 PROBES: tuple[Probe, ...] = (
     *(Read(proc_path(name), PLAIN) for name in OF_INTERFACES),
@@ -89,10 +98,15 @@ PROBES: tuple[Probe, ...] = (
     Read("/sys/fs/selinux/enforce", PLAIN),
     Read("/etc/selinux/config", PLAIN),
     Read("/sys/block/sd*", PLAIN),
+    Read(UDEV_RULES, UDEV),
 )
 
 _LINE = re.compile(r"(-?)\s*([^=\s]+)\s*(?:=\s*(.*?))?\s*$")
 _KO = re.compile(r"/([\w-]+)\.ko")
+# mass storage is class 08 of the USB specification; an interface has the attribute, and so has its device
+_REFUSES_STORAGE = re.compile(
+    r'(?=.*\bATTRS?\{bInterfaceClass\}=="08")(?=.*\bATTR\{(?:\.\./)?authorized\}="0")[^#].*',
+)
 _SELINUX = re.compile(r"^\s*SELINUX\s*=\s*(\w+)", re.MULTILINE)
 
 
@@ -107,7 +121,7 @@ def parse(capture: Capture) -> Fact[Kernel]:
             modules=_modules(capture),
             builtin=frozenset(_builtin(capture)),
             directives=tuple(_directives(capture)),
-            modprobe_unread=_unread(capture),
+            modprobe_unread=_unread(capture, *(f"{folder}/*.conf" for folder in MODPROBE_DIRECTORIES)),
             lsm=_lsm(capture),
             apparmor=_apparmor(capture),
             selinux=_selinux(capture),
@@ -116,6 +130,8 @@ def parse(capture: Capture) -> Fact[Kernel]:
                 for path, _ in capture.glob("/sys/block/sd*")
                 if "/usb" in capture.files[path].target
             ),
+            storage_refused=next(_refusing(capture), None),
+            udev_unread=_unread(capture, UDEV_RULES),
         )
     )
 
@@ -189,9 +205,16 @@ def _directives(capture: Capture) -> Iterator[Directive]:
             begun, joined = 0, ""
 
 
-def _unread(capture: Capture) -> Unknown | None:
-    for folder in MODPROBE_DIRECTORIES:
-        pattern = f"{folder}/*.conf"
+def _refusing(capture: Capture) -> Iterator[UdevRule]:
+    for path, fact in capture.glob(UDEV_RULES):
+        text = fact.value.text if isinstance(fact, Known) else ""
+        for number, line in enumerate(text.splitlines(), 1):
+            if _REFUSES_STORAGE.fullmatch(line.strip()):
+                yield UdevRule(line.strip(), path, number)
+
+
+def _unread(capture: Capture, *patterns: str) -> Unknown | None:
+    for pattern in patterns:
         for fact in (capture.blocked(pattern), *(fact for _, fact in capture.glob(pattern))):
             if isinstance(fact, Unknown):
                 return fact

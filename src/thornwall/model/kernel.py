@@ -13,6 +13,11 @@ _UNREAD = Unknown("it was not read")
 _REFUSING = frozenset({"/bin/false", "/bin/true", "/usr/bin/false", "/usr/bin/true", "false", "true", ":"})
 _SWAP = str.maketrans("./", "/.")
 
+STORAGE_REFUSED = (
+    'ACTION=="add", SUBSYSTEM=="usb", ENV{DEVTYPE}=="usb_interface", ATTR{bInterfaceClass}=="08", ATTR{authorized}="0"'
+)
+"""A line of udev(7) by which no USB device is used as a disk (class 08); what else it is can be used."""
+
 
 def proc_path(name: str) -> str:
     """`net.ipv6.conf.eth0/5.forwarding` -> `/proc/sys/net/ipv6/conf/eth0.5/forwarding`, as sysctl(8) has it."""
@@ -56,6 +61,15 @@ class Directive:
 
 
 @record
+class UdevRule:
+    """A line of udev(7), as it stands."""
+
+    text: str
+    path: str
+    line: int
+
+
+@record
 class Kernel:
     """What the kernel is told, and what it does.
 
@@ -65,7 +79,8 @@ class Kernel:
     loaded; `builtin`: of those we ask about, those that are part of the kernel. `modprobe_unread`: why some file of
     modprobe.d could not be read. `lsm`: the active security modules; `apparmor`: profiles by mode (`enforce`,
     `complain`…); `selinux`: `enforcing`, `permissive` or `disabled`, Absent where it is not there. `usb_disks`:
-    block devices that hang on USB (`sda`).
+    block devices that hang on USB (`sda`). `storage_refused`: a line by which udev authorizes no USB stick or disk;
+    `udev_unread`: why some file that could hold one was not read.
     """
 
     running: Mapping[str, Fact[str]] = field(default_factory=dict)
@@ -79,6 +94,8 @@ class Kernel:
     apparmor: Fact[Mapping[str, int]] = _UNREAD
     selinux: Fact[str] = _UNREAD
     usb_disks: frozenset[str] = frozenset()
+    storage_refused: UdevRule | None = None
+    udev_unread: Unknown | None = None
 
     def configured(self, name: str) -> Assignment | None:
         """What a file sets the sysctl to at boot: a line with the full name beats one with wildcards."""

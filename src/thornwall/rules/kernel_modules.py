@@ -17,7 +17,7 @@ from thornwall.model.finding import (
     Reach,
     References,
 )
-from thornwall.model.kernel import Kernel
+from thornwall.model.kernel import STORAGE_REFUSED, Kernel
 from thornwall.model.rule import Context, Option, Preset, Verdict, fail, passed, rule, unknown
 from thornwall.rules.sysctl import contained, kernel
 
@@ -65,8 +65,8 @@ def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
 
     What:
         Whether modprobe refuses `usb-storage`: an `install usb-storage /bin/false` in /etc/modprobe.d, or a
-        `blacklist` of both `usb-storage` and `uas` (which loads the other as its dependency); or whether USBGuard
-        decides what may be plugged in.
+        `blacklist` of both `usb-storage` and `uas` (which loads the other as its dependency); whether a rule of udev
+        in /etc/udev/rules.d authorizes no such device; or whether USBGuard decides what may be plugged in.
 
     Why:
         'Would a USB stick be able to run programs on the system?' A stick can carry a file system made to break the
@@ -74,12 +74,13 @@ def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
 
     Remedy:
         Keep the drivers of USB storage from being loaded, unless the device starts from a USB disk, and reboot. Kernels
-        of Raspberry Pi have the driver built in, so that modprobe has no say: use USBGuard there (`sudo apt-get install
-        usbguard`), and allow first what is plugged in (`sudo usbguard generate-policy`).
+        of Raspberry Pi have the driver built in, so that modprobe has no say: there udev takes from each stick the
+        leave to be used, as soon as it is plugged in. Where single sticks are to be let in, use USBGuard (`sudo apt-get
+        install usbguard`), and allow first what is plugged in (`sudo usbguard generate-policy`).
     Risk of the remedy:
         Sticks and disks no longer work, among them those of a backup. Never do it where the system itself starts from
-        a USB disk. USBGuard without a rule for them locks out keyboards, and on Pi 1 to 3 the Ethernet port, which
-        hangs on USB.
+        a USB disk. With the rule of udev a modem that shows itself as a disk first stays one. USBGuard without a rule
+        for them locks out keyboards, and on Pi 1 to 3 the Ethernet port, which hangs on USB.
     """
     facts = kernel(ctx)
     services = ctx.host.services
@@ -89,6 +90,9 @@ def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
             "USBGuard decides what may be plugged in.", Evidence(unit.where if unit else "usbguard", "enabled")
         )
         return
+    if (line := facts.storage_refused) is not None:
+        yield passed("udev refuses USB sticks and disks.", Evidence(line.path, line.text, line.line))
+        return
     refused = facts.refused("usb-storage")
     listed = [facts.directive(name, "blacklist") for name in ("usb-storage", "uas")]
     lines = [refused] if refused else [each for each in listed if each is not None]
@@ -96,7 +100,11 @@ def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
     root = _usb_root(ctx, facts)
     if "usb_storage" in facts.builtin:
         built = Evidence("/lib/modules/*/modules.builtin", "usb-storage: modprobe has no say")
-        yield fail("The driver for USB storage is built into the kernel.", built, *said, commands=_USBGUARD)
+        if facts.udev_unread is not None:
+            yield unknown(facts.udev_unread.reason, mend=facts.udev_unread.mend)
+        else:
+            commands = _USBGUARD if root else _UDEV
+            yield fail("The driver for USB storage is built into the kernel.", built, *said, commands=commands)
     elif refused is not None or (len(lines) == 2 and (facts.refused("uas") or all(listed))):
         loaded = isinstance(facts.modules, Known) and "usb_storage" in facts.modules.value and not contained(ctx)
         if loaded:
@@ -120,6 +128,7 @@ def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
         )
 
 
+_UDEV = (f"echo '{STORAGE_REFUSED}' | sudo tee /etc/udev/rules.d/60-usb-storage.rules",)
 _USBGUARD = ("sudo apt-get install usbguard", "sudo usbguard generate-policy | sudo tee /etc/usbguard/rules.conf")
 
 

@@ -213,12 +213,16 @@ def test_a_stick_that_is_plugged_in_is_asked_about() -> None:
     assert (hold.interlock, hold.accept) == ("usb-disk-plugged-in", True)
 
 
-def test_a_driver_that_is_built_in_is_left_to_usbguard() -> None:
+def test_a_driver_that_is_built_in_is_left_to_udev() -> None:
     built: dict[str, str | None] = {
         "/proc/sys/kernel/osrelease": "6.12.25+rpt-rpi-v8\n",
         "/lib/modules/6.12.25+rpt-rpi-v8/modules.builtin": "kernel/drivers/usb/storage/usb-storage.ko\n",
     }
-    assert Host(built).wants("usb-storage-allowed") == ()
+    host = Host(built)
+    (want,) = host.wants("usb-storage-allowed")
+    assert isinstance(want, OwnLine)
+    assert want.path == "/etc/udev/rules.d/60-thornwall.rules"
+    host.mended("usb-storage-allowed")
 
 
 @pytest.mark.parametrize(

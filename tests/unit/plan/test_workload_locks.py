@@ -7,8 +7,9 @@ import pytest
 from thornwall.model.change import EditLine, OwnLine, Packages, Sysctl, UnitsOff, Wish
 from thornwall.model.fact import Known, Unknown
 from thornwall.model.filesystem import FileSystem, Mount
-from thornwall.model.kernel import Kernel
+from thornwall.model.kernel import STORAGE_REFUSED, Kernel
 from thornwall.model.network import Network, Peer, Socket
+from thornwall.model.plan import WayIn
 from thornwall.model.radios import Radios
 from thornwall.model.services import Setting, Unit
 from thornwall.plan.fix import Hold
@@ -84,6 +85,7 @@ def test_old_nfs_needs_the_port_mapper(version: str, holds: bool) -> None:
 
 
 STORAGE = OwnLine("/etc/modprobe.d/thornwall.conf", "install usb-storage", "install usb-storage /bin/false")
+BY_UDEV = OwnLine("/etc/udev/rules.d/60-thornwall.rules", "usb-storage", STORAGE_REFUSED)
 GUARD = Packages(("usbguard",))
 
 
@@ -92,7 +94,7 @@ def disk(device: str, path: str, *usb: str) -> Host:
     return Host(kernel=Kernel(usb_disks=frozenset(usb)), filesystem=tree)
 
 
-@pytest.mark.parametrize("wish", [STORAGE, GUARD])
+@pytest.mark.parametrize("wish", [STORAGE, BY_UDEV, GUARD])
 def test_a_disk_on_usb_keeps_its_driver(wish: Wish) -> None:
     (hold,) = held(disk("/dev/sda2", "/", "sda"), wish)
     assert (hold.interlock in {"usb-storage", "usbguard"}, hold.accept) == (True, False)
@@ -113,6 +115,18 @@ def test_usbguard_would_cut_a_network_on_usb() -> None:
     (hold,) = held(adapter, GUARD)
     assert "eth1" in hold.why
     assert names(adapter, STORAGE) == []
+
+
+def test_a_modem_shows_itself_as_a_disk_first() -> None:
+    adapter = Host(links={"/sys/class/net/eth1/device": "../../../usb1/1-1/1-1:1.0"})
+    (hold,) = held(adapter, BY_UDEV)
+    assert (hold.interlock, hold.accept) == ("usb-storage", True)
+    (hold,) = held(Host(links=adapter.links, way_in=WayIn(interface="eth1")), BY_UDEV)
+    assert not hold.accept
+    assert names(Host(links={"/sys/class/net/eth0/device": "../../../1f00050000.ethernet"}), BY_UDEV) == []
+    socket = {"/sys/class/net/eth0/device": "../../../usb1/1-1/1-1.1/1-1.1:1.0"}
+    assert names(Host(links=socket, model="Raspberry Pi 3 Model B Rev 1.2"), BY_UDEV) == []  # is soldered on
+    assert names(Host(links=socket, model="Raspberry Pi Zero W Rev 1.1"), BY_UDEV) == ["usb-storage"]
 
 
 FORWARD = Sysctl("net.ipv4.ip_forward", "0")

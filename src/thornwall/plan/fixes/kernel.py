@@ -11,14 +11,15 @@ from dataclasses import dataclass, field, replace
 from thornwall.model.change import EditLine, EditWords, OwnLine, Packages, Purpose, Sysctl
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding
-from thornwall.model.kernel import Kernel, sysctl_name
+from thornwall.model.kernel import STORAGE_REFUSED, Kernel, sysctl_name
 from thornwall.model.plan import Undoing
 from thornwall.plan.fix import Fix, Hold, Make, Situation, Want, fix
 
 SYSCTLS = "/etc/sysctl.d/99-thornwall.conf"
 MODULES = "/etc/modprobe.d/thornwall.conf"
+UDEV = "/etc/udev/rules.d/60-thornwall.rules"
 PATHS: tuple[str, ...] = (
-    *("/etc/sysctl.d/*", "/etc/sysctl.conf", "/etc/ufw/sysctl.conf", "/etc/modprobe.d/*"),
+    *("/etc/sysctl.d/*", "/etc/sysctl.conf", "/etc/ufw/sysctl.conf", "/etc/modprobe.d/*", UDEV),
     *("/boot/cmdline.txt", "/boot/firmware/cmdline.txt"),
 )
 
@@ -294,11 +295,11 @@ def _refuse(situation: Situation, modules: tuple[str, ...]) -> Iterator[Want]:
     "usb-storage-allowed",
     step="usb-storage",
     purpose=Purpose.KERNEL,
-    title="Refuse the driver for USB sticks and disks",
+    title="Refuse USB sticks and disks",
     awaits_reboot=True,
 )
 def usb_storage(situation: Situation, finding: Finding) -> Iterator[Want]:
-    """Where modprobe has a say, and the system does not live on such a disk (the finding then names USBGuard)."""
+    """By modprobe where it has a say, else by udev; not where the system lives on such a disk (USBGuard is named)."""
     kernel = situation.facts.kernel
     if not isinstance(kernel, Known) or any("usbguard" in command for command in finding.remedy.commands):
         return
@@ -310,7 +311,10 @@ def usb_storage(situation: Situation, finding: Finding) -> Iterator[Want]:
             "Take it out; or say that it is not needed.",
             accept=True,
         )
-    yield from _refuse(situation, ("usb-storage", "uas"))
+    if "usb_storage" in kernel.value.builtin:
+        yield OwnLine(UDEV, "usb-storage", STORAGE_REFUSED)  # udevd sees by itself that a file is new
+    else:
+        yield from _refuse(situation, ("usb-storage", "uas"))
 
 
 def _rare(rule: str, title: str, *modules: str) -> Fix:

@@ -12,7 +12,7 @@ from thornwall.plan.lines import network_of, services_of, written
 
 _BLUETOOTH_UNITS = frozenset({"bluetooth.service", "hciuart.service"})
 _BLUETOOTH_OVERLAY = re.compile(r"^[ \t]*(dtoverlay|device_tree_overlay)=(pi3-)?disable-bt", re.MULTILINE)
-_USB_STORAGE = re.compile(r"^[ \t]*(?:install|blacklist)[ \t]+(usb[-_]storage|uas)\b", re.MULTILINE)
+_USB_STORAGE = re.compile(r"^[ \t]*(?:install|blacklist)[ \t]+(usb[-_]storage|uas)\b|bInterfaceClass", re.MULTILINE)
 _HIDEPID = re.compile(r"\bhidepid=(1|2|noaccess|invisible|ptraceable|4)\b")
 _PORTS_OF_KERNEL = {2049: "nfs-server.service", 445: "ksmbd.service"}
 _NEEDS = ("Requires", "Requisite", "BindsTo")
@@ -151,6 +151,7 @@ def usb_off(situation: Situation, wish: Wish) -> Hold | None:
     if not storage and not guard:
         return None
     name = "usb-storage" if storage else "usbguard"
+    by_udev = "bInterfaceClass" in written(wish)
     disk = _usb_disk(situation)
     if disk:
         path, device = disk
@@ -161,6 +162,10 @@ def usb_off(situation: Situation, wish: Wish) -> Hold | None:
         return Hold(
             name, f"The network hangs on USB ({link}).", "Allow that device first ('usbguard generate-policy')."
         )
+    if by_udev and (link := _usb_link(situation)) and not (link == "eth0" and _usb_socket(situation)):
+        why = f"The network hangs on USB ({link}), and a modem shows itself as a disk first."
+        reached = situation.way_in.interface == link
+        return Hold(name, why, "Reach the host by another way; or say that it is no modem.", accept=not reached)
     return None
 
 
@@ -179,12 +184,24 @@ def _usb_disk(situation: Situation) -> tuple[str, str] | None:
     return None
 
 
-def _usb_network(situation: Situation) -> str:
-    """The first link of the network that is a USB device, whether it is one of the board's own or not."""
+def _usb_link(situation: Situation) -> str:
+    """The first link of the network that is a USB device."""
     for path, record in sorted(situation.capture.files.items()):
         found = re.fullmatch(r"/sys/class/net/([^/]+)/device", path)
         if found and "/usb" in record.target:
             return found[1]
+    return ""
+
+
+def _usb_network(situation: Situation) -> str:
+    """The same, or the board's own socket where that hangs on USB."""
+    if link := _usb_link(situation):
+        return link
+    return _usb_socket(situation)
+
+
+def _usb_socket(situation: Situation) -> str:
+    """The board's own socket for the cable, where that hangs on USB."""
     host = situation.facts.host
     model = host.value.model if isinstance(host, Known) else ""
     wired = re.search(r"Raspberry Pi (Model B|2 |3 )", model)
