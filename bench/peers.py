@@ -22,6 +22,7 @@ LYNIS = "lynis audit system --cronjob --quick --no-colors"
 SSG = "/usr/share/xml/scap/ssg/content/ssg-debian{number}-ds.xml"
 CIS = "xccdf_org.ssgproject.content_profile_cis_level1_server"
 NUMBERS = {"bookworm": 12, "trixie": 13}
+PUT = "dpkg --install /var/tmp/peers/*.deb && rm -r /var/tmp/peers"
 _SECONDS = 900
 
 
@@ -68,13 +69,11 @@ def cpu_seconds(host: Host) -> float:
 
 def install(host: Host) -> tuple[Peer, Peer]:
     """lynis and oscap in `host`, at the versions that its release has, and the CIS rules. LabError, BenchError."""
-    say("fetching lynis, oscap and the CIS profiles")
-    debs = _download(host)
     inbox = host.root / "var/tmp/peers"
     inbox.mkdir()
-    for deb in debs:
+    for deb in fetched(host.release, host.root):
         shutil.copy(deb, inbox)
-    host.run("dpkg --install /var/tmp/peers/*.deb && rm -r /var/tmp/peers", timeout=_SECONDS, check=True)
+    host.run(PUT, timeout=_SECONDS, check=True)
     version = {
         name: host.run(["dpkg-query", "-W", "-f", "${Version}", name], check=True).stdout
         for name in ("lynis", "openscap-scanner", "ssg-debian")
@@ -92,27 +91,28 @@ def install(host: Host) -> tuple[Peer, Peer]:
     return lynis, oscap
 
 
-def _download(host: Host) -> list[Path]:
-    """The packages, from this machine's own mirror, through an apt tree of their own, for what the host has already."""
+def fetched(release: str, root: Path) -> list[Path]:
+    """The packages, from this machine's own mirror, through an apt tree of their own, for what a root has already."""
+    say("fetching lynis, oscap and the CIS profiles")
     mirror = read_mirror()
-    tree = lab_dir() / "peers" / host.release
+    tree = lab_dir() / "peers" / release
     for folder in ("lists/partial", "archives/partial"):
         (tree / folder).mkdir(parents=True, exist_ok=True)
     for stale in (tree / "archives").glob("*.deb"):
         stale.unlink()
     signed = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
-    sources = (f"deb {signed} {mirror.main} {suite} main\n" for suite in (host.release, _SSG_SUITE))
+    sources = (f"deb {signed} {mirror.main} {suite} main\n" for suite in (release, _SSG_SUITE))
     (tree / "sources.list").write_text("".join(sources))
     settings = [
         *mirror.options,
-        f'Dir::State::status "{host.root}/var/lib/dpkg/status";',
+        f'Dir::State::status "{root}/var/lib/dpkg/status";',
         f'Dir::State::lists "{tree}/lists";',
         f'Dir::Cache "{tree}";',
         f'Dir::Cache::archives "{tree}/archives";',
         f'Dir::Etc::sourcelist "{tree}/sources.list";',
         'Dir::Etc::sourceparts "/dev/null";',
         'Dir::Etc::preferencesparts "/dev/null";',
-        f'APT::Default-Release "{host.release}";',
+        f'APT::Default-Release "{release}";',
         'APT::Sandbox::User "root";',
         'Acquire::Languages "none";',
     ]

@@ -99,7 +99,7 @@ OTHER = (
         "usb-storage-allowed",
         "kernel=/lib/modules/$(uname -r); mkdir -p $kernel; "
         "echo kernel/drivers/usb/storage/usb-storage.ko >>$kernel/modules.builtin",
-        (Look(inside("grep -c '^[^#].*\"08\", ATTR{authorized}=\"0\"$' /etc/udev/rules.d/60-thornwall.rules"), "^1$"),),
+        (Look(inside('grep -c \'^[^#].*"08", ATTR{authorized}="0"$\' /etc/udev/rules.d/60-thornwall.rules'), "^1$"),),
     ),
 )
 
