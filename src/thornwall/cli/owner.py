@@ -59,6 +59,14 @@ def read_secrets(path: Path | None) -> Secrets:
     return Secrets({name: Secret(text) for name, text in passwords.items()}, Secret(sudo) if sudo else None)
 
 
+def tell_idle_accepts(plan: Plan) -> None:
+    """A line for each --accept that comes to nothing: it is no error, and perhaps not what was meant."""
+    from thornwall.report.plan.accepting import idle
+
+    for told in idle(plan):
+        err.print(printable(told), markup=False, soft_wrap=True)
+
+
 class Keyholder(Person):
     """The person at the terminal, if there is one, who may have written sudo's password into a file of secrets.
 
@@ -116,6 +124,7 @@ class Owner(Keyholder):
 
         if not self._quiet:
             render_terminal(plan, out, verbose=self._verbose)
+        tell_idle_accepts(plan)
 
     def agrees(self, plan: Plan) -> bool:
         """Yes to the whole."""
