@@ -69,7 +69,8 @@ def undo(
         _somebody()
     way = _way(target, identity, accept_new, secrets, quiet=quiet)
     going = together(way.on("Asking", changes), change, packages=not keep_packages)
-    if not yes and not _agreed(going, target):
+    # what had been taken back is asked for all the same: where clearing up was cut short, the host finishes it
+    if not yes and any(each.state != "undone" for each in going) and not _agreed(going, target):
         return Exit.OK
     first, *others = going
     packages = others[0].id if others else ""
@@ -82,6 +83,8 @@ def _agreed(going: tuple[Change, ...], target: str) -> bool:
 
     err.print(f"To be taken back on {target or 'this machine'}:", markup=False)
     for each in going:
+        if each.state == "undone":
+            continue
         what = f"{printable(each.title)} (removed again)" if each.packages else printable(each.title)
         err.print(f"  {each.id}  {_when(each)}  {what}", markup=False)
     return yes("Go on?")
@@ -98,7 +101,10 @@ def _told(said: Said, going: tuple[Change, ...]) -> Exit:
         err.print(f"{printable(aside.path)} was changed since; that is kept as {printable(aside.kept)}.", markup=False)
     done = {each.id for each in said.all(events.Undone)}
     for each in going:
-        if each.id in done:
+        if each.id in done and each.state == "undone":
+            on = f" on {_time(each.ended)}" if each.ended else ""
+            err.print(f"Change {each.id} had been taken back already{on}: there was nothing to do.", markup=False)
+        elif each.id in done:
             looked = "what it installed is gone" if each.packages else "every file and unit is as it was"
             err.print(f"Change {each.id} is taken back, and that was looked at: {looked}.", markup=False)
     if stuck := said.first(events.Stuck):
@@ -269,7 +275,14 @@ def _table(changes: tuple[Change, ...], target: str) -> None:
 
 
 def _when(change: Change) -> str:
-    return dt.datetime.fromtimestamp(change.made, dt.UTC).strftime("%Y-%m-%d %H:%M UTC") if change.made else "?"
+    return _time(change.made) if change.made else "?"
+
+
+def _time(seconds: int) -> str:
+    try:
+        return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (OverflowError, ValueError):
+        return "a day that no calendar has"
 
 
 _STATES = {
