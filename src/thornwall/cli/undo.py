@@ -85,9 +85,16 @@ def _agreed(going: tuple[Change, ...], target: str) -> bool:
     for each in going:
         if each.state == "undone":
             continue
-        what = f"{printable(each.title)} (removed again)" if each.packages else printable(each.title)
-        err.print(f"  {each.id}  {_when(each)}  {what}", markup=False)
+        err.print(f"  {each.id}  {_when(each)}  {printable(each.title)}{_of_packages(each)}", markup=False)
     return yes("Go on?")
+
+
+def _of_packages(change: Change) -> str:
+    """What becomes of packages, in brackets; nothing for another change."""
+    if not change.packages:
+        return ""
+    upgraded = change.title.endswith((": upgrades", "; upgrades"))
+    return " (what came in is removed again; upgrades stay)" if upgraded else " (what came in is removed again)"
 
 
 def _told(said: Said, going: tuple[Change, ...]) -> Exit:

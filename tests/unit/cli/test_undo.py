@@ -69,3 +69,18 @@ def test_the_packages_of_what_had_been_taken_back_are_asked_for_alone(undone: Un
     assert said.startswith("To be taken back on pi@host: 0001 ")
     assert "Change 0002 had been taken back already" in said
     assert "Change 0001 is taken back, and that was looked at: what it installed is gone." in said
+
+
+@pytest.mark.parametrize(
+    ("title", "told"),
+    [
+        ("packages: ufw", "packages: ufw (what came in is removed again)"),
+        ("packages: unattended-upgrades", "packages: unattended-upgrades (what came in is removed again)"),
+        ("packages: upgrades", "packages: upgrades (what came in is removed again; upgrades stay)"),
+        ("packages: ufw; upgrades", "packages: ufw; upgrades (what came in is removed again; upgrades stay)"),
+        ("harden recommended", "harden recommended"),
+    ],
+)
+def test_no_upgrade_is_said_to_be_taken_back(undone: Undo, title: str, told: str) -> None:
+    change = Change("0001", "confirmed", MADE, "1", "", None, False, title)
+    assert undone((change,), agrees=False).endswith(f"UTC {told}")
