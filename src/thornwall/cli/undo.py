@@ -16,7 +16,7 @@ from thornwall.cli import options
 from thornwall.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from typing import Any, TypeVar
 
     from thornwall.apply.events import Change
@@ -31,6 +31,7 @@ Number: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON.")]
 _LOCAL = "local:"
+_BRING = "--bring-back-known-passwords"
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +51,7 @@ def undo(
         bool, typer.Option("--force", help="Also what somebody changed since (a copy is kept), and out of order.")
     ] = False,
     bring_back_known_passwords: Annotated[
-        bool, typer.Option("--bring-back-known-passwords", help="Even passwords that everybody knows, and empty ones.")
+        bool, typer.Option(_BRING, help="Even passwords that everybody knows, and empty ones.")
     ] = False,
     keep_packages: Annotated[
         bool, typer.Option("--keep-packages", help="Leave the packages that were installed for it.")
@@ -70,7 +71,8 @@ def undo(
     way = _way(target, identity, accept_new, secrets, quiet=quiet)
     going = together(way.on("Asking", changes), change, packages=not keep_packages)
     # what had been taken back is asked for all the same: where clearing up was cut short, the host finishes it
-    if not yes and any(each.state != "undone" for each in going) and not _agreed(going, target):
+    stands = [each for each in going if each.state != "undone"]
+    if not yes and stands and not _agreed(stands, target, known_passwords=bring_back_known_passwords):
         return Exit.OK
     first, *others = going
     packages = others[0].id if others else ""
@@ -78,14 +80,14 @@ def undo(
     return _told(way.on("Taking back", partial(run, wanted)), going)
 
 
-def _agreed(going: tuple[Change, ...], target: str) -> bool:
+def _agreed(going: Sequence[Change], target: str, *, known_passwords: bool) -> bool:
     from thornwall.cli.console import err, printable, yes
 
     err.print(f"To be taken back on {target or 'this machine'}:", markup=False)
     for each in going:
-        if each.state == "undone":
-            continue
         err.print(f"  {each.id}  {_when(each)}  {printable(each.title)}{_of_packages(each)}", markup=False)
+    if not known_passwords and not all(each.packages for each in going):
+        err.print(f"Known default and empty passwords do not come back, unless with {_BRING}.", markup=False)
     return yes("Go on?")
 
 
@@ -103,7 +105,8 @@ def _told(said: Said, going: tuple[Change, ...]) -> Exit:
     from thornwall.cli.console import err, printable
 
     for left in said.all(events.Left):
-        err.print(f"Left as it is: {printable(left.what)}.", markup=False)
+        bring = f"; undo with {_BRING} would have brought it back" if left.what.startswith("the password of ") else ""
+        err.print(f"Left as it is: {printable(left.what)}{bring}.", markup=False)
     for aside in said.all(events.Aside):
         err.print(f"{printable(aside.path)} was changed since; that is kept as {printable(aside.kept)}.", markup=False)
     done = {each.id for each in said.all(events.Undone)}

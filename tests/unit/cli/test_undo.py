@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from thornwall.apply.events import Change, Event, Undone
+from thornwall.apply.events import Change, Event, Left, Undone
 from thornwall.cli import console, undo
 from thornwall.errors import Exit
 from thornwall.jobs.follow import Said
@@ -31,7 +31,9 @@ class Device:
 
 @pytest.fixture
 def undone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Undo:
-    def run(changes: tuple[Change, ...], *heard: Event, asked: str = "", agrees: bool | None = None) -> str:
+    def run(
+        changes: tuple[Change, ...], *heard: Event, asked: str = "", agrees: bool | None = None, brings: bool = False
+    ) -> str:
         def answer(question: str) -> bool:
             assert agrees is not None, question
             return agrees
@@ -39,7 +41,7 @@ def undone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         monkeypatch.setattr(undo, "_way", lambda *_, **__: Device(changes, heard))
         monkeypatch.setattr(undo, "_somebody", lambda: None)
         monkeypatch.setattr(console, "yes", answer)
-        assert undo.undo("pi@host", asked) == Exit.OK
+        assert undo.undo("pi@host", asked, bring_back_known_passwords=brings) == Exit.OK
         return " ".join(capsys.readouterr().err.split())
 
     return run
@@ -83,4 +85,18 @@ def test_the_packages_of_what_had_been_taken_back_are_asked_for_alone(undone: Un
 )
 def test_no_upgrade_is_said_to_be_taken_back(undone: Undo, title: str, told: str) -> None:
     change = Change("0001", "confirmed", MADE, "1", "", None, False, title)
-    assert undone((change,), agrees=False).endswith(f"UTC {told}")
+    assert undone((change,), agrees=False, brings=True).endswith(f"UTC {told}")
+
+
+def test_the_way_to_bring_back_known_passwords_is_named_before_and_after(undone: Undo) -> None:
+    why = "the password of pi: the one before was a known default or empty"
+    said = undone((HARDENED,), Left(why), Left("/etc/x: something else is in it by now"), Undone("0002"), agrees=True)
+    before, _, after = said.partition(" Left as it is: ")
+    assert before.endswith("empty passwords do not come back, unless with --bring-back-known-passwords.")
+    assert after.startswith(f"{why}; undo with --bring-back-known-passwords would have brought it back. ")
+    assert "Left as it is: /etc/x: something else is in it by now. Change 0002 is taken back" in after
+
+
+def test_it_is_not_named_where_it_is_given_or_no_password_is_concerned(undone: Undo) -> None:
+    assert "--bring-back" not in undone((HARDENED,), Undone("0002"), agrees=True, brings=True)
+    assert "--bring-back" not in undone((PACKAGES,), Undone("0001"), agrees=True)
