@@ -13,7 +13,7 @@ from pathlib import Path
 from thornwall.cli.console import Person, err, interactive, out, printable, yes
 from thornwall.errors import UsageError
 from thornwall.model.passwords import everybody_knows
-from thornwall.model.plan import Plan, Step
+from thornwall.model.plan import Plan, Question, Step
 from thornwall.model.secret import Secret
 
 
@@ -144,6 +144,20 @@ class Owner(Keyholder):
         """Something that he must know now."""
         with self._asked():
             err.print(printable(text), markup=False, soft_wrap=True)
+
+    def before_questions(self, questions: Sequence[Question]) -> None:
+        """Say, before the first of them, for whom a new password is needed; why, each question says itself."""
+        accounts = dict.fromkeys(each.account for each in questions if each.account not in self._secrets.passwords)
+        names = [printable(name) for name in accounts if name]
+        if self._assume_yes or not names:
+            return
+        with self._asked():
+            err.print(
+                f"Before the plan: a new password is needed for {', '.join(names)}. "
+                "Nothing is changed before you have seen the plan and said yes to it.",
+                markup=False,
+                soft_wrap=True,
+            )
 
     def new_password(self, account: str, why: str) -> Secret | None:
         """A new password for an account, typed twice; None: leave it as it is."""
