@@ -24,7 +24,7 @@ from thornwall.jobs.reach import Reaching
 from thornwall.jobs.undo import Undoing, undo
 from thornwall.model.finding import Finding, Report, Status
 from thornwall.model.outcome import Outcome
-from thornwall.model.plan import Answers, Plan, Step
+from thornwall.model.plan import Answers, Plan, Question, Step
 from thornwall.model.policy import Policy
 from thornwall.model.rule import Preset
 from thornwall.model.secret import Secret
@@ -219,6 +219,9 @@ class Owner(Nobody):
 
     def tell(self, text: str) -> None:
         """Nothing to do."""
+
+    def before_questions(self, questions: Sequence[Question]) -> None:
+        """He knows the questions."""
 
     def new_password(self, account: str, why: str) -> Secret | None:
         """One for all."""

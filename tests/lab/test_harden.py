@@ -96,7 +96,7 @@ def test_undo_takes_the_packages_along_that_came_for_it(tmp_path: Path) -> None:
         assert "sudo sh /var/lib/thornwall/0001/undo.sh" in done.stdout
         assert host.run("ufw status").stdout.startswith("Status: active")
         with desk.type("undo", desk.where, "--bring-back-known-passwords") as child:
-            child.expect(r"0002 .*harden recommended.*0001 .*packages: ufw \(removed again\).*Go on\? ")
+            child.expect(r"0002 .*harden recommended.*0001 .*packages: ufw \(what came in is removed again\).*Go on\? ")
             child.sendline("y")
             child.read()
         assert child.exitstatus == 0

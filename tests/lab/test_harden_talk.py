@@ -92,6 +92,17 @@ def test_a_question_for_each_step(desk: Desk) -> None:
     assert child.exitstatus == 0
 
 
+def test_why_a_password_is_asked_for_before_the_plan(desk: Desk) -> None:
+    with desk.type("harden", desk.where, "--only", "default-password") as child:
+        child.expect_exact("a new password is needed for pi. Nothing is changed before you have seen the plan")
+        child.expect_exact("Everybody knows the password of pi.")
+        child.expect_exact("New password for pi")
+        child.sendline("")
+        child.expect_exact("Nothing was changed.")
+        child.read()
+    assert child.exitstatus == 0
+
+
 @heavy
 def test_only_and_skip(desk: Desk) -> None:
     assert desk.harden(*ONLY_CUPS, "--only", "telnet-listening", "--skip", "telnet-listening").code == 0

@@ -33,3 +33,14 @@ def test_help_needs_no_click() -> None:
     ran = subprocess.run([sys.executable, "-c", _WITHOUT_CLICK, "audit", "--help"], capture_output=True, check=False)
     assert ran.returncode == 0
     assert b"TARGET" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["plan", "--accept", "wifi-of"], ["harden", "--yes", "--accept", "service-off", "--accept", "wifi-of:wlan0"]],
+)
+def test_what_is_accepted_must_have_a_name(arguments: list[str]) -> None:
+    ran = subprocess.run([sys.executable, "-m", "thornwall", *arguments], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert "There is no interlock 'wifi-of'." in ran.stderr
+    assert "Did you mean 'wifi-off'? --accept takes: account-lock, allow-users, " in ran.stderr

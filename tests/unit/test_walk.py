@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.casefolder import CASES, load
 from tests.unit.collect.test_script import read
 from thornwall.facts import filesystem
-from thornwall.facts.filesystem import MANY, NONE
+from thornwall.facts.filesystem import LATE, MANY, NONE
 from thornwall.model.fact import Known
 from thornwall.model.filesystem import FileSystem
 from thornwall.model.probe import Probe, Run
+from thornwall.rules.walked import rest
 
 
 def walk(root: Path, passwd: str) -> FileSystem:
@@ -54,3 +56,17 @@ def test_a_walk_that_cannot_begin_is_told(tmp_path: Path, monkeypatch: pytest.Mo
 def _broken(probe: Probe) -> Probe:
     """The walk with a test that find does not know, as a find from elsewhere may not."""
     return replace(probe, line=probe.line.replace("-perm -4000", "-unheard-of")) if isinstance(probe, Run) else probe
+
+
+def test_whoever_reads_of_a_walk_that_was_cut_off_is_told_what_to_do() -> None:
+    seen = FileSystem(limits=(LATE,))
+    (verdict,) = rest(seen)
+    assert verdict.detail == "There may be more: the walk of the file systems was cut off after 12 seconds."
+    assert "audit again while the device is idle" in verdict.mend
+    assert "thornwall audit dir:/mnt" in verdict.mend
+
+
+def test_a_late_walk_is_known_by_its_note() -> None:
+    found = filesystem.parse(load(CASES / "filesystem/cut-off"))
+    assert isinstance(found, Known)
+    assert LATE in found.value.limits

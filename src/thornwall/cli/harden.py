@@ -87,7 +87,7 @@ def plan(
     from thornwall.cli.audit import judging_for, reaching_for
     from thornwall.cli.console import out
     from thornwall.cli.output import write_file
-    from thornwall.cli.owner import Keyholder, read_secrets
+    from thornwall.cli.owner import Keyholder, read_secrets, tell_idle_accepts
     from thornwall.jobs.plan import Wishes
     from thornwall.jobs.script import script_of
     from thornwall.model.plan import Answers
@@ -101,8 +101,9 @@ def plan(
     reaching = reaching_for(identity, accept_new, ask_sudo_pass, False, timeout, password_seconds)
     # which accounts get a new password is part of a plan, the password is not; of the script it would have to be
     passwords = {} if shape == "sh" else known.passwords
-    wishes = Wishes(Answers(passwords, frozenset(accept or ())), _choice(only, skip))
+    wishes = Wishes(Answers(passwords, _accepts(accept)), _choice(only, skip))
     found = _look(target, reaching, judging_for(target, preset, policy, profile), wishes, Keyholder(known), quiet=quiet)
+    tell_idle_accepts(found.plan)
     if shape == "terminal" and output is None:
         from thornwall.report.plan.terminal import render_terminal
 
@@ -179,7 +180,7 @@ def harden(
         raise UsageError("There is nobody to ask.", hint="Add --yes, after a look at 'thornwall plan'.")
     owner = Owner(read_secrets(secrets), assume_yes=yes, one_by_one=interactive, quiet=quiet, verbose=verbose)
     link = link_to(target, reaching_for(identity, accept_new, True, False, timeout, password_seconds), owner)
-    wanted = Wanted(_choice(only, skip), frozenset(accept or ()), confirm_within)
+    wanted = Wanted(_choice(only, skip), _accepts(accept), confirm_within)
     judging = judging_for(target, preset, policy, profile)
     with owner.sees(f"Hardening {target or 'this machine'}", quiet=quiet) as step:
         outcome = asyncio.run(run(link, judging, owner, wanted, step))
@@ -203,3 +204,18 @@ def _choice(only: list[str] | None, skip: list[str] | None) -> Choice:
         if name not in names:
             raise UsageError(f"There is neither a rule nor a subject {name!r}.", hint=nearest(name, names))
     return Choice(frozenset(only or ()), frozenset(skip or ()))
+
+
+def _accepts(names: list[str] | None) -> frozenset[str]:
+    """Raises UsageError for what begins with the name of no interlock."""
+    from thornwall.plan.interlocks.names import ANSWERABLE, BY_DEED
+    from thornwall.rules.settings import nearest
+
+    for name in names or ():
+        interlock = name.partition(":")[0]
+        if interlock not in ANSWERABLE | BY_DEED:
+            near = nearest(interlock, ANSWERABLE)
+            every = f"--accept takes: {', '.join(sorted(ANSWERABLE))}."
+            hint = f"{near} {every}" if near.startswith("Did you mean") else every
+            raise UsageError(f"There is no interlock {interlock!r}.", hint=hint)
+    return frozenset(names or ())

@@ -13,7 +13,7 @@ from pathlib import Path
 from thornwall.cli.console import Person, err, interactive, out, printable, yes
 from thornwall.errors import UsageError
 from thornwall.model.passwords import everybody_knows
-from thornwall.model.plan import Plan, Step
+from thornwall.model.plan import Plan, Question, Step
 from thornwall.model.secret import Secret
 
 
@@ -57,6 +57,14 @@ def read_secrets(path: Path | None) -> Secrets:
                 hint="It would be tried first. Four or five random words do.",
             )
     return Secrets({name: Secret(text) for name, text in passwords.items()}, Secret(sudo) if sudo else None)
+
+
+def tell_idle_accepts(plan: Plan) -> None:
+    """A line for each --accept that comes to nothing: it is no error, and perhaps not what was meant."""
+    from thornwall.report.plan.accepting import idle
+
+    for told in idle(plan):
+        err.print(printable(told), markup=False, soft_wrap=True)
 
 
 class Keyholder(Person):
@@ -116,6 +124,7 @@ class Owner(Keyholder):
 
         if not self._quiet:
             render_terminal(plan, out, verbose=self._verbose)
+        tell_idle_accepts(plan)
 
     def agrees(self, plan: Plan) -> bool:
         """Yes to the whole."""
@@ -135,6 +144,20 @@ class Owner(Keyholder):
         """Something that he must know now."""
         with self._asked():
             err.print(printable(text), markup=False, soft_wrap=True)
+
+    def before_questions(self, questions: Sequence[Question]) -> None:
+        """Say, before the first of them, for whom a new password is needed; why, each question says itself."""
+        accounts = dict.fromkeys(each.account for each in questions if each.account not in self._secrets.passwords)
+        names = [printable(name) for name in accounts if name]
+        if self._assume_yes or not names:
+            return
+        with self._asked():
+            err.print(
+                f"Before the plan: a new password is needed for {', '.join(names)}. "
+                "Nothing is changed before you have seen the plan and said yes to it.",
+                markup=False,
+                soft_wrap=True,
+            )
 
     def new_password(self, account: str, why: str) -> Secret | None:
         """A new password for an account, typed twice; None: leave it as it is."""

@@ -16,7 +16,7 @@ from thornwall.cli import options
 from thornwall.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from typing import Any, TypeVar
 
     from thornwall.apply.events import Change
@@ -31,6 +31,7 @@ Number: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON.")]
 _LOCAL = "local:"
+_BRING = "--bring-back-known-passwords"
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +51,7 @@ def undo(
         bool, typer.Option("--force", help="Also what somebody changed since (a copy is kept), and out of order.")
     ] = False,
     bring_back_known_passwords: Annotated[
-        bool, typer.Option("--bring-back-known-passwords", help="Even passwords that everybody knows, and empty ones.")
+        bool, typer.Option(_BRING, help="Even passwords that everybody knows, and empty ones.")
     ] = False,
     keep_packages: Annotated[
         bool, typer.Option("--keep-packages", help="Leave the packages that were installed for it.")
@@ -69,7 +70,9 @@ def undo(
         _somebody()
     way = _way(target, identity, accept_new, secrets, quiet=quiet)
     going = together(way.on("Asking", changes), change, packages=not keep_packages)
-    if not yes and not _agreed(going, target):
+    # what had been taken back is asked for all the same: where clearing up was cut short, the host finishes it
+    stands = [each for each in going if each.state != "undone"]
+    if not yes and stands and not _agreed(stands, target, known_passwords=bring_back_known_passwords):
         return Exit.OK
     first, *others = going
     packages = others[0].id if others else ""
@@ -77,14 +80,23 @@ def undo(
     return _told(way.on("Taking back", partial(run, wanted)), going)
 
 
-def _agreed(going: tuple[Change, ...], target: str) -> bool:
+def _agreed(going: Sequence[Change], target: str, *, known_passwords: bool) -> bool:
     from thornwall.cli.console import err, printable, yes
 
     err.print(f"To be taken back on {target or 'this machine'}:", markup=False)
     for each in going:
-        what = f"{printable(each.title)} (removed again)" if each.packages else printable(each.title)
-        err.print(f"  {each.id}  {_when(each)}  {what}", markup=False)
+        err.print(f"  {each.id}  {_when(each)}  {printable(each.title)}{_of_packages(each)}", markup=False)
+    if not known_passwords and not all(each.packages for each in going):
+        err.print(f"Known default and empty passwords do not come back, unless with {_BRING}.", markup=False)
     return yes("Go on?")
+
+
+def _of_packages(change: Change) -> str:
+    """What becomes of packages, in brackets; nothing for another change."""
+    if not change.packages:
+        return ""
+    upgraded = change.title.endswith((": upgrades", "; upgrades"))
+    return " (what came in is removed again; upgrades stay)" if upgraded else " (what came in is removed again)"
 
 
 def _told(said: Said, going: tuple[Change, ...]) -> Exit:
@@ -93,12 +105,16 @@ def _told(said: Said, going: tuple[Change, ...]) -> Exit:
     from thornwall.cli.console import err, printable
 
     for left in said.all(events.Left):
-        err.print(f"Left as it is: {printable(left.what)}.", markup=False)
+        bring = f"; undo with {_BRING} would have brought it back" if left.what.startswith("the password of ") else ""
+        err.print(f"Left as it is: {printable(left.what)}{bring}.", markup=False)
     for aside in said.all(events.Aside):
         err.print(f"{printable(aside.path)} was changed since; that is kept as {printable(aside.kept)}.", markup=False)
     done = {each.id for each in said.all(events.Undone)}
     for each in going:
-        if each.id in done:
+        if each.id in done and each.state == "undone":
+            on = f" on {_time(each.ended)}" if each.ended else ""
+            err.print(f"Change {each.id} had been taken back already{on}: there was nothing to do.", markup=False)
+        elif each.id in done:
             looked = "what it installed is gone" if each.packages else "every file and unit is as it was"
             err.print(f"Change {each.id} is taken back, and that was looked at: {looked}.", markup=False)
     if stuck := said.first(events.Stuck):
@@ -269,7 +285,14 @@ def _table(changes: tuple[Change, ...], target: str) -> None:
 
 
 def _when(change: Change) -> str:
-    return dt.datetime.fromtimestamp(change.made, dt.UTC).strftime("%Y-%m-%d %H:%M UTC") if change.made else "?"
+    return _time(change.made) if change.made else "?"
+
+
+def _time(seconds: int) -> str:
+    try:
+        return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (OverflowError, ValueError):
+        return "a day that no calendar has"
 
 
 _STATES = {

@@ -18,10 +18,13 @@ PROBES: tuple[Probe, ...] = (
     Read("/etc/fstab", TEXT),
 )
 
-LATE = "the walk of the file systems was cut off after 12 seconds"
-NONE = "the walk of the file systems could not begin"
-MANY = "there are more accounts than the walk can tell apart, so files without an owner were not looked for"
-FULL = "more files stand out than the walk may report"
+LATE = Unknown(
+    "the walk of the file systems was cut off after 12 seconds",
+    "audit again while the device is idle, or audit its card in a faster computer (thornwall audit dir:/mnt)",
+)
+NONE = Unknown("the walk of the file systems could not begin")
+MANY = Unknown("there are more accounts than the walk can tell apart, so files without an owner were not looked for")
+FULL = Unknown("more files stand out than the walk may report")
 TYPES = {0o01: "p", 0o02: "c", 0o04: "d", 0o06: "b", 0o10: "f", 0o12: "l", 0o14: "s"}  # S_IFMT >> 12
 
 _DENIED = re.compile(r"^find: [‘'`]?(.*?)[’']?: Permission denied$", re.MULTILINE)
@@ -110,7 +113,7 @@ def _names(records: list[str]) -> dict[int, str]:
     return names
 
 
-def _limits(notes: list[str], result: CommandResult) -> Iterator[str]:
+def _limits(notes: list[str], result: CommandResult) -> Iterator[Unknown]:
     if "late" in notes:
         yield LATE
     if "none" in notes:
@@ -121,7 +124,7 @@ def _limits(notes: list[str], result: CommandResult) -> Iterator[str]:
         yield FULL
     for note in notes:
         if note.startswith("unwalked "):
-            yield f"{_octal(note[9:])} was not walked: its name holds unusual characters"
+            yield Unknown(f"{_octal(note[9:])} was not walked: its name holds unusual characters")
 
 
 def _gnu(line: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from thornwall.jobs.read import Before
 from thornwall.model.change import Packages, Purpose
 from thornwall.model.finding import Report
 from thornwall.model.outcome import Outcome, Proof, undo_path
-from thornwall.model.plan import Answers, Plan, Step
+from thornwall.model.plan import Answers, Plan, Question, Step
 from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import Choice, secrets_needed
@@ -47,6 +47,9 @@ class Owner(Asker, Protocol):
 
     def tell(self, text: str) -> None:
         """Something that he must know now."""
+
+    def before_questions(self, questions: Sequence[Question]) -> None:
+        """Which new passwords will be asked for: they come before the plan, which hangs on them."""
 
     def new_password(self, account: str, why: str) -> Secret | None:
         """A new password for an account; None: it stays as it is."""
@@ -162,6 +165,7 @@ def _again(work: _Work) -> None:
 def _ask(work: _Work) -> None:
     """New passwords first; then the one that sudo will ask for, which must be known before sudo asks."""
     passwords = dict(work.answers.passwords)
+    work.owner.before_questions(work.plan.questions)
     for question in work.plan.questions:
         if question.account and question.account not in passwords:
             secret = work.owner.new_password(question.account, question.text)

@@ -162,7 +162,7 @@ class Capture:
         if result.status == 127:
             return ABSENT
         if result.status in {124, 137}:
-            return Unknown(f"'{name}' did not answer in time")
+            return Unknown(f"'{name}' did not answer in time", "audit again while the device is idle")
         if result.status == 155:
             return Unknown(f"'{name}' was not run: a link leads out of the directory")
         if result.status == 153:

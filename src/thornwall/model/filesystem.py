@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from thornwall.model.fact import Unknown
 from thornwall.model.record import record
 
 LISTED = (
@@ -87,7 +88,7 @@ class FileSystem:
     """What the walk saw. `rows` maps a path to its undecoded record: most are never asked for, so `entry` decodes.
 
     `setid`, `world_writable` (without sticky directories), `unowned`: found anywhere on local disks. `limits`: bounds
-    that were hit, as clauses; `whole`: none of them cut off what is noted below LISTED; `blocked`: directories that
+    that were hit; `whole`: none of them cut off what is noted below LISTED; `blocked`: directories that
     this user could not search. `mounts`: what is mounted, or what fstab wants where a directory was read.
     """
 
@@ -98,7 +99,7 @@ class FileSystem:
     world_writable: tuple[Entry, ...] = ()
     unowned: tuple[Entry, ...] = ()
     mounts: tuple[Mount, ...] = ()
-    limits: tuple[str, ...] = ()
+    limits: tuple[Unknown, ...] = ()
     whole: bool = True
     blocked: tuple[str, ...] = ()
 

@@ -137,6 +137,7 @@ class Plan:
     refused: tuple[Held, ...] = ()  # what stops the plan as a whole: nothing may be changed on this host now
     way_in: WayIn = field(default_factory=WayIn)
     as_root: bool = True  # whether the host was read with root's rights
+    idle_accepts: tuple[str, ...] = ()  # what the owner accepted (`--accept`) and no interlock asked about
 
     @property
     def mends(self) -> tuple[Mend, ...]:

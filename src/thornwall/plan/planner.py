@@ -26,6 +26,7 @@ from thornwall.model.change import (
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding, Status
 from thornwall.model.plan import Held, Mend, Plan, Question, Step, Undoing
+from thornwall.model.rule import Preset
 from thornwall.plan import files, units
 from thornwall.plan.firewall_tools import commands as firewall_commands
 from thornwall.plan.fix import Ask, Fix, Hold, Interlock, Situation
@@ -98,6 +99,7 @@ def make_plan(
     held: list[Held] = []
     questions: list[Question] = []
     by_hand: list[Finding] = []
+    met: list[Hold] = []
     for finding in situation.findings:
         if finding.status is not Status.FAIL:
             continue
@@ -106,7 +108,9 @@ def make_plan(
         if fix is None or not wants:
             by_hand.append(finding)
             continue
-        holds, asks, wishes = _sorted_out(situation, interlocks, wants)
+        met_here, asks, wishes = _sorted_out(situation, interlocks, wants)
+        met += met_here
+        holds = [hold for hold in met_here if not _accepted(situation, hold)]
         if holds:
             held += [_held(hold, finding) for hold in holds]
         elif asks:
@@ -126,6 +130,7 @@ def make_plan(
         preset=situation.preset,
         refused=tuple(_held(hold, None) for hold in refusals(situation)),
         way_in=situation.way_in,
+        idle_accepts=_idle_accepts(situation, met),
     )
 
 
@@ -136,8 +141,19 @@ def _sorted_out(
     asks = [want for want in wants if isinstance(want, Ask)]
     wishes: list[Wish] = [want for want in wants if not isinstance(want, Hold | Ask)]  # type: ignore[misc]
     holds += [hold for wish in wishes for lock in interlocks if (hold := lock(situation, wish)) is not None]
-    holds = [hold for hold in holds if not (hold.accept and situation.answers.accepted(hold.interlock, hold.subject))]
     return holds, asks, wishes
+
+
+def _accepted(situation: Situation, hold: Hold) -> bool:
+    return hold.accept and situation.answers.accepted(hold.interlock, hold.subject)
+
+
+def _idle_accepts(situation: Situation, met: Sequence[Hold]) -> tuple[str, ...]:
+    """What the owner accepts, and no interlock asks about."""
+    asked = {name for hold in met if hold.accept for name in (hold.interlock, f"{hold.interlock}:{hold.subject}")}
+    if situation.preset is Preset.DOCUMENTS:
+        asked.add("use-pam-no")  # a wish of its own: `UsePAM no` is written only where it was named
+    return tuple(sorted(situation.answers.accepts - asked))
 
 
 def _held(hold: Hold, finding: Finding | None) -> Held:

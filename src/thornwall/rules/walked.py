@@ -29,7 +29,7 @@ def rest(seen: FileSystem, *tops: str) -> Iterator[Verdict]:
         more = f" and {len(blocked) - 1} more" if len(blocked) > 1 else ""
         yield unknown(f"This user may not look into {blocked[0]}{more}.", subject="the rest", mend=SUDO)
     for limit in seen.limits:
-        yield unknown(f"There may be more: {limit}.", subject="the rest")
+        yield unknown(f"There may be more: {limit.reason}.", subject="the rest", mend=limit.mend)
 
 
 def bounds(seen: FileSystem) -> Iterator[Verdict]:

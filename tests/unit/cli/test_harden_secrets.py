@@ -12,6 +12,7 @@ import pytest
 from thornwall.cli import owner
 from thornwall.cli.owner import Keyholder, Owner, Secrets, read_secrets
 from thornwall.errors import UsageError
+from thornwall.model.plan import Question
 from thornwall.model.secret import Secret
 
 SUDO, AGAIN = "password of sudo on pi@host", "sorry, try again: password of sudo on pi@host"
@@ -100,6 +101,32 @@ def test_a_new_password_that_everybody_knows_is_asked_for_again(monkeypatch: pyt
     given = person.new_password("pi", "Everybody knows the password of pi.")
     assert given is not None
     assert given.reveal() == "four words of mine"
+
+
+QUESTIONS = (
+    Question("default-password", "pi", "Everybody knows the password of pi. Which new one shall pi have?", "pi"),
+    Question("weak-password-hash", "pi", "It is kept badly. Which new one shall pi have?", "pi"),
+    Question("empty-password", "webcam", "webcam has no password. Which new one shall webcam have?", "webcam"),
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "yes", "told"),
+    [
+        ((), False, "a new password is needed for pi, webcam. Nothing is changed before you have seen the plan"),
+        (("pi",), False, "a new password is needed for webcam. Nothing is changed before"),
+        # nobody is asked
+        (("pi", "webcam"), False, ""),
+        ((), True, ""),
+    ],
+)
+def test_for_whom_a_password_is_needed_is_said_before_the_first_question(
+    given: tuple[str, ...], yes: bool, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrets = Secrets({name: Secret("four words of mine") for name in given})
+    Owner(secrets, assume_yes=yes, one_by_one=False, quiet=True, verbose=False).before_questions(QUESTIONS)
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.startswith(f"Before the plan: {told}") if told else not said
 
 
 @pytest.mark.parametrize(

@@ -54,14 +54,14 @@ def proving(host: Host, monkeypatch: pytest.MonkeyPatch) -> Proving:
     return Proving(link, cast("Plan", None), Claims(), Judging(today="2026-11-22"), lambda _: None)
 
 
-OPEN = "CHANGE\t0007\topen\t0\t1\t-\t20\tguarded\tharden\nEND\t-"
+OPEN = "CHANGE\t0007\topen\t0\t1\t-\t20\tguarded\tharden\t-\nEND\t-"
 
 BACK: dict[str, tuple[list[Answer], bool, str]] = {
     "at once": (["TAKING_BACK\tit was asked for\nUNDONE\t0007"], True, ""),
     "after a while": ([UNREACHABLE, AuthenticationError("sudo"), "UNDONE\t0007"], True, ""),
     "the host forgot what it had not begun": (["REFUSED\tthere is no such change\t-", "END\t-"], True, ""),
     "another change is not this one": (
-        ["REFUSED\tthere is no such change\t-", "CHANGE\t0006\tconfirmed\t0\t1\t-\t-\t-\tx\nEND\t-"],
+        ["REFUSED\tthere is no such change\t-", "CHANGE\t0006\tconfirmed\t0\t1\t-\t-\t-\tx\t-\nEND\t-"],
         True,
         "",
     ),

@@ -105,6 +105,26 @@ def test_wifi_stays_where_it_carries_this_connection(wish: Wish) -> None:
     assert names(Host(way_in=SSH, network=CABLE), wish) == []
 
 
+WIRELESS = Network((SSHD,), addresses=(Address("192.168.1.5", "wlan0"),))
+BLIND = replace(SSH, interface="")
+
+
+@pytest.mark.parametrize(
+    ("before", "told", "after"),
+    [
+        (Host(way_in=OVER_WIFI, network=WIRELESS), "log in to the address that the device has there", Host(way_in=SSH)),
+        (Host(way_in=LOCAL, network=WIRELESS), "Plug in a cable, and run it again.", Host(way_in=LOCAL)),
+        # with a cable too the link stays unknown: only the device itself needs none
+        (Host(way_in=BLIND, network=WIRELESS), "run it at the device itself", Host(way_in=LOCAL)),
+    ],
+)
+def test_what_is_said_to_unlock_wifi_does(before: Host, told: str, after: Host) -> None:
+    (hold,) = held(before, NO_WIFI[0])
+    assert told in hold.unlock
+    after.network = CABLE
+    assert names(after, NO_WIFI[0]) == []
+
+
 def test_wifi_stays_where_nothing_else_is_up_or_known() -> None:
     wireless = Network((SSHD,), addresses=(Address("192.168.1.5", "wlan0"),), routes=(Route("0.0.0.0/0", "", "wlan0"),))
     assert names(Host(way_in=LOCAL, network=wireless), NO_WIFI[0]) == ["wifi-off"]

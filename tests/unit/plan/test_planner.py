@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pytest
+
 from thornwall.model.change import (
     Activate,
     Chmod,
@@ -30,6 +32,7 @@ from thornwall.model.finding import (
     Status,
 )
 from thornwall.model.plan import Answers, Mend, Plan
+from thornwall.model.rule import Preset
 from thornwall.plan.fix import Ask, Fix, Hold, Interlock, Situation, Want, fix
 from thornwall.plan.planner import SYSCTLS, Choice, make_plan
 
@@ -168,6 +171,31 @@ def test_the_owner_may_accept_only_what_locks_nobody_out() -> None:
         assert [each.rule for each in plan.held] == ["password"]
     other = replace(host, answers=Answers(accepts=frozenset({"service-off:avahi"})))
     assert len(planned(*fixes, locks=(lock,), host=other).held) == 2
+
+
+@pytest.mark.parametrize(
+    ("accepts", "idle"),
+    [
+        ({"service-off"}, ()),
+        ({"service-off:cups"}, ()),
+        ({"service-off:avahi", "service-off:cups", "wifi-on"}, ("service-off:avahi", "wifi-on")),
+        # it holds, but no answer unlocks it
+        ({"password-login-off"}, ("password-login-off",)),
+    ],
+)
+def test_what_the_owner_accepts_in_vain_is_remembered(accepts: set[str], idle: tuple[str, ...]) -> None:
+    fixes = (
+        wanting("mode", SetMode("/etc/x", 0o600)),
+        wanting("password", OwnLine(DROP_IN, "PasswordAuthentication", "PasswordAuthentication no")),
+    )
+    host = replace(situation({}), answers=Answers(accepts=frozenset(accepts)))
+    assert planned(*fixes, locks=(lock,), host=host).idle_accepts == idle
+
+
+def test_to_accept_use_pam_no_is_a_wish_of_its_own_where_a_guide_asks_for_it() -> None:
+    accepting = replace(situation({}), answers=Answers(accepts=frozenset({"use-pam-no"})))
+    assert planned(host=accepting).idle_accepts == ("use-pam-no",)
+    assert planned(host=replace(accepting, preset=Preset.DOCUMENTS)).idle_accepts == ()
 
 
 def test_what_cannot_be_made_exact_is_held_and_says_so() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shutil
 import subprocess
@@ -9,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.report.plan_sample import FULL
 from tests.unit.report.sample import HOSTILE_TEXT, PLANTED, hostile
 from thornwall.model.finding import Report
 from thornwall.report import render
+from thornwall.report.plan import render as render_plan
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -34,6 +38,7 @@ def load(tmp_path: Path, text: str, fragment: str = "") -> tuple[str, list[str]]
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            "--allow-file-access-from-files",  # the page in the frame of a phone is looked into
             "--enable-logging=stderr",
             f"--user-data-dir={tmp_path / 'profile'}",
             "--dump-dom",
@@ -64,3 +69,40 @@ def test_another_script_would_be_refused_aloud(tmp_path: Path) -> None:
     document, console = load(tmp_path, text)
     assert any("Content Security Policy" in line for line in console)
     assert "<title>taken" not in document
+
+
+# A window of chromium is never as narrow as a phone: a frame is. What is folded is opened first.
+PHONE = """<!doctype html>
+<iframe id="phone" src="inside.html" style="width: 390px; height: 800px; border: 0"></iframe>
+<script>
+addEventListener("load", () => {
+  const page = document.getElementById("phone").contentDocument;
+  const all = (selector) => [...page.querySelectorAll(selector)];
+  all("details").forEach((fold) => { fold.open = true; });
+  document.title = JSON.stringify({
+    width: page.documentElement.scrollWidth,
+    links: all("nav a").map((link) => link.getBoundingClientRect().right),
+    commands: all(".command code, .commands code").map((code) => {
+      const tops = new Set([...code.getClientRects()].map((line) => line.top));
+      return [code.textContent, tops.size];
+    }),
+  });
+});
+</script>"""
+
+
+@pytest.mark.parametrize("page", ["report", "plan"])
+def test_on_a_phone(tmp_path: Path, page: str) -> None:
+    """Nothing is wider than the screen, every section's link is in sight, and no command is broken."""
+    text = render(PLANTED, "html") if page == "report" else render_plan(FULL, "html")
+    (tmp_path / "inside.html").write_text(text, encoding="utf-8")
+    document, _ = load(tmp_path, PHONE)
+    title = re.search("<title>(.*?)</title>", document)
+    assert title is not None
+    seen = json.loads(html.unescape(title[1]))
+    assert seen["width"] <= 390
+    assert len(seen["links"]) > 3
+    assert max(seen["links"]) <= seen["width"]
+    assert len(seen["commands"]) > 3
+    assert max(len(command) for command, _ in seen["commands"]) > 50  # some would not fit
+    assert [command for command, lines in seen["commands"] if lines != len(command.split("\n"))] == []

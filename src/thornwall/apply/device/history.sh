@@ -14,9 +14,13 @@ main() {
     [ "$state" = open ] && [ -f "$D/applied" ] && read -r _ key <"$D/applied"
     left=-
     [ -f "$D/deadline" ] && read -r left <"$D/deadline" && left=$((left - up))
+    # (the token was renamed then, and has not been touched since)
+    ended=-
+    [ "$state" = undone ] && ended=$(stat -c %Z "$D/state/undone" 2>/dev/null)
     again=-
     [ -e /etc/systemd/system/thornwall-boot-"$ID".service ] && [ "$LIVE" = 1 ] && again=guarded
-    printf '%s\tCHANGE\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$N" "$ID" "${state:--}" "$made" "$version" "$key" "$left" "$again" "$title"
+    printf '%s\tCHANGE\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
+      "$N" "$ID" "${state:--}" "$made" "$version" "$key" "$left" "$again" "$title" "${ended:--}"
   done
   set -f
   printf '%s\tEND\t-\n' "$N"

@@ -122,23 +122,33 @@ def wifi_off(situation: Situation, wish: Wish) -> Hold | None:
     if not _silences_wifi(wish):
         return None
     way = situation.way_in
-    unlock = "Plug in a cable, log in over it, and run it again."
     if way.kind == "ssh" and not way.interface:
-        return Hold("wifi-off", "By which link this connection leaves the host is not known.", unlock)
+        return Hold(
+            "wifi-off",
+            "By which link this connection leaves the host is not known.",
+            "Plug in a cable, and run it at the device itself ('sudo thornwall harden').",
+        )
     if way.kind == "ssh" and _wireless(situation, way.interface):
-        return Hold("wifi-off", f"This very connection goes over Wi-Fi ({way.interface}).", unlock)
+        return Hold(
+            "wifi-off",
+            f"This very connection goes over Wi-Fi ({way.interface}).",
+            "Plug in a cable, log in to the address that the device has there, and run it again.",
+        )
     radios = situation.facts.radios
     if isinstance(radios, Known) and any(each.access_point for each in radios.value.networks):
         return Hold(
-            "wifi-off", "The device offers a Wi-Fi network that others use.", "Say so, if it is to end.", accept=True
+            "wifi-off",
+            "The device offers a Wi-Fi network that others use.",
+            "If that network is to end, say so.",
+            accept=True,
         )
     if situation.capture.live and not _wired(situation):
-        return Hold("wifi-off", "No other link than Wi-Fi is up.", unlock)
+        return Hold("wifi-off", "No other link than Wi-Fi is up.", "Plug in a cable, and run it again.")
     if not situation.capture.live and situation.capture.manifest.source == "directory":
         return Hold(
             "wifi-off",
             "Whether the device hangs on a cable cannot be told from its files.",
-            "Say so, if it does.",
+            "If it does, say so.",
             accept=True,
         )
     return None

@@ -10,7 +10,7 @@ from rich.text import Text
 from thornwall.model.change import Purpose
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Held, Mend, Plan, Standing, Step
-from thornwall.report.plan import words
+from thornwall.report.plan import accepting, words
 from thornwall.report.plan.diff import Line
 from thornwall.report.plan.words import Shown
 from thornwall.report.ranking import Group, groups
@@ -171,8 +171,8 @@ class Sheet(Page):
             self.say(name.append(f"  interlock {line(held.interlock)}", style="dim"), 2)
             self.labelled("why", line(held.why))
             self.labelled("unlock", line(held.unlock))
-            if held.accept:
-                self.labelled("or all the same", f"--accept {shlex.quote(line(held.accept))}", width=15)
+            for label, told in accepting.unlocked_by(plan, held, mends):
+                self.labelled(label, told, width=max(9, len(label)))
 
     def questions(self, plan: Plan) -> None:
         """What is not planned until the owner answers."""

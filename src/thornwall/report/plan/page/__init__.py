@@ -12,7 +12,7 @@ from thornwall.report.page.cards import card
 from thornwall.report.page.document import document, own
 from thornwall.report.page.elements import Child, Html, prose, tag
 from thornwall.report.page.picture import ring
-from thornwall.report.plan import words
+from thornwall.report.plan import accepting, words
 from thornwall.report.plan.page.steps import step_card
 from thornwall.report.ranking import groups
 from thornwall.report.text import count, line
@@ -145,15 +145,14 @@ def _held(plan: Plan) -> Html | None:
     if not plan.held:
         return None
     lead = "These would strand you, or break what is in use. Each says what unlocks it."
-    entries = [_hold(held, mends) for held, mends in words.alike(plan.held)]
+    entries = [_hold(plan, held, mends) for held, mends in words.alike(plan.held)]
     return tag("section", tag("h2", "Held back"), tag("p", lead, class_="lead"), entries, id="held")
 
 
-def _hold(held: Held, mends: tuple[Mend, ...]) -> Html:
-    accept: list[Child] = []
-    if held.accept:
-        option = tag("code", f"--accept {shlex.quote(line(held.accept))}")
-        accept = [tag("dt", "or all the same"), tag("dd", option)]
+def _hold(plan: Plan, held: Held, mends: tuple[Mend, ...]) -> Html:
+    more: list[Child] = []
+    for label, told in accepting.unlocked_by(plan, held, mends):
+        more += [tag("dt", label), tag("dd", tag("code", told) if told.startswith("--accept ") else told)]
     return tag(
         "div",
         tag("p", tag("strong", words.rules_told(mends) or line(held.interlock)), class_="what"),
@@ -163,7 +162,7 @@ def _hold(held: Held, mends: tuple[Mend, ...]) -> Html:
             tag("dd", prose(line(held.why))),
             tag("dt", "unlock"),
             tag("dd", prose(line(held.unlock))),
-            accept,
+            more,
             class_="pair",
         ),
         class_="box held",

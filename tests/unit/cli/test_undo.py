@@ -1,0 +1,102 @@
+"""What `thornwall undo` says, of what the device told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from thornwall.apply.events import Change, Event, Left, Undone
+from thornwall.cli import console, undo
+from thornwall.errors import Exit
+from thornwall.jobs.follow import Said
+
+MADE, BACK = 1_795_000_000, 1_795_000_300  # `date -u -d @1795000300`: 2026-11-18 11:11:40
+HARDENED = Change("0002", "confirmed", MADE, "1", "", None, False, "harden recommended")
+TAKEN_BACK = Change("0002", "undone", MADE, "1", "", None, False, "harden recommended", BACK)
+PACKAGES = Change("0001", "confirmed", MADE, "1", "", None, False, "packages: ufw")
+
+Undo = Callable[..., str]
+
+
+class Device:
+    """Stands for the way to a device: knows these changes, and says this when one is to be taken back."""
+
+    def __init__(self, changes: tuple[Change, ...], heard: tuple[Event, ...]) -> None:
+        self.changes, self.heard = changes, heard
+
+    def on(self, doing: str, _: object) -> object:
+        return self.changes if doing == "Asking" else Said(lambda _: None, heard=list(self.heard))
+
+
+@pytest.fixture
+def undone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Undo:
+    def run(
+        changes: tuple[Change, ...], *heard: Event, asked: str = "", agrees: bool | None = None, brings: bool = False
+    ) -> str:
+        def answer(question: str) -> bool:
+            assert agrees is not None, question
+            return agrees
+
+        monkeypatch.setattr(undo, "_way", lambda *_, **__: Device(changes, heard))
+        monkeypatch.setattr(undo, "_somebody", lambda: None)
+        monkeypatch.setattr(console, "yes", answer)
+        assert undo.undo("pi@host", asked, bring_back_known_passwords=brings) == Exit.OK
+        return " ".join(capsys.readouterr().err.split())
+
+    return run
+
+
+def test_what_is_taken_back_now(undone: Undo) -> None:
+    said = undone((HARDENED,), Undone("0002"), agrees=True)
+    assert said.endswith("Change 0002 is taken back, and that was looked at: every file and unit is as it was.")
+
+
+def test_what_had_been_taken_back_is_not_asked_for_and_not_said_to_be_done_now(undone: Undo) -> None:
+    said = undone((TAKEN_BACK,), Undone("0002"), asked="2")
+    assert said == "Change 0002 had been taken back already on 2026-11-18 11:11 UTC: there was nothing to do."
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [(None, "already: there"), (999_999_999_999, "already on a day that no calendar has: there")],
+)
+def test_when_is_said_only_where_it_is_known(undone: Undo, ended: int | None, told: str) -> None:
+    change = Change("0002", "undone", MADE, "1", "", None, False, "x", ended)
+    assert told in undone((change,), Undone("0002"), asked="2")
+
+
+def test_the_packages_of_what_had_been_taken_back_are_asked_for_alone(undone: Undo) -> None:
+    said = undone((PACKAGES, TAKEN_BACK), Undone("0002"), Undone("0001"), asked="2", agrees=True)
+    assert said.startswith("To be taken back on pi@host: 0001 ")
+    assert "Change 0002 had been taken back already" in said
+    assert "Change 0001 is taken back, and that was looked at: what it installed is gone." in said
+
+
+@pytest.mark.parametrize(
+    ("title", "told"),
+    [
+        ("packages: ufw", "packages: ufw (what came in is removed again)"),
+        ("packages: unattended-upgrades", "packages: unattended-upgrades (what came in is removed again)"),
+        ("packages: upgrades", "packages: upgrades (what came in is removed again; upgrades stay)"),
+        ("packages: ufw; upgrades", "packages: ufw; upgrades (what came in is removed again; upgrades stay)"),
+        ("harden recommended", "harden recommended"),
+    ],
+)
+def test_no_upgrade_is_said_to_be_taken_back(undone: Undo, title: str, told: str) -> None:
+    change = Change("0001", "confirmed", MADE, "1", "", None, False, title)
+    assert undone((change,), agrees=False, brings=True).endswith(f"UTC {told}")
+
+
+def test_the_way_to_bring_back_known_passwords_is_named_before_and_after(undone: Undo) -> None:
+    why = "the password of pi: the one before was a known default or empty"
+    said = undone((HARDENED,), Left(why), Left("/etc/x: something else is in it by now"), Undone("0002"), agrees=True)
+    before, _, after = said.partition(" Left as it is: ")
+    assert before.endswith("empty passwords do not come back, unless with --bring-back-known-passwords.")
+    assert after.startswith(f"{why}; undo with --bring-back-known-passwords would have brought it back. ")
+    assert "Left as it is: /etc/x: something else is in it by now. Change 0002 is taken back" in after
+
+
+def test_it_is_not_named_where_it_is_given_or_no_password_is_concerned(undone: Undo) -> None:
+    assert "--bring-back" not in undone((HARDENED,), Undone("0002"), agrees=True, brings=True)
+    assert "--bring-back" not in undone((PACKAGES,), Undone("0001"), agrees=True)
