@@ -52,6 +52,8 @@ def test_case(folder: Path) -> None:
         if "evidence" in expect:
             places = [evidence.where for verdict in meant for evidence in verdict.evidence]
             assert expect["evidence"] in places, f"{expect} but {places}"
+        if "says" in expect:
+            assert any(expect["says"] in verdict.detail for verdict in meant), f"{expect} but {meant}"
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)

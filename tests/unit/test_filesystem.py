@@ -204,3 +204,12 @@ RECORD = st.tuples(st.sampled_from("lswnug!x"), st.lists(FIELD, max_size=9)).map
 def test_any_records_are_taken(records: list[str], gnu: bool) -> None:
     end = "\0" if gnu else "\n"
     _exercise(parse(_capture((("! gnu" if gnu else "! ") + end + end.join(records) + end).encode())))
+
+
+def test_a_folder_that_was_refused_twice_counts_once() -> None:
+    """Both walks meet it, and say so in their own ways."""
+    told = b"find: '././root': Permission denied\nfind: './root': Permission denied\n"
+    result = CommandResult("walk", b"! gnu\0! begun\0! end\0", told, 0)
+    fact = parse(Capture(Manifest("t", "directory", 0), {}, {"walk": result}))
+    assert isinstance(fact, Known)
+    assert fact.value.blocked == ("/root",)

@@ -74,7 +74,7 @@ def _filesystem(result: CommandResult, mounted: tuple[Mount, ...]) -> FileSystem
         mounts=mounted,
         limits=tuple(_limits(notes, result)),
         whole="end" in notes,
-        blocked=tuple(normal(path) for path in _DENIED.findall(result.stderr.decode("utf-8", "replace"))),
+        blocked=tuple(dict.fromkeys(map(normal, _DENIED.findall(result.stderr.decode("utf-8", "replace"))))),
     )
 
 

@@ -45,7 +45,7 @@ SYSCTLS = (
     "net.ipv6.conf.all.forwarding",
 )
 OF_INTERFACES = (
-    *(f"net.ipv4.conf.*.{name}" for name in ("accept_redirects", "forwarding", "rp_filter")),
+    *(f"net.ipv4.conf.*.{name}" for name in ("accept_redirects", "forwarding", "rp_filter", "send_redirects")),
     *(f"net.ipv6.conf.*.{name}" for name in ("accept_redirects", "forwarding")),
 )
 """Settings whose value for a single interface decides."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.facts.redact_commands import WORDS
 from thornwall.model.capture import Capture
-from thornwall.model.fact import Fact, Known
+from thornwall.model.fact import Fact, Known, Unknown
 from thornwall.model.probe import Probe, Read, Redaction, Run
 from thornwall.model.services import InetdEntry, Services, Setting, Unit
 
@@ -99,7 +99,10 @@ class _Seen:
 
 
 def parse(capture: Capture) -> Fact[Services]:
-    """Always Known: what no link starts is not started, and live states are empty where nobody asked."""
+    """Known: what no link starts is not started, and live states are empty where nobody asked.
+
+    Unknown of a folder that is no whole root: what starts at boot is told by units of packages as well.
+    """
     seen = _Seen()
     walked = _walked(capture)
     for path, target in (*_records(capture), *walked):
@@ -108,6 +111,9 @@ def parse(capture: Capture) -> Fact[Services]:
             _place(seen, path, target)
         elif name.rpartition(".")[2] in _TYPES:  # most are such: a file of the distribution's, the last to count
             seen.fragments.setdefault(name, path)
+    vendors = any(path.startswith((_VENDOR, "/lib/systemd")) for path in seen.fragments.values())
+    if not capture.live and not vendors and not seen.sysv:
+        return Unknown("no unit of a package was seen: what starts at boot is not known", "audit the whole root")
     live = _live(capture)
     listed = bool(walked)
     names = {*seen.fragments, *seen.masked, *seen.links, *seen.linked, *live, *seen.sysv}

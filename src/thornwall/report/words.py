@@ -112,6 +112,8 @@ def verdict(report: Report) -> str:
         return "Somebody can take this device over today, and programs that look for such devices will."
     if summary["high"]:
         return "One mistake or one stolen password stands between an attacker and this device."
+    if any(each.risk.rank >= Risk.HIGH.rank for each in of_status(report, Status.UNKNOWN)):
+        return "No open door was seen, but not everything that could be one."
     if summary["medium"]:
         return "No door stands open, but layers of defence are missing."
     if summary["unknown"]:

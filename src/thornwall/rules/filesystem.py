@@ -278,8 +278,8 @@ def home_directory_open(ctx: Context) -> Iterator[Verdict]:
         through (`--x`), as a web server needs it, is no fault.
 
     Why:
-        Homes hold photos, histories, keys and tokens. Debian made them private for new accounts only from 12 on, and
-        only where `adduser` made them: older ones, and those by `useradd`, are open to each service's account.
+        Homes hold photos, histories, keys and tokens. Debian makes them private for new accounts from 12 on where
+        `adduser` makes them, from 13 on by `useradd` too: older ones are open to each service's account.
 
     Remedy:
         Keep other accounts out of the home directory.

@@ -222,7 +222,7 @@ def _routes(ctx: Context) -> str:
 
 @rule(
     "rp-filter-off",
-    "Packets with forged addresses get in",
+    "Packets come in by whichever interface, whoever their sender says he is",
     subject="kernel",
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.CONFIGURATION,
@@ -253,12 +253,13 @@ def rp_filter_off(ctx: Context) -> Iterator[Verdict]:
         2 (loose) is enough for a device with several ways out, and Debian 13 has it.
 
     Why:
-        A neighbour can send packets in the name of another machine, even of the device itself, past rules of the
-        firewall that trust an address.
+        Where a device is on two networks, a machine of the one can send packets in the name of a machine of the other,
+        past rules of the firewall that trust an address. With one interface and a default route it changes next to
+        nothing: every sender could be behind it.
 
     Remedy:
-        Set `net.ipv4.conf.all.rp_filter = 2` in a file in /etc/sysctl.d, then load it; 1 (strict) where there is just
-        one interface.
+        Set `net.ipv4.conf.all.rp_filter = 2` in a file in /etc/sysctl.d, then load it; 1 (strict) where there are
+        several interfaces, and answers go back by the one that the question came by.
     Risk of the remedy:
         None with 2. With 1, answers that come back by another interface are dropped.
     """
@@ -272,16 +273,20 @@ def rp_filter_off(ctx: Context) -> Iterator[Verdict]:
         elif line is not None and not facts.running:
             values.append(line.value)
             seen.append(Evidence(line.path, f"{line.name} = {line.value}", line.line))
-    open_ = [name for name, value in facts.of_interfaces("ipv4", "rp_filter").items() if value == "0"]
+    single = facts.of_interfaces("ipv4", "rp_filter")
+    open_ = [name for name, value in single.items() if value == "0"]
     if open_ and facts.running.get("net.ipv4.conf.all.rp_filter") == Known("0"):
-        yield fail("Senders of packets are not checked.", *seen, *(Evidence(proc_path(name), "0", 1) for name in open_))
+        yield fail(_UNCHECKED, *seen, *(Evidence(proc_path(name), "0", 1) for name in open_))
     elif any(value in {"1", "2"} for value in values):
-        yield passed("Senders are checked.", *seen)
+        seen += [Evidence(proc_path(name), value, 1) for name, value in single.items()]
+        yield passed("It is looked up whether the sender could be reached (2: by any interface).", *seen[:6])
     elif len(values) == 2:
-        yield fail("Senders of packets are not checked.", *seen)
+        yield fail(_UNCHECKED, *seen)
     else:
         yield unknown("No file sets rp_filter for all interfaces.", mend="audit the running host")
 
+
+_UNCHECKED = "It is not looked up whether the sender of a packet could be reached."
 
 RULES = (
     no_mac,

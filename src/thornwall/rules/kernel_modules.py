@@ -26,6 +26,12 @@ _FILESYSTEMS = ("cramfs", "freevxfs", "hfs", "jffs2")
 _SYSTEM_MOUNTS = ("/", "/boot", "/boot/firmware", "/usr", "/var", "/home")
 
 
+def _of_files(ctx: Context) -> str:
+    """What is to be added in a container."""
+    said = " (By this host's files; what is loaded belongs to the machine around this container.)"
+    return said if contained(ctx) else ""
+
+
 def _usb_root(ctx: Context, facts: Kernel) -> str:
     """The mount that hangs on a USB disk and that the device needs to run, or empty."""
     seen = ctx.host.filesystem
@@ -36,7 +42,7 @@ def _usb_root(ctx: Context, facts: Kernel) -> str:
 
 @rule(
     "usb-storage-allowed",
-    "USB sticks and disks work for whoever plugs one in",
+    "Nothing refuses USB sticks and disks",
     subject="kernel",
     kind=Kind.PHYSICAL,
     fault_class=FaultClass.PHYSICAL,
@@ -61,7 +67,7 @@ def _usb_root(ctx: Context, facts: Kernel) -> str:
     commands=(r"printf 'install %s /bin/false\n' usb-storage uas | sudo tee /etc/modprobe.d/usb-storage.conf",),
 )
 def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
-    """The kernel loads its driver for USB sticks and disks for everybody who plugs one in.
+    """Nothing keeps the kernel from its driver for USB sticks and disks, whoever plugs one in.
 
     What:
         Whether modprobe refuses `usb-storage`: an `install usb-storage /bin/false` in /etc/modprobe.d, or a
@@ -123,7 +129,7 @@ def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
     else:
         half = " A blacklist of usb-storage alone does not help: uas loads it." if said else ""
         yield fail(
-            f"Nothing keeps USB sticks and disks out.{half}",
+            f"Nothing keeps USB sticks and disks out.{half}{_of_files(ctx)}",
             *(said or [Evidence("modprobe --showconfig", "no 'install usb-storage /bin/false'")]),
         )
 
@@ -141,7 +147,7 @@ def _loadable(ctx: Context, modules: tuple[str, ...], what: str) -> Iterator[Ver
     elif may:
         command = "".join(rf"install {name} /bin/false\n" for name in may)
         yield fail(
-            f"Nothing keeps {what} from being loaded: {', '.join(may)}.",
+            f"modprobe does not refuse {what}: {', '.join(may)}.{_of_files(ctx)}",
             Evidence("modprobe --showconfig", f"no line for {', '.join(may)}"),
             commands=(f"printf '{command}' | sudo tee /etc/modprobe.d/rare-{modules[0]}.conf",),
         )
@@ -152,7 +158,7 @@ def _loadable(ctx: Context, modules: tuple[str, ...], what: str) -> Iterator[Ver
 
 @rule(
     "rare-network-protocols",
-    "The kernel may load network protocols that nobody uses",
+    "Nothing refuses network protocols that nobody uses",
     subject="kernel",
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.CONFIGURATION,
@@ -176,7 +182,7 @@ def _loadable(ctx: Context, modules: tuple[str, ...], what: str) -> Iterator[Ver
     options=(Option("modules", _PROTOCOLS, "the modules that are to be refused", strict=(*_PROTOCOLS, "can")),),
 )
 def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
-    """DCCP, SCTP, RDS, TIPC and ATM may be loaded, though nobody needs them.
+    """Nothing keeps DCCP, SCTP, RDS, TIPC and ATM from being loaded, though nobody needs them.
 
     What:
         Whether lines in modprobe.d refuse the modules dccp, sctp, rds, tipc and atm; with the strict preset can as
@@ -198,7 +204,7 @@ def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
 
 @rule(
     "rare-filesystems",
-    "The kernel may load file systems that nobody uses",
+    "Nothing refuses file systems that nobody uses",
     subject="kernel",
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.CONFIGURATION,
@@ -224,7 +230,7 @@ def rare_network_protocols(ctx: Context) -> Iterator[Verdict]:
     ),
 )
 def rare_filesystems(ctx: Context) -> Iterator[Verdict]:
-    """cramfs, freevxfs, hfs and jffs2 may be loaded, as soon as something is mounted as one.
+    """Nothing keeps cramfs, freevxfs, hfs and jffs2 from being loaded as soon as something is mounted as one.
 
     What:
         Whether lines in modprobe.d refuse these modules; with the strict preset hfsplus and udf as well. (Never vfat:
@@ -246,7 +252,7 @@ def rare_filesystems(ctx: Context) -> Iterator[Verdict]:
 
 @rule(
     "firewire-allowed",
-    "The kernel may load its driver for FireWire",
+    "Nothing refuses the driver for FireWire",
     subject="kernel",
     kind=Kind.PHYSICAL,
     fault_class=FaultClass.PHYSICAL,

@@ -285,28 +285,34 @@ def martians_unlogged(ctx: Context) -> Iterator[Verdict]:
         cwe=(940,),
     ),
     commands=set_commands(
-        "icmp-redirects-sent", "net.ipv4.conf.all.send_redirects = 0", "net.ipv4.conf.default.send_redirects = 0"
+        "icmp-redirects-sent",
+        "net.ipv4.conf.all.send_redirects = 0",
+        "net.ipv4.conf.default.send_redirects = 0",
+        "net.ipv4.conf.*.send_redirects = 0",
     ),
 )
 def icmp_redirects_sent(ctx: Context) -> Iterator[Verdict]:
     """ICMP redirects are sent once the device forwards packets.
 
     What:
-        The settings `net.ipv4.conf.all.send_redirects` and that of `default`, for interfaces to come. While nothing is
-        forwarded the kernel sends none, whatever they say.
+        The settings `net.ipv4.conf.all.send_redirects`, that of each interface there is, either of which is enough to
+        send them, and that of `default`, for interfaces to come. While nothing is forwarded the kernel sends none,
+        whatever they say.
 
     Why:
         Only a router has a use for them. A device that was broken into and forwards packets sends others' traffic on
         new ways with them, through itself.
 
     Remedy:
-        Set both to 0 in a file of its own in /etc/sysctl.d that sorts last, and load it.
+        Set both to 0 in a file of its own in /etc/sysctl.d that sorts last, with a line with `*` for the interfaces
+        that there are before the file is read, and load it.
     Risk of the remedy:
         None, except for a router with two ways on one network: its neighbours go on taking the longer one.
     """
     yield from demand(
         ctx,
-        {"net.ipv4.conf.all.send_redirects": ("0",), "net.ipv4.conf.default.send_redirects": ("0",)},
+        {"net.ipv4.conf.all.send_redirects": ("0",), "net.ipv4.conf.default.send_redirects": ("0",)}
+        | dict.fromkeys(kernel(ctx).of_interfaces("ipv4", "send_redirects"), ("0",)),
         "ICMP redirects are sent once the device forwards packets.",
         "ICMP redirects are not sent.",
     )

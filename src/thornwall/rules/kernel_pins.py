@@ -49,7 +49,7 @@ _RIGHT = {
 
 @rule(
     "kernel-settings-unpinned",
-    "Nothing keeps the kernel's settings as they are",
+    "Some of the kernel's settings hold by its defaults alone",
     subject="kernel",
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.CONFIGURATION,

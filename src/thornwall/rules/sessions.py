@@ -19,12 +19,15 @@ from thornwall.model.finding import (
 )
 from thornwall.model.rule import Context, Option, Preset, Rule, Verdict, fail, not_applicable, passed, rule, unknown
 from thornwall.model.sessions import Said, Sessions
+from thornwall.rules.ssh_ask import general
 
 _PROFILE = ("/etc/profile",)  # and /etc/profile.d/
 _SHELLS = ("/etc/profile", "/etc/bash.bashrc")
 _TMOUT = re.compile(r"(?:^|[\s;])TMOUT=(\d{1,9})\b")
 _UMASK = re.compile(r"(?:^|[\s;])umask\s+([0-7]{3,4})\b")
 _HARD = re.compile(r"^\s*\*\s+(?:hard|-)\s+core\s+(\S+)")
+_HARD_ROOT = re.compile(r"^\s*root\s+(?:hard|-)\s+core\s+(\S+)")  # limits.conf(5): `*` is not for root
+_SOFT = re.compile(r"^\s*\*\s+soft\s+core\s+(\S+)")
 _DUMPS = re.compile(r"^\s*(Storage|ProcessSizeMax)\s*=\s*(\S+)")
 # escapes of agetty(8) and telnetd for system, release, machine and version; names of distributions
 _TELLS = re.compile(
@@ -174,26 +177,23 @@ def shell_umask_open(ctx: Context) -> Iterator[Verdict]:
         nist=("Data Protection",),
         cwe=(528,),
     ),
-    commands=(
-        "printf '* hard core 0\\n' | sudo tee /etc/security/limits.d/core.conf",
-        "sudo mkdir -p /etc/systemd/coredump.conf.d",
-        "printf '[Coredump]\\nStorage=none\\nProcessSizeMax=0\\n' | sudo tee /etc/systemd/coredump.conf.d/off.conf",
-    ),
 )
 def core_dumps_kept(ctx: Context) -> Iterator[Verdict]:
     """Nothing keeps core dumps off the disk.
 
     What:
-        Whether `/etc/security/limits.conf` or limits.d forbids core dumps to all accounts (`* hard core 0`), and
-        coredump.conf tells systemd-coredump, where it is installed, to keep none (`Storage=none`, `ProcessSizeMax=0`).
+        Whether `/etc/security/limits.conf` or limits.d forbids core dumps to all accounts (`* hard core 0`; root needs
+        a line of its own), and coredump.conf tells systemd-coredump, where it is installed, to keep none
+        (`Storage=none`, `ProcessSizeMax=0`). Services have limits of their own.
 
     Why:
         A core dump is the memory of a program: passwords, keys, other people's data. On a card it stays until it is
         written over; and a program that crashes again and again fills the card.
 
     Remedy:
-        Forbid them: `* hard core 0` in a file of `/etc/security/limits.d`, and the two settings in a file of
-        `/etc/systemd/coredump.conf.d`. Who writes programs on the device sets the policy's rule off.
+        Forbid them: `* hard core 0` and `root hard core 0` in a file of `/etc/security/limits.d`; where
+        systemd-coredump is installed, the two settings in a file of `/etc/systemd/coredump.conf.d`. Who writes programs
+        on the device sets the policy's rule off.
     Risk of the remedy:
         A crash can no longer be looked into afterwards. The log still says that there was one.
     """
@@ -204,9 +204,15 @@ def core_dumps_kept(ctx: Context) -> Iterator[Verdict]:
     hard = list(found.say(_HARD, "/etc/security/limits"))
     if not hard or hard[-1].found[0] != "0":
         evidence = _at(hard[-1]) if hard else Evidence("/etc/security/limits.conf", "no '* hard core 0'")
-        yield fail("Accounts may have core dumps written.", evidence, subject="limits")
+        soft = [_at(each) for each in found.say(_SOFT, "/etc/security/limits")][-1:]
+        asks = " that ask for them" if soft and soft[0].text.split()[-1] == "0" else ""
+        yield fail(f"Accounts{asks} may have core dumps written.", evidence, *soft, subject="limits", commands=_LIMITS)
     else:
-        yield passed("Accounts may not have core dumps written.", _at(hard[-1]), subject="limits")
+        root = [each for each in found.say(_HARD_ROOT, "/etc/security/limits") if each.found[0] == "0"]
+        but = "" if root else ", root apart"
+        evidence_of_root = [_at(each) for each in root[-1:]]
+        detail = f"Accounts may not have core dumps written{but}."
+        yield passed(detail, _at(hard[-1]), *evidence_of_root, subject="limits")
     last = {each.found[0]: each for each in found.say(_DUMPS, *_DUMP_FILES)}
     kept = [name for name, right in (("Storage", "none"), ("ProcessSizeMax", "0")) if not _is(last.get(name), right)]
     if kept and not last and _not_there(ctx, "systemd-coredump.socket"):
@@ -214,12 +220,20 @@ def core_dumps_kept(ctx: Context) -> Iterator[Verdict]:
     elif kept:
         seen = [_at(last[name]) for name in kept if name in last]
         missing = Evidence("/etc/systemd/coredump.conf", f"{' and '.join(kept)} not set")
-        yield fail("systemd-coredump would keep what crashes.", *(seen or [missing]), subject="systemd-coredump")
+        detail = "systemd-coredump would keep what crashes."
+        yield fail(detail, *(seen or [missing]), subject="systemd-coredump", commands=_COREDUMP)
     else:
         yield passed("systemd-coredump keeps nothing.", *map(_at, last.values()), subject="systemd-coredump")
 
 
 _DUMP_FILES = tuple(f"{folder}/systemd/coredump.conf" for folder in ("/etc", "/run", "/usr/lib"))
+
+
+_LIMITS = ("printf '* hard core 0\\nroot hard core 0\\n' | sudo tee /etc/security/limits.d/core.conf",)
+_COREDUMP = (
+    "sudo mkdir -p /etc/systemd/coredump.conf.d",
+    "printf '[Coredump]\\nStorage=none\\nProcessSizeMax=0\\n' | sudo tee /etc/systemd/coredump.conf.d/off.conf",
+)
 
 
 def _not_there(ctx: Context, unit: str) -> bool:
@@ -233,14 +247,14 @@ def _is(said: Said | None, value: str) -> bool:
 
 @rule(
     "login-screen-tells-system",
-    "The text before a login tells strangers which system this is",
+    "The text before a login names the system",
     subject="sessions",
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.CONFIGURATION,
     likelihood=1,
     impact=1,
-    attacker=Attacker.FAR,
-    reach=Reach.NETWORK,
+    attacker=Attacker.NEAR,
+    reach=Reach.TOUCH,
     consequence=Consequence.DISCLOSURE,
     effort=Effort.MINUTE,
     fixable=Fixable.AUTOMATIC,
@@ -257,8 +271,9 @@ def login_screen_tells_system(ctx: Context) -> Iterator[Verdict]:
     """`/etc/issue` or `/etc/issue.net` names the distribution or its version.
 
     What:
-        The text at the console, and that which network services (telnet, ftp, `Banner` of sshd) show before a login:
-        names and versions of systems, and the escapes that stand for them (`\\s`, `\\r`, `\\m`, `\\v`, `\\S`).
+        The text at the console (`/etc/issue`), and that which telnet, and a `Banner` of sshd that is set to it, show
+        (`/etc/issue.net`): names and versions of systems, and the escapes that stand for them (`\\s`, `\\r`, `\\m`,
+        `\\v`, `\\S`). sshd's own greeting names itself and Debian in any case.
 
     Why:
         Who knows the version knows which flaws to try. The text is better used to say that the device is private, and
@@ -278,10 +293,26 @@ def login_screen_tells_system(ctx: Context) -> Iterator[Verdict]:
         yield not_applicable("there is no text before a login")
     for path in there:
         tells = [each for each in found.say(_TELLS, path) if each.file == path]
-        if tells:
-            yield fail(f"{path} tells which system this is.", *map(_at, tells), subject=path)
+        if tells and path == "/etc/issue.net":
+            shown = _shows_issue_net(ctx)
+            detail = f"{path} names the system" + (
+                f", and {shown} shows it." if shown else "; nothing known shows it now."
+            )
+            yield fail(detail, *map(_at, tells), subject=path, reach=Reach.NETWORK if shown else None)
+        elif tells:
+            yield fail(f"{path} names the system, to whoever is at its screen.", *map(_at, tells), subject=path)
         else:
             yield passed(f"{path} does not tell which system this is.", Evidence(path), subject=path)
+
+
+def _shows_issue_net(ctx: Context) -> str:
+    """What shows the text to others on the network, or ''."""
+    ssh = ctx.host.ssh
+    if isinstance(ssh, Known) and general(ssh.value, "banner").value == "/etc/issue.net":
+        return "sshd"
+    network = ctx.host.network
+    listening = network.value.sockets if isinstance(network, Known) else ()
+    return "telnetd" if any(each.port == 23 and each.protocol == "tcp" for each in listening) else ""
 
 
 RULES: tuple[Rule, ...] = (shell_never_idles_out, shell_umask_open, core_dumps_kept, login_screen_tells_system)

@@ -250,7 +250,7 @@ def _root_moves(ctx: Context) -> tuple[Move, ...]:
 
 @rule(
     "ssh-root-key-login",
-    "Root can log in over SSH with a key",
+    "SSH would let root in with a key",
     subject="ssh",
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.CONFIGURATION,
@@ -291,7 +291,9 @@ def ssh_root_key_login(ctx: Context) -> Iterator[Verdict]:
     found = server(ctx)
     setting = _for_root(found, "permitrootlogin")
     if _by_key(setting, passwords=_passwords(found)):
-        yield fail("Root may log in over SSH with a key.", evidence(setting), moves=_key_moves(ctx))
+        moves = _key_moves(ctx)
+        detail = "Root may log in over SSH with a key" + ("." if moves else ", as soon as there is one.")
+        yield fail(detail, evidence(setting), moves=moves)
         return
     if setting.value == "yes":
         yield passed("Root may even use a password: see ssh-root-login.", evidence(setting))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from thornwall.model.fact import Known
 from thornwall.model.finding import Attacker, Consequence, Effort, FaultClass, Fixable, Kind, Reach, References
 from thornwall.model.rule import Context, Option, Preset, Rule, Verdict, fail, rule
 from thornwall.rules.ssh_ask import evidence, general, judge, number, server, sound, write
@@ -15,7 +16,7 @@ _ACCESS = ("Logical Access to Interfaces",)
 
 @rule(
     "ssh-x11-forwarding",
-    "SSH forwards X11",
+    "SSH allows X11 to be forwarded",
     subject="ssh",
     kind=Kind.MISCONFIGURATION,
     fault_class=FaultClass.SERVICE,
@@ -39,7 +40,8 @@ def ssh_x11_forwarding(ctx: Context) -> Iterator[Verdict]:
     """Whether X11Forwarding is on. Debian's sshd_config has it on.
 
     What:
-        `X11Forwarding yes`: windows of programs on the device can be shown on the computer one logs in from.
+        `X11Forwarding yes`: windows of programs on the device can be shown on the computer one logs in from, as soon
+        as xauth is installed.
     Why:
         Whoever controls the device can read the keyboard and the screen of the person who logs in with `ssh -X`. On a
         device without windows it is of no use.
@@ -52,9 +54,17 @@ def ssh_x11_forwarding(ctx: Context) -> Iterator[Verdict]:
         server(ctx),
         "x11forwarding",
         lambda value: value == "yes",
-        lambda _: "X11 may be forwarded",
+        lambda _: f"X11 may be forwarded{_without_xauth(ctx)}",
         "X11 is not forwarded.",
     )
+
+
+def _without_xauth(ctx: Context) -> str:
+    """sshd needs that program for it, and says 'No xauth program; cannot forward X11' without."""
+    updates = ctx.host.updates
+    packages = updates.value.packages if isinstance(updates, Known) else updates
+    absent = isinstance(packages, Known) and "xauth" not in packages.value
+    return " as soon as xauth is installed, which it is not" if absent else ""
 
 
 @rule(

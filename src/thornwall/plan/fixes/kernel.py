@@ -46,7 +46,9 @@ class _Settings:
 
         `anew`: also what is right now, since the kernel sets it anew when this plan ends forwarding.
         """
-        if anew:
+        if any(each.endswith(".send_redirects") for each in self.patterns):
+            single = kernel.of_interfaces("ipv4", "send_redirects")
+        elif anew:
             single = {n: "1" for v in ("ipv4", "ipv6") for n in kernel.of_interfaces(v, "accept_redirects")}
         else:
             single = kernel.redirects() if self.patterns else {}
@@ -99,6 +101,7 @@ _SETTINGS = (
         "icmp-redirects-sent",
         "Tell no neighbour other routes",
         {"net.ipv4.conf.all.send_redirects": "0", "net.ipv4.conf.default.send_redirects": "0"},
+        patterns={"net.ipv4.conf.*.send_redirects": "net.ipv4.conf.all.send_redirects"},
     ),
     _Settings("broadcast-pings-answered", "Answer no ping to everybody", {"net.ipv4.icmp_echo_ignore_broadcasts": "1"}),
     _Settings(

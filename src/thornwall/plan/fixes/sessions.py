@@ -80,6 +80,7 @@ def core_dumps(situation: Situation, finding: Finding) -> Iterator[Wish]:
             yield from _put(situation, place, r"(=\s*|core\s+)\S+", text)
     if own == LIMITS:
         yield OwnLine(LIMITS, "* hard core", "* hard core 0")
+        yield OwnLine(LIMITS, "root hard core", "root hard core 0")
     else:
         yield OwnLine(DUMPS, "Storage", "Storage=none", "Coredump")
         yield OwnLine(DUMPS, "ProcessSizeMax", "ProcessSizeMax=0", "Coredump")
