@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from thornwall.apply.events import Applied, Brought, Event, Reader, Refused, Undone
+from thornwall.apply.events import Applied, Brought, Event, Reader, Refused, Trouble, Undone
 from thornwall.apply.packages import packages_script
 from thornwall.model.change import (
     ABSENT,
@@ -225,4 +225,35 @@ def test_packages_that_came_and_go(stocked: Host) -> None:
     done = stocked.run(f"sh /var/lib/thornwall/{came.id}/undo.sh", timeout=120)
     assert done.returncode == 0, done
     assert faults.processes(stocked, "unattended-upgrade") == []
+    assert difference(before, snapshot(stocked), packages=True) == []
+
+
+# apt-get unpacks what it is asked to install, and then takes for ever; timeout makes five seconds of three hours
+_SLOW = r"""
+cat >/usr/sbin/apt-get <<'END'
+#!/bin/sh
+for name; do :; done
+case "$*" in
+    *" install "*) dpkg --unpack /var/cache/apt/archives/"$name"_*.deb && exec sleep 300 ;;
+esac
+exec /usr/bin/apt-get "$@"
+END
+cat >/usr/sbin/timeout <<'END'
+#!/bin/sh
+[ "$3" = 10800 ] && shift 3 && exec /usr/bin/timeout -k 1 5 "$@"
+exec /usr/bin/timeout "$@"
+END
+chmod 755 /usr/sbin/apt-get /usr/sbin/timeout
+"""
+
+
+def test_what_apt_was_stopped_at_is_brought_to_its_end(stocked: Host) -> None:
+    stocked.run(_SLOW, check=True)
+    before = snapshot(stocked)
+    said = bringing(stocked, "distro-info-data")
+    assert "not done in time" in next(each.why for each in said if isinstance(each, Trouble))
+    assert stocked.run("dpkg --audit", check=True).stdout == ""
+    (came,) = [each for each in said if isinstance(each, Brought)]
+    assert came.came == "distro-info-data"
+    assert stocked.run(f"sh /var/lib/thornwall/{came.id}/undo.sh", timeout=120).returncode == 0
     assert difference(before, snapshot(stocked), packages=True) == []

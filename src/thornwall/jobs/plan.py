@@ -26,7 +26,7 @@ from thornwall.rules.registry import RULES
 from thornwall.rules.risk import score
 from thornwall.transport.base import Limits, Ran
 
-_PACKAGES = 3600.0  # seconds that apt may take on a slow card behind a slow link
+_PACKAGES = 4 * 3600.0  # seconds that apt may take on a slow card behind a slow link
 
 
 @dataclass(frozen=True, slots=True)

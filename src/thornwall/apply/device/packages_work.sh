@@ -53,17 +53,22 @@ doing() {
   tell DOING "$step" "$steps" "$1"
 }
 
-# apt ARGUMENT…: what it complains of last is in `text`
+# apt ARGUMENT…: what it complains of last is in `text`. A card that is slow, and a thousand files to unpack, take hours.
 apt() {
-  said=$(timeout -k 10 1500 apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \
+  said=$(timeout -k 60 10800 apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \
     -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" </dev/null 2>&1)
   status=$?
   printf '%s\n' "$said" >>"$D/log"
   [ "$status" = 0 ] && return 0
   why=$(printf '%s\n' "$said" | grep '^E: ' | tail -n 2)
-  [ "$status" = 124 ] && why="it was not done in time"
+  case $status in 124 | 137) why="it was not done in time" && whole ;; esac
   one_line "${why:-status $status}"
   return 1
+}
+
+# What was stopped in the middle is brought to its end: no package stays half there, and the next ones can come.
+whole() {
+  timeout -k 60 3600 dpkg --force-confdef --force-confold --configure -a </dev/null >>"$D/log" 2>&1 || :
 }
 
 trouble() { tell TROUBLE "$1" "$text"; }
