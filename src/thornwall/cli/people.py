@@ -74,13 +74,17 @@ def profile_show(target: options.TargetArgument = "", profile: options.ProfileFi
     """Show what is known of what a device is for, and how it moves the risk."""
     from thornwall.cli.console import out
     from thornwall.jobs import store
+    from thornwall.report.profile import moves_as_comments
+    from thornwall.rules.risk import profile_moves
     from thornwall.rules.settings import profile_text
 
     path = profile or store.profile_path(target)
     if profile is None and not path.exists():
         out.print(f"# {path} is not there: these are the defaults.", markup=False, soft_wrap=True)
     shown: Profile = store.profile(profile, target)
-    out.print(profile_text(shown), markup=False, soft_wrap=True, end="")
+    # the whole stays TOML: it may go into a file
+    told = f"{profile_text(shown)}\n{moves_as_comments(profile_moves(shown))}"
+    out.print(told, markup=False, soft_wrap=True, end="")
     return Exit.OK
 
 
