@@ -52,6 +52,8 @@ def test_case(folder: Path) -> None:
         if "evidence" in expect:
             places = [evidence.where for verdict in meant for evidence in verdict.evidence]
             assert expect["evidence"] in places, f"{expect} but {places}"
+        if "mend" in expect:
+            assert expect["mend"] in [verdict.mend for verdict in meant], f"{expect} but {meant}"
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
