@@ -23,6 +23,7 @@ expect.toml:
     status = "fail"             # fail, pass, unknown, not-applicable, manual
     subject = "pi"              # optional: then this subject must have that status
     evidence = "/etc/ssh/sshd_config:3"   # optional: one of the evidences is at this place
+    mend = "audit the running host"       # optional: what would make it known
 """
 
 from __future__ import annotations

@@ -54,6 +54,8 @@ def test_case(folder: Path) -> None:
             assert expect["evidence"] in places, f"{expect} but {places}"
         if "says" in expect:
             assert any(expect["says"] in verdict.detail for verdict in meant), f"{expect} but {meant}"
+        if "mend" in expect:
+            assert expect["mend"] in [verdict.mend for verdict in meant], f"{expect} but {meant}"
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)

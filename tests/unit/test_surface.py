@@ -11,6 +11,7 @@ from thornwall.facts.registry import snapshot
 from thornwall.model.capture import Capture, CommandResult, FileRecord, Manifest
 from thornwall.model.finding import Reach
 from thornwall.model.surface import Listener, Surface
+from thornwall.report.surface import tally
 from thornwall.rules.surface import surface
 
 FILTERS = Path(__file__).parent / "firewall"
@@ -46,6 +47,43 @@ def test_the_planted_host_shows_what_ss_shows() -> None:
     ssh = named(found)["tcp/22 ::"]
     assert (ssh.speaks, ssh.plaintext, ssh.role) == ("SSH", False, "login")
     assert any(way.method == "telnet" and "in the clear" in way.guard for way in found.ways_in)
+
+
+def test_the_master_is_named_and_not_its_worker() -> None:
+    # `ps` on that host had nginx's master of root as 104, and workers of www-data as 105 and 106
+    web = named(of_case("services/planted-running"))["tcp/80 0.0.0.0"]
+    assert (web.program, web.pid, web.user) == ("nginx", 104, "root")
+
+
+@pytest.mark.parametrize(
+    ("users", "uids", "named_"),
+    [
+        ((("nginx", 900), ("nginx", 31000)), {31000: 0, 900: 33}, ("nginx", 31000)),  # numbers have begun anew
+        ((("gunicorn", 41), ("gunicorn", 40)), {40: 1000, 41: 1000}, ("gunicorn", 40)),
+        ((("sh", 52), ("node", 50)), {50: 1000, 52: 0}, ("node", 50)),  # what it started has the socket from it
+        ((("systemd", 1), ("rpcbind", 59)), {1: 0, 59: 101}, ("rpcbind", 59)),
+        ((("systemd", 1),), {1: 0}, ("systemd", 1)),
+        ((("apache2", 8), ("apache2", 7)), {}, ("apache2", 7)),
+    ],
+)
+def test_who_is_named_where_several_hold_a_socket(
+    users: tuple[tuple[str, int], ...], uids: dict[int, int], named_: tuple[str, int]
+) -> None:
+    holders = ",".join(f'("{name}",pid={pid},fd=3)' for name, pid in users)
+    commands = {
+        "sockets": f"tcp LISTEN 0 128 0.0.0.0:80 0.0.0.0:* users:({holders}) ino:1 sk:1\n",
+        "processes": "".join(f"P {pid} {uid} 0::/\n" for pid, uid in uids.items()),
+    }
+    results = {name: CommandResult(name, out.encode(), b"", 0) for name, out in commands.items()}
+    (web,) = surface(snapshot(Capture(Manifest("host", "ssh", 0), {}, results))).listeners
+    assert (web.program, web.pid) == named_
+
+
+def test_the_heading_counts_what_is_listed() -> None:
+    both = (Listener("tcp", "192.0.2.9", 22), Listener("tcp", "::", 22), Listener("tcp", "::", 80))
+    assert tally(both) == "2 listeners on 3 sockets"
+    assert tally(both[1:]) == "2 sockets"
+    assert tally(both[2:]) == "1 socket"
 
 
 def test_a_directory_shows_what_starts_at_boot_and_says_so() -> None:

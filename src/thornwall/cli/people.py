@@ -40,11 +40,14 @@ def profile_init(
     ask_sudo_pass: options.AskSudoPass = False,
     quiet: options.NoProgress = False,
 ) -> int:
-    """Ask what the device is for, with guesses from the host itself, and keep the answers for its audits."""
+    """Ask what the device is for, with guesses from the host itself, and keep the answers for its audits.
+
+    Asked again, it marks the answers that were kept.
+    """
     from thornwall.cli.audit import read_for
     from thornwall.cli.console import err, interactive
     from thornwall.cli.output import write_file
-    from thornwall.cli.questions import ask_profile
+    from thornwall.cli.questions import ask_profile, news
     from thornwall.facts.registry import snapshot
     from thornwall.jobs import store
     from thornwall.model.profile import Profile
@@ -53,13 +56,16 @@ def profile_init(
 
     if not yes and not interactive():
         raise UsageError("There is nobody to ask.", hint="Add --yes to take what is guessed from the host.")
+    path = output or store.profile_path(target)
+    kept = store.profile(path, target) if path.is_file() and not yes else None
     guessed = Profile(name=store.key(target))
     reasons: dict[str, str] = {}
     if not no_read:
         answer = read_for(target, identity, accept_new, ask_sudo_pass, quiet=quiet)
         guessed, reasons = guess_profile(snapshot(answer.capture), store.key(target))
+    if kept is not None:
+        guessed, reasons = kept, news(kept, guessed, reasons)
     profile = guessed if yes else ask_profile(guessed, reasons)
-    path = output or store.profile_path(target)
     if output is None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_file(path, profile_text(profile))
@@ -74,13 +80,17 @@ def profile_show(target: options.TargetArgument = "", profile: options.ProfileFi
     """Show what is known of what a device is for, and how it moves the risk."""
     from thornwall.cli.console import out
     from thornwall.jobs import store
+    from thornwall.report.profile import moves_as_comments
+    from thornwall.rules.risk import profile_moves
     from thornwall.rules.settings import profile_text
 
     path = profile or store.profile_path(target)
     if profile is None and not path.exists():
         out.print(f"# {path} is not there: these are the defaults.", markup=False, soft_wrap=True)
     shown: Profile = store.profile(profile, target)
-    out.print(profile_text(shown), markup=False, soft_wrap=True, end="")
+    # the whole stays TOML: it may go into a file
+    told = f"{profile_text(shown)}\n{moves_as_comments(profile_moves(shown))}"
+    out.print(told, markup=False, soft_wrap=True, end="")
     return Exit.OK
 
 

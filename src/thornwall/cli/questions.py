@@ -56,8 +56,22 @@ MEANING: Mapping[type[StrEnum], Mapping[str, str]] = {
 }
 
 
+def news(kept: Profile, guess: Profile, reasons: Mapping[str, str]) -> dict[str, str]:
+    """Where the host now speaks for another answer than the one kept: what is guessed, and why."""
+
+    def answers(profile: Profile, key: str) -> tuple[StrEnum, ...]:
+        value = getattr(profile, key)
+        return value if isinstance(value, tuple) else (value,)
+
+    return {
+        key: f"{', '.join(MEANING[type(word)][word] for word in answers(guess, key))} ({reason})"
+        for key, reason in reasons.items()
+        if set(answers(guess, key)) != set(answers(kept, key))
+    }
+
+
 def ask_profile(guess: Profile, reasons: Mapping[str, str]) -> Profile:
-    """The profile as the person answers; Enter keeps each guess."""
+    """The profile as the person answers; Enter keeps each answer of `guess`, which is marked."""
     err.print("What is this device for? Enter keeps the marked answer; several numbers where several fit.\n")
     return Profile(
         name=guess.name,
@@ -85,10 +99,13 @@ def _several(question: str, kind: type[E], guess: tuple[E, ...], reason: str | N
     while True:
         err.print("> ", end="")
         numbers = parse_numbers(input(), len(members), most)
-        if numbers is not None:
+        if numbers is None:
+            err.print(f"Please type {'a number' if most == 1 else 'numbers'} from 1 to {len(members)}.")
+        elif len(numbers) > 1 and 1 in numbers:  # the first answer to each such question is 'nothing'
+            err.print("1 says that there is nothing: please type it alone, or the others without it.")
+        else:
             err.print()
             return tuple(members[number - 1] for number in numbers) or guess
-        err.print(f"Please type {'a number' if most == 1 else 'numbers'} from 1 to {len(members)}.")
 
 
 def parse_numbers(text: str, highest: int, most: int) -> list[int] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from thornwall.facts.redact import PLAIN
@@ -116,7 +116,7 @@ def parse(capture: Capture) -> Fact[Network]:
     match said:
         case Known(text):
             for line in text.splitlines():
-                _ss(line, sockets, peers)
+                _ss(line, sockets, peers, processes.uid)
         case Unknown() | Absent():
             read = [_proc_net(capture, table) for table in ("tcp", "tcp6", "udp", "udp6")]
             if not capture.live or all(table is None for table in read):
@@ -153,7 +153,7 @@ def _sockets(capture: Capture) -> Fact[str]:
     return said
 
 
-def _ss(line: str, sockets: list[Socket], peers: list[Peer]) -> None:
+def _ss(line: str, sockets: list[Socket], peers: list[Peer], uids: Mapping[int, int]) -> None:
     words = line.split()
     if len(words) < 6 or words[0] not in {"tcp", "udp"}:
         return
@@ -162,10 +162,10 @@ def _ss(line: str, sockets: list[Socket], peers: list[Peer]) -> None:
     if local is None or peer is None:
         return
     users = _USERS.search(line)
-    first = _ONE.search(users["all"]) if users else None
-    program, pid = (first["name"], int(first["pid"])) if first else ("", -1)
+    holders = [(one["name"], int(one["pid"])) for one in _ONE.finditer(users["all"])] if users else []
     shown = " ".join(_DETAILS.sub("", line).split())
     if state in _LISTENING:
+        program, pid = _holder(holders, uids)
         uid, group = _detail(line, "uid"), _detail(line, "cgroup")
         sockets.append(
             Socket(
@@ -182,7 +182,24 @@ def _ss(line: str, sockets: list[Socket], peers: list[Peer]) -> None:
             )
         )
     elif state == "ESTAB":
+        program, pid = holders[0] if holders else ("", -1)
         peers.append(Peer(protocol, local[0], local[1], peer[0], peer[1], program, pid, line=shown))
+
+
+def _holder(holders: Sequence[tuple[str, int]], uids: Mapping[int, int]) -> tuple[str, int]:
+    """The program and process to name where several hold a socket that listens: the one that the others came from.
+
+    That is the master (nginx, apache2: root's), not the worker that answers: who breaks into a service gains at most
+    what its master may, and an attack surface shows the bound. The lowest number was there first; where numbers have
+    begun anew, root's process of the same program counts more. systemd is passed over where a service holds the
+    socket too: it opened it, and does not answer there.
+    """
+    services = [each for each in holders if each[0] != "systemd"] or holders
+    if not services:
+        return "", -1
+    program, _ = min(services, key=lambda each: each[1])
+    same = [pid for name, pid in services if name == program]
+    return program, min(same, key=lambda pid: (uids.get(pid) != 0, pid))
 
 
 def _detail(line: str, name: str) -> str:

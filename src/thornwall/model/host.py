@@ -32,3 +32,8 @@ class Host:
     def debian_like(self) -> bool:
         """Debian, Raspberry Pi OS, Ubuntu and their kin: apt and dpkg."""
         return bool({"debian", "raspbian", "ubuntu"} & {self.os_id, *self.os_like})
+
+    @property
+    def fedora_like(self) -> bool:
+        """Fedora, Red Hat's and their kin: dnf and rpm."""
+        return bool({"fedora", "rhel", "centos"} & {self.os_id, *self.os_like})

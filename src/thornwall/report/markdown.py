@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from thornwall.model.finding import Finding, Report, Status
 from thornwall.model.surface import Surface
 from thornwall.report.ranking import Group, Step, cures, groups, steps
-from thornwall.report.surface import lists, owner, port, sockets, speaks, way_through
+from thornwall.report.surface import lists, owner, port, sockets, speaks, tally, way_through
 from thornwall.report.text import count, first_sentence, line, spans
 from thornwall.report.words import attest, counts, heading, machine, move, of_status, reading, verdict
 
@@ -214,7 +214,7 @@ def _notes(report: Report) -> Iterator[str]:
 
 
 def _surface(surface: Surface) -> Iterator[str]:
-    yield f"## Listening: {count(len(surface.listeners), 'socket')}"
+    yield f"## Listening: {tally(surface.listeners)}"
     yield ""
     if surface.listeners:
         yield "| port | on | speaks | who reaches it | program |"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -39,6 +39,12 @@ def sockets(listeners: Iterable[Listener]) -> list[tuple[Listener, str]]:
         alike.items(), key=lambda item: (_NEAREST_FIRST.index(item[0].reach), item[0].port, item[0].protocol)
     )
     return [(found, ", ".join(dict.fromkeys(addresses))) for found, addresses in ranked]
+
+
+def tally(listeners: Sequence[Listener]) -> str:
+    """How many are listed, and how many sockets these are where that differs."""
+    listed, every = len(sockets(listeners)), count(len(listeners), "socket")
+    return every if listed == len(listeners) else f"{count(listed, 'listener')} on {every}"
 
 
 def port(listener: Listener) -> str:
@@ -131,7 +137,7 @@ def show_surface(surface: Surface, host: HostName, target: str, console: Console
         page.say(Text().append(heading(report), style="bold").append("  attack surface"))
         if machine(report):
             page.say(Text(machine(report), style="dim"))
-        page.title("Listening", count(len(surface.listeners), "socket"))
+        page.title("Listening", tally(surface.listeners))
         for found, addresses in sockets(surface.listeners):
             page.blank()
             page.say(Text().append(port(found), style="bold").append(f"  {speaks(found)}  on {addresses}"), 2)

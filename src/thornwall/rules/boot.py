@@ -22,11 +22,13 @@ from thornwall.model.finding import (
 )
 from thornwall.model.rule import Context, Verdict, fail, not_applicable, passed, rule, unknown
 from thornwall.rules import boot_login
+from thornwall.rules.offered import runs
 
 _NONE = "nothing is known of how it boots"
 _NO_PI = "It is no Raspberry Pi."
 _SERIAL = re.compile(r"(serial|ttyAMA|ttyS)\d+")
 _UART_ON = ("Raspberry Pi Model", "Raspberry Pi 2 ", "Raspberry Pi Zero Rev", "Raspberry Pi 5", "Compute Module Rev")
+_SET_UART = "set enable_uart below [all] in config.txt"
 _UART_OFF = ("Raspberry Pi 3", "Raspberry Pi 4", "Raspberry Pi Zero W", "Raspberry Pi Zero 2", "Compute Module 3")
 
 
@@ -115,7 +117,7 @@ def serial_console_open(ctx: Context) -> Iterator[Verdict]:
     if on is None:
         yield unknown(
             f"{boot.cmdline_path} puts a login on the serial port; whether the port is on depends on the board.",
-            mend="audit the running host, or set enable_uart in config.txt",
+            mend=_SET_UART if runs(ctx) else f"audit the running host, or {_SET_UART}",
         )
     elif on:
         yield fail(f"{serial[0]} gives a login to whoever reaches the pins.", shown, *said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from thornwall.model.capture import SUDO
 from thornwall.model.fact import Known
 from thornwall.model.finding import (
     Attacker,
@@ -69,7 +70,7 @@ def unknown_listener(ctx: Context) -> Iterator[Verdict]:
     network = ctx.known(ctx.host.network, absent="nothing listens")
     beyond = {each.name: each for each in reversed(network.sockets) if not each.loopback and not each.container}
     if not network.processes:
-        yield unknown("which programs listen is told to root alone", mend="run as root, or let thornwall use sudo")
+        yield unknown("which programs listen is told to root alone", mend=SUDO)
         return
     if not network.packages:
         yield unknown("which package a program belongs to could not be asked")
@@ -319,16 +320,15 @@ def database_open_to_network(ctx: Context) -> Iterator[Verdict]:
         Programs on other machines that use the database directly can no longer connect.
     """
     services = ctx.known(ctx.host.services, absent="there are no services")
-    network = ctx.host.network
-    if not isinstance(network, Known):
-        started = [unit for name in _DATABASE_UNITS for unit in services.starting(name)]
-        if not started and not runs(ctx):
-            yield passed("No database starts at boot.")
-        else:
+    if not isinstance(ctx.host.network, Known) and not runs(ctx):
+        if any(services.starting(name) for name in _DATABASE_UNITS):
             yield unknown("where a database listens is seen on the running host", mend="audit the running host")
+        else:
+            yield passed("No database starts at boot.")
         return
+    network = ctx.known(ctx.host.network, absent="nothing listens")
     found: dict[str, Socket] = {}
-    for socket in network.value.sockets:
+    for socket in network.sockets:
         name = _database(socket, services)
         if name and not socket.loopback:
             found.setdefault(f"{name} {socket.name}", socket)

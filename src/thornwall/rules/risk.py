@@ -79,6 +79,18 @@ def _controlled(controlled: Controls, consequence: Consequence) -> Iterator[tupl
             yield by, why
 
 
+def profile_moves(profile: Profile) -> dict[Move, list[Reach | Consequence]]:
+    """Everything that the profile alone moves, and for faults of which reach or consequence."""
+    found: dict[Move, list[Reach | Consequence]] = {}
+    for reach in Reach:
+        for move in likelihood_moves(reach, reach, profile):
+            found.setdefault(move, []).append(reach)
+    for consequence in Consequence:
+        for move in impact_moves(consequence, profile):
+            found.setdefault(move, []).append(consequence)
+    return found
+
+
 def moved(likelihood: int, impact: int, moves: Sequence[Move]) -> tuple[int, int, tuple[Move, ...]]:
     """Likelihood and impact after the moves, kept within 1–5; a move that reaches the edge counts for what it did."""
     if not moves:

@@ -16,7 +16,7 @@ from thornwall.model.finding import (
     Reach,
     References,
 )
-from thornwall.model.rule import Context, Preset, Rule, UnansweredError, Verdict, fail, passed, rule, unknown
+from thornwall.model.rule import Context, Preset, Rule, UnansweredError, Verdict, fail, not_applicable, rule, unknown
 from thornwall.model.ssh import Setting, SshServer
 from thornwall.rules import ssh_config, ssh_connections, ssh_crypto, ssh_host_keys, ssh_sessions
 from thornwall.rules.ssh_ask import evidence, general, no_passwords, server, sound, subject, write, write_with_key
@@ -146,9 +146,8 @@ def ssh_keyboard_interactive_password(ctx: Context) -> Iterator[Verdict]:
         yield sound(found, "PAM is not asked.", evidence(general(found, "usepam")))
         return
     methods = general(found, "authenticationmethods").value
-    password = general(found, "passwordauthentication")
-    if password.value == "yes" and suffices(methods, "password"):
-        yield passed("It opens no further way: passwords are accepted anyway.", evidence(password))
+    if general(found, "passwordauthentication").value == "yes" and suffices(methods, "password"):
+        yield not_applicable("passwords are accepted anyway: see ssh-password-login")
         return
     yield from _typed_login(
         ctx,
@@ -296,7 +295,7 @@ def ssh_root_key_login(ctx: Context) -> Iterator[Verdict]:
         yield fail(detail, evidence(setting), moves=moves)
         return
     if setting.value == "yes":
-        yield passed("Root may even use a password: see ssh-root-login.", evidence(setting))
+        yield not_applicable("root may even use a password: see ssh-root-login")
         return
     failed = False
     for match, inner in found.matching_root("permitrootlogin"):

@@ -32,9 +32,8 @@ def lists(ctx: Context) -> PackageLists:
     if isinstance(found.lists, Absent):
         if isinstance(found.packages, Known) or host(ctx).debian_like:
             raise UnansweredError(unknown("apt has no lists of packages", mend=FETCH))
-        raise UnansweredError(
-            unknown("only apt's lists of packages can be read", mend="sudo dnf check-update --security")
-        )
+        mend = "sudo dnf check-update --security" if host(ctx).fedora_like else ""
+        raise UnansweredError(unknown("only apt's lists of packages can be read", mend=mend))
     return ctx.known(found.lists, absent="")
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,30 @@ def test_a_profile_is_kept_for_its_target(folder: Path) -> None:
     assert 'place = "public"' in thornwall(folder, "profile", "show", "c.tar.gz").stdout
     report = json.loads(thornwall(folder, "audit", "c.tar.gz", "-f", "json").stdout)
     assert report["profile"]["place"] == "public"
+
+
+def test_a_profile_says_how_it_moves_the_risk_and_stays_toml(folder: Path) -> None:
+    (folder / "fair.toml").write_text('data = ["personal", "medical"]\nonline = "no"\nplace = "public"\n')
+    shown = thornwall(folder, "profile", "show", "--profile", "fair.toml").stdout
+    moves = [line.removeprefix("#   ") for line in shown.splitlines() if line.startswith("#   ")]
+    assert [move.partition("; ")[::2] for move in moves] == [  # docs/risk.md has the same numbers
+        ("likelihood -3: the device is on no network", "for every fault that is used from the network"),
+        (
+            "likelihood -1: the device is on no network, so few get as far as an account",
+            "for every fault that takes an account on the device",
+        ),
+        (
+            "likelihood +2: the device stands where the public can touch it",
+            "for every fault that takes hands on the device",
+        ),
+        ("impact +2: it holds medical data", "for every fault that gives control or that lets data be read"),
+    ]
+    assert tomllib.loads(shown)["data"] == ["personal", "medical"]
+    (folder / "lock.toml").write_text('controls = ["lock"]\n')
+    assert "#   impact +2: it controls a lock; for every fault\n" in (
+        thornwall(folder, "profile", "show", "--profile", "lock.toml").stdout
+    )
+    assert "It moves no risk" in thornwall(folder, "profile", "show", "c.tar.gz").stdout
 
 
 def test_an_answer_holds_until_its_day(folder: Path) -> None:

@@ -106,3 +106,34 @@ def test_on_a_phone(tmp_path: Path, page: str) -> None:
     assert len(seen["commands"]) > 3
     assert max(len(command) for command, _ in seen["commands"]) > 50  # some would not fit
     assert [command for command, lines in seen["commands"] if lines != len(command.split("\n"))] == []
+
+
+WIDE = """<!doctype html>
+<iframe id="screen" src="inside.html" style="width: 1280px; height: 800px; border: 0"></iframe>
+<script>
+addEventListener("load", () => {
+  const page = document.getElementById("screen").contentDocument;
+  const right = (selector) => [...page.querySelectorAll(selector)].map((each) => each.getBoundingClientRect().right);
+  const bottom = page.getElementById("matrix").getBoundingClientRect().bottom;
+  const steps = [...page.querySelectorAll(".steps > li")].map((step) => step.getBoundingClientRect());
+  document.title = JSON.stringify({
+    matrix: page.getElementById("matrix").getBoundingClientRect().left,
+    beside: steps.filter((step) => step.top < bottom).map((step) => step.right),
+    below: steps.filter((step) => step.top >= bottom).map((step) => step.right),
+    findings: right("#findings")[0],
+  });
+});
+</script>"""
+
+
+def test_nothing_is_blank_below_the_matrix(tmp_path: Path) -> None:
+    """The steps beside it leave it its place; those that come after it take the whole width."""
+    (tmp_path / "inside.html").write_text(render(PLANTED, "html"), encoding="utf-8")
+    document, _ = load(tmp_path, WIDE)
+    title = re.search("<title>(.*?)</title>", document)
+    assert title is not None
+    seen = json.loads(html.unescape(title[1]))
+    assert seen["beside"]
+    assert max(seen["beside"]) < seen["matrix"]
+    assert seen["below"]
+    assert set(seen["below"]) == {seen["findings"]}

@@ -118,6 +118,14 @@ def _first(report: Report, found: Cards) -> Html | None:
         "div",
         tag(
             "section",
+            tag("h2", "Where the risk lies"),
+            tag("p", "How likely against how bad for this device. Choose a cell to open its findings.", class_="lead"),
+            matrix(cells),
+            tag("ul", [tag("li", tag("i", class_=str(risk)), str(risk)) for risk in RISKS], class_="legend"),
+            id="matrix",
+        ),
+        tag(
+            "section",
             tag("h2", "Do this first"),
             tag("p", "Most risk removed for the least work; extreme and high risks first.", class_="lead"),
             tag("ol", [step(number, one, ids) for number, one in enumerate(ranked[:FIRST], 1)], class_="steps"),
@@ -125,14 +133,6 @@ def _first(report: Report, found: Cards) -> Html | None:
             if more > 0
             else None,
             id="first",
-        ),
-        tag(
-            "section",
-            tag("h2", "Where the risk lies"),
-            tag("p", "How likely against how bad for this device. Choose a cell to open its findings.", class_="lead"),
-            matrix(cells),
-            tag("ul", [tag("li", tag("i", class_=str(risk)), str(risk)) for risk in RISKS], class_="legend"),
-            id="matrix",
         ),
         class_="twin",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from thornwall.model.finding import Reach
 from thornwall.model.surface import Listener, Person, PhysicalWay, Surface, WayIn
 from thornwall.report.page.elements import Child, Html, tag
-from thornwall.report.surface import connection, owner, sockets, speaks, way_through
+from thornwall.report.surface import connection, owner, sockets, speaks, tally, way_through
 from thornwall.report.text import count
 
 _HEAT = {Reach.INTERNET: "extreme", Reach.NETWORK: "high", Reach.FIREWALLED: "low", Reach.LOOPBACK: "low"}
@@ -39,7 +39,7 @@ def _listeners(listeners: tuple[Listener, ...]) -> Html:
         return tag("p", "Nothing listens.", class_="empty")
     return tag(
         "div",
-        tag("h3", "Listening", tag("span", count(len(listeners), "socket"), class_="aside")),
+        tag("h3", "Listening", tag("span", tally(listeners), class_="aside")),
         tag("ul", [_listener(found, addresses) for found, addresses in sockets(listeners)], class_="listeners"),
     )
 
