@@ -10,7 +10,7 @@ from thornwall.model.surface import Surface
 from thornwall.report.ranking import Group, Step, cures, groups, steps
 from thornwall.report.surface import lists, owner, port, sockets, speaks, way_through
 from thornwall.report.text import count, first_sentence, line, spans
-from thornwall.report.words import attest, counts, heading, machine, move, of_status, reading, verdict
+from thornwall.report.words import QUESTIONS, attest, counts, heading, machine, move, of_status, reading, verdict
 
 SUBJECTS = 20  # subjects of one finding
 
@@ -186,8 +186,10 @@ def _questions(report: Report) -> Iterator[str]:
         return
     yield "## Only you can tell"
     yield ""
+    yield escape(QUESTIONS)
+    yield ""
     for finding in found:
-        yield f"- {escape(finding.detail) or escape(finding.title)}"
+        yield f"- {escape(finding.detail) or escape(finding.title)} If yes:"
         yield ""
         yield from block((attest(report, finding),), "  ")
 

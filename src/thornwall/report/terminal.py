@@ -16,6 +16,7 @@ from thornwall.report.text import after_first_sentence, brief, count, first_sent
 from thornwall.report.words import (
     CLASSES,
     FIXABLE,
+    QUESTIONS,
     REFERENCES,
     RISKS,
     attest,
@@ -127,9 +128,9 @@ class Page:
                 owed += width + 1 - part.cell_len
             self.lines.append(line_)
 
-    def command(self, command: str, indent: int = 4) -> None:
+    def command(self, command: str, indent: int = 4, before: str = "") -> None:
         """On a line that is never broken, so that it can be copied."""
-        self.lines.append(Text(" " * indent).append("$ ", style="dim").append(line(command), style="bold"))
+        self.lines.append(Text(f"{' ' * indent}{before}").append("$ ", style="dim").append(line(command), style="bold"))
 
     def title(self, text: str, note: str = "", style: str = "bold") -> None:
         """A section's heading with a rule that fills the line."""
@@ -299,14 +300,15 @@ class Page:
                 self.row([(Text("up to"), 5), (Text().append(str(risk), style=STYLES[risk]), 7)], words, 4)
 
     def manual(self, report: Report) -> None:
-        """The questions that no program can answer, each with the command that answers it."""
+        """The questions that no program can answer, each with the command that answers it with yes."""
         questions = of_status(report, Status.MANUAL)
         if not questions:
             return
         self.title("Only you can tell", "answer each once; the answer holds until its date")
+        self.say(QUESTIONS, 2)
         for finding in questions:
             self.say(Text(line(finding.detail) or line(finding.title), style="bold"), 2)
-            self.command(attest(report, finding))
+            self.command(attest(report, finding), before="If yes: ")
 
     def waived(self, report: Report) -> None:
         """Shown, not counted."""

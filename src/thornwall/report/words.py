@@ -55,6 +55,10 @@ RISK_RECKONED = (
     "rule starts from an unremarkable device at home. From where the fault can be reached moves the likelihood; what "
     "the device is for (its profile) moves the impact. Every move is shown with its reason."
 )
+QUESTIONS = (
+    "Each command says: yes, all is well. If the answer is no, that is a fault: 'thornwall explain RULE' says how to "
+    "mend it. Until then leave the question open, or accept the fault with a waiver in your policy."
+)
 SCORE_RECKONED = (
     "The score is 100, halved for every 80 points of likelihood times impact that are open. Each rule counts once, by "
     "its worst finding; what is not known counts a quarter. With a high finding open it is at most 75, with an extreme "
@@ -139,7 +143,7 @@ def move(moved: Move) -> str:
 
 
 def attest(report: Report, finding: Finding) -> str:
-    """The command that answers a manual finding; the date is a year after the reading."""
+    """The command that answers a manual finding with yes; the date is a year after the reading."""
     until = _at(report.captured_at, "%Y-%m-%d") and _at(
         report.captured_at + int(timedelta(days=365).total_seconds()),
         "%Y-%m-%d",

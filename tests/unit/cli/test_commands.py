@@ -131,7 +131,9 @@ def test_an_answer_holds_until_its_day(folder: Path) -> None:
     asked = [finding["rule"] for finding in before["findings"] if finding["status"] == "manual"]
     assert asked
     words = ("attest", "c.tar.gz", asked[0], "--by", "the owner", "--note", "seen", "--until")
-    assert thornwall(folder, *words, "2999-12-31").returncode == 0
+    done = thornwall(folder, *words, "2999-12-31")
+    assert done.returncode == 0
+    assert f"{asked[0]} of {folder / 'c.tar.gz'} is answered yes until 2999-12-31." in done.stderr
     (kept,) = folder.rglob("attestations.toml")
     for until, status in (("2999-12-31", "pass"), ("2000-01-01", "manual")):
         kept.write_text(kept.read_text().replace("2999-12-31", until))

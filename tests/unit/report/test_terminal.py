@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import replace
 from io import StringIO
 
@@ -118,3 +120,14 @@ def test_every_escape_is_ours(text: str) -> None:
     for part in show(hostile(text), colour=True, verbose=True).split("\x1b")[1:]:
         assert part[0] == "["
         assert part[1:].partition("m")[0].replace(";", "").isdigit()
+
+
+@pytest.mark.parametrize("form", ["terminal", "html", "markdown"])
+def test_a_question_says_what_to_do_for_either_answer(form: str) -> None:
+    """The command means yes: whoever would have to say no must not paste it."""
+    text = " ".join(re.sub(r"<[^>]+>|```sh", " ", html.unescape(render(PLANTED, form))).split())
+    asked = text[text.rindex("Only you can tell") :]
+    assert re.search(r"If yes: (\$ )?thornwall attest ", asked)
+    assert len(re.findall(r"thornwall attest", asked)) == asked.count("If yes:")
+    assert "If the answer is no, that is a fault: 'thornwall explain RULE' says how to mend it." in asked
+    assert "a waiver in your policy" in asked

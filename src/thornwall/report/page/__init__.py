@@ -13,6 +13,7 @@ from thornwall.report.page.picture import matrix, ring
 from thornwall.report.ranking import Group, cures, groups, steps
 from thornwall.report.text import count, line
 from thornwall.report.words import (
+    QUESTIONS,
     RISK_RECKONED,
     RISKS,
     SCORE_RECKONED,
@@ -187,12 +188,13 @@ def _questions(report: Report) -> Html | None:
             "div",
             tag("p", tag("strong", prose(line(finding.detail) or line(finding.title)))),
             paragraphs(finding.why),
+            tag("p", "If yes:"),
             tag("div", tag("pre", tag("code", attest(report, finding)), tabindex=0), class_="command"),
             class_="box",
         )
         for finding in found
     ]
-    lead = "No program can see these. Answer each with the command below it; the answer holds until its date."
+    lead = f"No program can see these. Answer each once; the answer holds until its date. {QUESTIONS}"
     return tag("section", tag("h2", "Only you can tell"), tag("p", lead, class_="lead"), entries, id="questions")
 
 
