@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -103,6 +104,7 @@ def capture(
     from thornwall.cli.console import err
     from thornwall.cli.output import can_be_written
     from thornwall.collect.archive import save
+    from thornwall.transport.target import capture_typed
 
     if output is None:
         raise UsageError("Where should the capture go?", hint="Add -o FILE.tar.gz.")
@@ -111,7 +113,8 @@ def capture(
     answer = _read(target, reaching, quiet=quiet, judged=False)
     save(answer.capture, output)
     if not quiet:
-        err.print(f"Wrote {output}; audit it with: thornwall audit {output}", markup=False)
+        audited = shlex.quote(capture_typed(output))
+        err.print(f"Wrote {output}; audit it with: thornwall audit {audited}", markup=False, soft_wrap=True)
     return Exit.OK
 
 

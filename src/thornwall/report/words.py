@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from thornwall.model.capture import SUDO
 from thornwall.model.finding import Attacker, FaultClass, Finding, Move, Reach, Report, Risk, Status
+from thornwall.model.typed import HERE, LOCAL
 from thornwall.report.text import count, line
 
 RISKS = tuple(reversed(Risk))  # worst first, as reports have them
@@ -142,16 +143,20 @@ def move(moved: Move) -> str:
     return f"{moved.axis} {moved.by:+d}: {line(moved.why, 300)}"
 
 
+def typed(target: str) -> str:
+    """What a report calls a host, as the word that a command takes for it."""
+    told = line(target)
+    return shlex.quote(LOCAL if told in {"", HERE} else told)
+
+
 def attest(report: Report, finding: Finding) -> str:
     """The command that answers a manual finding with yes; the date is a year after the reading."""
     until = _at(report.captured_at, "%Y-%m-%d") and _at(
         report.captured_at + int(timedelta(days=365).total_seconds()),
         "%Y-%m-%d",
     )
-    target = shlex.quote(line(report.target) or "local:")
-    return (
-        f"thornwall attest {target} {shlex.quote(line(finding.rule))} --by NAME --note TEXT --until {until or 'DATE'}"
-    )
+    told = f"thornwall attest {typed(report.target)} {shlex.quote(line(finding.rule))}"
+    return f"{told} --by NAME --note TEXT --until {until or 'DATE'}"
 
 
 def of_status(report: Report, status: Status) -> tuple[Finding, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,10 @@ import pytest
 
 from thornwall.cli.app import COMMANDS
 from thornwall.collect.archive import save
+from thornwall.jobs.audit import assess
+from thornwall.jobs.judging import Judging
 from thornwall.model.capture import Capture, FileRecord, Manifest
+from thornwall.report import render
 from thornwall.rules.registry import RULES
 
 
@@ -141,6 +145,26 @@ def test_an_answer_holds_until_its_day(folder: Path) -> None:
         found = next(finding for finding in after["findings"] if finding["rule"] == asked[0])
         assert found["status"] == status
         assert ("the owner" in found["detail"]) == (status == "pass")
+
+
+def test_the_command_that_answers_can_be_typed(folder: Path) -> None:
+    """For this machine too, which a report does not call as a command does."""
+    capture = Capture(Manifest("this machine", "local", 0, 1_795_000_000), {})
+    report = render(assess(capture, Judging("2026-11-23")), "terminal")
+    command = next(line.partition("$ ")[2] for line in report.splitlines() if "thornwall attest" in line)
+    words = [word for word in shlex.split(command)[1:] if word not in {"--by", "NAME", "--note", "TEXT"}]
+    assert words[:2] == ["attest", "local:"]
+    done = thornwall(folder, *words)
+    assert (done.returncode, "this machine is answered yes" in done.stderr) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize("name", ["two words.tar.gz", "evidence", "pi@host.tar.gz"])
+def test_a_capture_says_how_to_audit_it(folder: Path, name: str) -> None:
+    (folder / "root/etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    done = thornwall(folder, "capture", "./root", "-o", name)
+    words = shlex.split(done.stderr.partition("audit it with: ")[2])
+    assert words[:2] == ["thornwall", "audit"]
+    assert thornwall(folder, *words[1:], "--fail-on", "never").returncode == 0
 
 
 def test_an_answer_until_a_day_that_is_past_is_refused(folder: Path) -> None:

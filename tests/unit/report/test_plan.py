@@ -204,3 +204,7 @@ def test_what_was_read_without_root_is_said_first() -> None:
     assert told[0][0] == "not root"
     assert "--ask-sudo-pass" in told[0][1]
     assert told[1:] == beware(FULL)
+
+
+def test_this_machine_is_named_as_a_command_takes_it() -> None:
+    assert "$ thornwall harden local:\n" in show(replace(FULL, target="this machine"))

@@ -131,3 +131,10 @@ def test_a_question_says_what_to_do_for_either_answer(form: str) -> None:
     assert len(re.findall(r"thornwall attest", asked)) == asked.count("If yes:")
     assert "If the answer is no, that is a fault: 'thornwall explain RULE' says how to mend it." in asked
     assert "a waiver in your policy" in asked
+
+
+@pytest.mark.parametrize("form", ["terminal", "html", "markdown"])
+def test_this_machine_is_named_as_a_command_takes_it(form: str) -> None:
+    text = render(replace(PLANTED, target="this machine"), form)
+    assert "thornwall attest local: backup-tested" in text
+    assert "attest 'this" not in html.unescape(text)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from rich.console import Console
 from rich.text import Text
 
@@ -16,7 +14,7 @@ from thornwall.report.plan.words import Shown
 from thornwall.report.ranking import Group, groups
 from thornwall.report.terminal import STYLES, Page, captured
 from thornwall.report.text import brief, count, first_sentence, line
-from thornwall.report.words import heading, machine
+from thornwall.report.words import heading, machine, typed
 
 DIFF = 12  # lines of one diff, unless verbose
 ALIKE = 6  # changes of one kind in one step, unless verbose
@@ -211,7 +209,7 @@ class Sheet(Page):
         if not plan.steps or plan.refused:
             return
         self.say(words.GUARD)
-        self.command(f"thornwall harden {shlex.quote(line(plan.target) or 'local:')}", 0)
+        self.command(f"thornwall harden {typed(plan.target)}", 0)
         more = "" if self.verbose else "--verbose shows every diff in full; "
         self.say(Text(f"{more}--format sh prints the very script that would run.".strip(), style="dim"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from thornwall.model.change import Purpose
@@ -16,7 +15,7 @@ from thornwall.report.plan import accepting, words
 from thornwall.report.plan.page.steps import step_card
 from thornwall.report.ranking import groups
 from thornwall.report.text import count, line
-from thornwall.report.words import heading, machine
+from thornwall.report.words import heading, machine, typed
 
 _SCORE = (
     "Score and counts after the plan are what an audit would say once all steps are done, and after the restart that "
@@ -196,7 +195,7 @@ def _by_hand(plan: Plan) -> Html | None:
 
 
 def _footer(plan: Plan) -> Html:
-    harden = f"thornwall harden {shlex.quote(line(plan.target) or 'local:')}"
+    harden = f"thornwall harden {typed(plan.target)}"
     run = tag("div", tag("pre", tag("code", harden), tabindex=0), class_="command")
     return tag(
         "footer",
