@@ -156,7 +156,7 @@ def attest(report: Report, finding: Finding) -> str:
         "%Y-%m-%d",
     )
     told = f"thornwall attest {typed(report.target)} {shlex.quote(line(finding.rule))}"
-    return f"{told} --by NAME --note TEXT --until {until or 'DATE'}"
+    return f"{told} --until {until or 'DATE'}"
 
 
 def of_status(report: Report, status: Status) -> tuple[Finding, ...]:

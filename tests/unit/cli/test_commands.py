@@ -152,8 +152,9 @@ def test_the_command_that_answers_can_be_typed(folder: Path) -> None:
     capture = Capture(Manifest("this machine", "local", 0, 1_795_000_000), {})
     report = render(assess(capture, Judging("2026-11-23")), "terminal")
     command = next(line.partition("$ ")[2] for line in report.splitlines() if "thornwall attest" in line)
-    words = [word for word in shlex.split(command)[1:] if word not in {"--by", "NAME", "--note", "TEXT"}]
+    words = shlex.split(command)[1:]
     assert words[:2] == ["attest", "local:"]
+    assert not {"NAME", "TEXT", "DATE"} & set(words)  # what is pasted is kept
     done = thornwall(folder, *words)
     assert (done.returncode, "this machine is answered yes" in done.stderr) == (0, True), done.stderr
 
