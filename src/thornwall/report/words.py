@@ -143,6 +143,11 @@ def move(moved: Move) -> str:
     return f"{moved.axis} {moved.by:+d}: {line(moved.why, 300)}"
 
 
+def command(verb: str, target: str, *options: str) -> str:
+    """A command of thornwall that is to be typed."""
+    return " ".join(shlex.quote(line(word)) for word in ("thornwall", verb, target, *options))
+
+
 def typed(target: str) -> str:
     """What a report calls a host, as the word that a command takes for it."""
     told = line(target)

@@ -8,13 +8,13 @@ from rich.text import Text
 from thornwall.model.change import Purpose
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Held, Mend, Plan, Standing, Step
-from thornwall.report.plan import accepting, words
+from thornwall.report.plan import accepting, onward, words
 from thornwall.report.plan.diff import Line
 from thornwall.report.plan.words import Shown
 from thornwall.report.ranking import Group, groups
 from thornwall.report.terminal import STYLES, Page, captured
 from thornwall.report.text import brief, count, first_sentence, line
-from thornwall.report.words import heading, machine, typed
+from thornwall.report.words import heading, machine
 
 DIFF = 12  # lines of one diff, unless verbose
 ALIKE = 6  # changes of one kind in one step, unless verbose
@@ -209,7 +209,8 @@ class Sheet(Page):
         if not plan.steps or plan.refused:
             return
         self.say(words.GUARD)
-        self.command(f"thornwall harden {typed(plan.target)}", 0)
+        if command := onward.harden(plan):
+            self.command(command, 0)
         more = "" if self.verbose else "--verbose shows every diff in full; "
         self.say(Text(f"{more}--format sh prints the very script that would run.".strip(), style="dim"))
 
