@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -80,9 +81,20 @@ def audit(
     reaching = reaching_for(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds)
     judging = judging_for(target, preset, policy, profile)
     answer = _read(target, reaching, quiet=quiet)
+    from thornwall.cli.repeated import typed
     from thornwall.jobs.audit import assess, exit_code
+    from thornwall.jobs.named import answered, can_be_planned
 
+    told = typed(
+        answered(target, answer.capture.manifest),
+        identity=identity,
+        preset=preset,
+        policy=policy,
+        profile=profile,
+        ask_sudo_pass=ask_sudo_pass,
+    )
     report = assess(answer.capture, judging, address=answer.address)
+    report = replace(report, typed=replace(told, plans=can_be_planned(target)))
     write_report(report, where, verbose=verbose, quiet=quiet)
     return exit_code(report, None if fail_on is FailOn.NEVER else Risk(str(fail_on)))
 

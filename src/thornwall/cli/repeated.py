@@ -8,11 +8,18 @@ from thornwall.model.typed import Typed
 
 
 def typed(
-    target: str, *, identity: Path | None, preset: str | None, policy: Path | None, profile: Path | None
+    target: str,
+    *,
+    identity: Path | None,
+    preset: str | None,
+    policy: Path | None,
+    profile: Path | None,
+    ask_sudo_pass: bool = False,
 ) -> Typed:
-    """How the host was named, reached and judged."""
+    """How the host was named, reached and judged. `harden` asks for sudo's password by itself."""
+    reaching = (*_words("--identity", identity), *(["--ask-sudo-pass"] if ask_sudo_pass else []))
     judging = (*_words("--preset", preset), *_words("--policy", policy), *_words("--profile", profile))
-    return Typed(target, _words("--identity", identity), judging)
+    return Typed(target, reaching, judging)
 
 
 def choosing(

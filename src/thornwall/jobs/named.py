@@ -5,7 +5,7 @@ from __future__ import annotations
 from thornwall.errors import UsageError
 from thornwall.model.capture import Manifest
 from thornwall.model.typed import LOCAL
-from thornwall.transport.target import CaptureTarget, LocalTarget, SshTarget, parse_host, parse_target
+from thornwall.transport.target import CaptureTarget, LocalTarget, SshTarget, capture_typed, parse_host, parse_target
 
 
 def host_of(manifest: Manifest) -> SshTarget | None:
@@ -14,6 +14,20 @@ def host_of(manifest: Manifest) -> SshTarget | None:
         return parse_host(manifest.target) if manifest.source == "ssh" else None
     except UsageError:
         return None
+
+
+def answered(target: str, manifest: Manifest) -> str:
+    """The word under which answers are kept: a capture that names no host keeps its own."""
+    match parse_target(target):
+        case CaptureTarget(path):
+            return named(target, manifest) or capture_typed(path)
+        case _:
+            return named(target, manifest)
+
+
+def can_be_planned(target: str) -> bool:
+    """Whether it is a host or a root, and not what was kept of one."""
+    return not isinstance(parse_target(target), CaptureTarget)
 
 
 def named(target: str, manifest: Manifest) -> str:

@@ -189,9 +189,10 @@ def _questions(report: Report) -> Iterator[str]:
     yield escape(QUESTIONS)
     yield ""
     for finding in found:
-        yield f"- {escape(finding.detail) or escape(finding.title)} If yes:"
+        command = attest(report, finding)
+        yield f"- {escape(finding.detail) or escape(finding.title)}{' If yes:' if command else ''}"
         yield ""
-        yield from block((attest(report, finding),), "  ")
+        yield from block((command,), "  ") if command else ()
 
 
 def _waived(report: Report) -> Iterator[str]:

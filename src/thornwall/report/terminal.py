@@ -25,6 +25,7 @@ from thornwall.report.words import (
     machine,
     move,
     of_status,
+    planning,
     reading,
     unseen,
     verdict,
@@ -308,7 +309,8 @@ class Page:
         self.say(QUESTIONS, 2)
         for finding in questions:
             self.say(Text(line(finding.detail) or line(finding.title), style="bold"), 2)
-            self.command(attest(report, finding), before="If yes: ")
+            if command := attest(report, finding):
+                self.command(command, before="If yes: ")
 
     def waived(self, report: Report) -> None:
         """Shown, not counted."""
@@ -342,6 +344,10 @@ class Page:
         if failed:
             hint = f"thornwall explain {line(failed[0].rule)}"
             self.say(Text(f"{hint} tells more about a finding; --format html writes a page of all.", style="dim"))
+            sentence, command = planning(report)
+            if command:
+                self.say(sentence)
+                self.command(command, 0)
             lead = steps(report)[0].lead
             words = Text("First of all: ").append(first_sentence(lead.remedy.text) or line(lead.title), style="bold")
             self.say(words.append("  (1. of 'Do this first', above)", style="dim"))

@@ -6,7 +6,7 @@ import shlex
 from datetime import UTC, datetime, timedelta
 
 from thornwall.model.capture import SUDO
-from thornwall.model.finding import Attacker, FaultClass, Finding, Move, Reach, Report, Risk, Status
+from thornwall.model.finding import Attacker, FaultClass, Finding, Fixable, Move, Reach, Report, Risk, Status
 from thornwall.model.typed import HERE, LOCAL
 from thornwall.report.text import count, line
 
@@ -155,13 +155,25 @@ def typed(target: str) -> str:
 
 
 def attest(report: Report, finding: Finding) -> str:
-    """The command that answers a manual finding with yes; the date is a year after the reading."""
+    """The command that answers a manual finding with yes, for a year from the reading; empty where none can."""
+    if not report.typed.target:
+        return ""
     until = _at(report.captured_at, "%Y-%m-%d") and _at(
         report.captured_at + int(timedelta(days=365).total_seconds()),
         "%Y-%m-%d",
     )
-    told = f"thornwall attest {typed(report.target)} {shlex.quote(line(finding.rule))}"
-    return f"{told} --until {until or 'DATE'}"
+    return command("attest", report.typed.target, finding.rule, "--until", until or "DATE")
+
+
+def planning(report: Report) -> tuple[str, str]:
+    """(a sentence, a command) that lead on to a plan; empty where nothing here could be planned."""
+    told, failed = report.typed, report.failed()
+    mended = sum(finding.fixable is not Fixable.BY_HAND for finding in failed)
+    if not (told.target and told.plans and mended):
+        return "", ""
+    sentence = f"thornwall can mend up to {mended} of these {count(len(failed), 'finding')}, and take that back."
+    plan = command("plan", told.target, *told.reaching, *told.judging)
+    return f"{sentence} This shows how, and changes nothing:", plan
 
 
 def of_status(report: Report, status: Status) -> tuple[Finding, ...]:

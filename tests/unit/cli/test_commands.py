@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from thornwall.cli.app import COMMANDS
 from thornwall.collect.archive import save
 from thornwall.jobs.audit import assess
 from thornwall.jobs.judging import Judging
+from thornwall.jobs.named import answered
 from thornwall.model.capture import Capture, FileRecord, Manifest
+from thornwall.model.typed import Typed
 from thornwall.report import render
 from thornwall.rules.registry import RULES
 
@@ -147,16 +150,21 @@ def test_an_answer_holds_until_its_day(folder: Path) -> None:
         assert ("the owner" in found["detail"]) == (status == "pass")
 
 
-def test_the_command_that_answers_can_be_typed(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "manifest", "kept"),
+    [
+        ("", Manifest("this machine", "local", 0, 1_795_000_000), "this machine"),
+        ("Pi@Host:2222", Manifest("Pi@Host:2222", "ssh", 0, 1_795_000_000), "host:2222"),
+    ],
+)
+def test_the_command_that_answers_can_be_typed(target: str, manifest: Manifest, kept: str, folder: Path) -> None:
     """For this machine too, which a report does not call as a command does."""
-    capture = Capture(Manifest("this machine", "local", 0, 1_795_000_000), {})
-    report = render(assess(capture, Judging("2026-11-23")), "terminal")
-    command = next(line.partition("$ ")[2] for line in report.splitlines() if "thornwall attest" in line)
-    words = shlex.split(command)[1:]
-    assert words[:2] == ["attest", "local:"]
+    report = replace(assess(Capture(manifest, {}), Judging("2026-11-23")), typed=Typed(answered(target, manifest)))
+    shown = next(line for line in render(report, "terminal").splitlines() if "thornwall attest" in line)
+    words = shlex.split(shown.partition("$ thornwall ")[2])
     assert not {"NAME", "TEXT", "DATE"} & set(words)  # what is pasted is kept
     done = thornwall(folder, *words)
-    assert (done.returncode, "this machine is answered yes" in done.stderr) == (0, True), done.stderr
+    assert (done.returncode, f"{kept} is answered yes" in done.stderr) == (0, True), done.stderr
 
 
 @pytest.mark.parametrize("name", ["two words.tar.gz", "evidence", "pi@host.tar.gz"])

@@ -14,9 +14,10 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.report.hostile import STEERING, TEXTS
-from tests.unit.report.sample import EMPTY, PLANTED, hostile, writable
+from tests.unit.report.sample import EMPTY, JOURNAL, PASSWORD, PLANTED, TELNET, USB, hostile, writable
 from thornwall.model.capture import SUDO
-from thornwall.model.finding import Report, Risk, Status
+from thornwall.model.finding import Fixable, Report, Risk, Status
+from thornwall.model.typed import Typed
 from thornwall.report import render
 from thornwall.report.terminal import render_terminal
 
@@ -33,6 +34,11 @@ def show(report: Report, width: int = 80, *, colour: bool = False, verbose: bool
     )
     render_terminal(report, console, verbose=verbose, quiet=quiet)
     return file.getvalue()
+
+
+def words(report: Report, form: str) -> str:
+    """What is read in any format, on one line."""
+    return " ".join(re.sub(r"<[^>]+>|```sh", " ", html.unescape(render(report, form))).split())
 
 
 def bare(text: str) -> str:
@@ -125,7 +131,7 @@ def test_every_escape_is_ours(text: str) -> None:
 @pytest.mark.parametrize("form", ["terminal", "html", "markdown"])
 def test_a_question_says_what_to_do_for_either_answer(form: str) -> None:
     """The command means yes: whoever would have to say no must not paste it."""
-    text = " ".join(re.sub(r"<[^>]+>|```sh", " ", html.unescape(render(PLANTED, form))).split())
+    text = words(PLANTED, form)
     asked = text[text.rindex("Only you can tell") :]
     assert re.search(r"If yes: (\$ )?thornwall attest ", asked)
     assert len(re.findall(r"thornwall attest", asked)) == asked.count("If yes:")
@@ -133,8 +139,36 @@ def test_a_question_says_what_to_do_for_either_answer(form: str) -> None:
     assert "a waiver in your policy" in asked
 
 
+@pytest.mark.parametrize("form", ["terminal", "html"])
+def test_it_leads_on_to_a_plan(form: str) -> None:
+    """As it was read and judged; by hand alone goes nothing, and a capture cannot be changed."""
+    found = (
+        replace(TELNET, fixable=Fixable.AUTOMATIC),
+        replace(PASSWORD, fixable=Fixable.NEEDS_ANSWER),
+        replace(USB, fixable=Fixable.BY_HAND),
+        replace(JOURNAL, status=Status.PASS, fixable=Fixable.AUTOMATIC),
+    )
+    told = Typed("pi@host", ("--identity", "my key", "--ask-sudo-pass"), ("--preset", "strict"), plans=True)
+    text = words(replace(PLANTED, findings=found, typed=told), form)
+    assert "thornwall can mend up to 2 of these 3 findings, and take that back. This shows how, and changes nothing:" in text
+    assert "thornwall plan pi@host --identity 'my key' --ask-sudo-pass --preset strict" in text
+    for none in (
+        replace(PLANTED, findings=found, typed=replace(told, plans=False)),
+        replace(PLANTED, findings=found[2:], typed=told),
+        replace(PLANTED, findings=found, typed=Typed()),
+    ):
+        assert "thornwall plan" not in words(none, form)
+
+
+def test_what_is_first_of_all_is_said_last() -> None:
+    last = show(PLANTED, 200).rstrip().splitlines()[-3:]
+    assert last[1].startswith("$ thornwall plan ")
+    assert last[2].startswith("First of all: ")
+
+
 @pytest.mark.parametrize("form", ["terminal", "html", "markdown"])
-def test_this_machine_is_named_as_a_command_takes_it(form: str) -> None:
-    text = render(replace(PLANTED, target="this machine"), form)
-    assert "thornwall attest local: backup-tested" in text
-    assert "attest 'this" not in html.unescape(text)
+def test_no_answer_is_asked_for_where_no_command_can_give_it(form: str) -> None:
+    text = words(replace(PLANTED, typed=Typed()), form)
+    assert "Have you restored a backup" in text
+    assert "thornwall attest" not in text
+    assert "If yes:" not in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from thornwall.model.finding import Report, Risk, Status
+from thornwall.model.finding import Finding, Report, Risk, Status
 from thornwall.report.page.cards import card, step
 from thornwall.report.page.document import document
 from thornwall.report.page.elements import Child, Html, paragraphs, prose, tag
@@ -22,6 +22,7 @@ from thornwall.report.words import (
     heading,
     machine,
     of_status,
+    planning,
     reading,
     unseen,
     verdict,
@@ -125,6 +126,7 @@ def _first(report: Report, found: Cards) -> Html | None:
             tag("p", f"Then {count(more, 'more remedy', 'more remedies')}, with the findings below.", class_="aside")
             if more > 0
             else None,
+            _onward(report),
             id="first",
         ),
         tag(
@@ -137,6 +139,11 @@ def _first(report: Report, found: Cards) -> Html | None:
         ),
         class_="twin",
     )
+
+
+def _onward(report: Report) -> list[Child]:
+    sentence, command = planning(report)
+    return [tag("p", sentence, class_="aside"), _command(command)] if command else []
 
 
 def _findings(found: Cards) -> Html | None:
@@ -179,6 +186,15 @@ def _unknown(report: Report) -> Html | None:
     return tag("section", tag("h2", "Not known"), tag("p", lead, class_="lead"), entries, id="unknown")
 
 
+def _answer(report: Report, finding: Finding) -> list[Child]:
+    command = attest(report, finding)
+    return [tag("p", "If yes:"), _command(command)] if command else []
+
+
+def _command(command: str) -> Html:
+    return tag("div", tag("pre", tag("code", command), tabindex=0), class_="command")
+
+
 def _questions(report: Report) -> Html | None:
     found = of_status(report, Status.MANUAL)
     if not found:
@@ -188,8 +204,7 @@ def _questions(report: Report) -> Html | None:
             "div",
             tag("p", tag("strong", prose(line(finding.detail) or line(finding.title)))),
             paragraphs(finding.why),
-            tag("p", "If yes:"),
-            tag("div", tag("pre", tag("code", attest(report, finding)), tabindex=0), class_="command"),
+            _answer(report, finding),
             class_="box",
         )
         for finding in found
