@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -78,6 +79,7 @@ def pictures() -> None:
     from thornwall.collect.archive import load  # noqa: PLC0415
     from thornwall.jobs.audit import assess  # noqa: PLC0415
     from thornwall.jobs.judging import Judging  # noqa: PLC0415
+    from thornwall.model.typed import Typed  # noqa: PLC0415
     from thornwall.report.page import render  # noqa: PLC0415
     from thornwall.report.terminal import render_terminal  # noqa: PLC0415
 
@@ -89,6 +91,7 @@ def pictures() -> None:
         if done.code:
             raise SystemExit(done.stderr)
         report = assess(load(kept), Judging("2026-01-01"))
+        report = replace(report, typed=Typed(report.target, plans=True))
         printed = StringIO()
         console = Console(file=printed, width=100, force_terminal=True, color_system="truecolor")
         render_terminal(report, console)

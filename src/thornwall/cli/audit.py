@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,9 +81,20 @@ def audit(
     reaching = reaching_for(identity, accept_new, ask_sudo_pass, no_sudo, timeout, password_seconds)
     judging = judging_for(target, preset, policy, profile)
     answer = _read(target, reaching, quiet=quiet)
+    from thornwall.cli.repeated import typed
     from thornwall.jobs.audit import assess, exit_code
+    from thornwall.jobs.named import answered, can_be_planned
 
+    told = typed(
+        answered(target, answer.capture.manifest),
+        identity=identity,
+        preset=preset,
+        policy=policy,
+        profile=profile,
+        ask_sudo_pass=ask_sudo_pass,
+    )
     report = assess(answer.capture, judging, address=answer.address)
+    report = replace(report, typed=replace(told, plans=can_be_planned(target)))
     write_report(report, where, verbose=verbose, quiet=quiet)
     return exit_code(report, None if fail_on is FailOn.NEVER else Risk(str(fail_on)))
 
@@ -103,6 +116,7 @@ def capture(
     from thornwall.cli.console import err
     from thornwall.cli.output import can_be_written
     from thornwall.collect.archive import save
+    from thornwall.transport.target import capture_typed
 
     if output is None:
         raise UsageError("Where should the capture go?", hint="Add -o FILE.tar.gz.")
@@ -111,7 +125,8 @@ def capture(
     answer = _read(target, reaching, quiet=quiet, judged=False)
     save(answer.capture, output)
     if not quiet:
-        err.print(f"Wrote {output}; audit it with: thornwall audit {output}", markup=False)
+        audited = shlex.quote(capture_typed(output))
+        err.print(f"Wrote {output}; audit it with: thornwall audit {audited}", markup=False, soft_wrap=True)
     return Exit.OK
 
 
@@ -188,5 +203,6 @@ def judging_for(target: str, preset: str | None, policy: Path | None, profile: P
         today=dt.datetime.now(dt.UTC).date().isoformat(),
         policy=store.policy(policy, preset),
         profile=store.profile(profile, target),
+        profile_told=profile is not None or store.profile_path(target).exists(),
         attestations=store.attestations(store.attestations_path(), store.key(target)),
     )

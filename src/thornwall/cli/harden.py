@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -88,6 +89,8 @@ def plan(
     from thornwall.cli.console import out
     from thornwall.cli.output import write_file
     from thornwall.cli.owner import Keyholder, read_secrets, tell_idle_accepts
+    from thornwall.cli.repeated import choosing, typed
+    from thornwall.jobs.named import named
     from thornwall.jobs.plan import Wishes
     from thornwall.jobs.script import script_of
     from thornwall.model.plan import Answers
@@ -103,13 +106,21 @@ def plan(
     passwords = {} if shape == "sh" else known.passwords
     wishes = Wishes(Answers(passwords, _accepts(accept)), _choice(only, skip))
     found = _look(target, reaching, judging_for(target, preset, policy, profile), wishes, Keyholder(known), quiet=quiet)
-    tell_idle_accepts(found.plan)
+    told = typed(
+        named(target, found.situation.capture.manifest),
+        identity=identity,
+        preset=preset,
+        policy=policy,
+        profile=profile,
+    )
+    made = replace(found.plan, typed=replace(told, choosing=choosing(only, skip, accept, secrets)))
+    tell_idle_accepts(made)
     if shape == "terminal" and output is None:
         from thornwall.report.plan.terminal import render_terminal
 
-        render_terminal(found.plan, out, verbose=verbose)
+        render_terminal(made, out, verbose=verbose)
         return Exit.OK
-    text = script_of(found.plan) if shape == "sh" else PLAN_FORMATS[shape].render(found.plan)
+    text = script_of(made) if shape == "sh" else PLAN_FORMATS[shape].render(made)
     if output is None:
         out.file.write(text)
     else:

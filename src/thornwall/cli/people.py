@@ -113,7 +113,10 @@ def attest(
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; by default your account.")] = "",
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="What was seen.")] = "",
 ) -> int:
-    """Answer what no program can see: yes, all is well, until a date. Then the question comes back."""
+    """Say yes, all is well, to what no program can see, until a date. Then the question comes back.
+
+    A no is not kept: it is a fault, and 'thornwall explain RULE' says how to mend it.
+    """
     from thornwall.cli.console import err
     from thornwall.jobs import store
     from thornwall.model.policy import Attestation
@@ -136,5 +139,9 @@ def attest(
     answer = Attestation(rule, by.strip() or getpass.getuser(), last_day, note.strip())
     path = store.attestations_path()
     store.attest(path, store.key(target), answer)
-    err.print(f"Kept in {path}: {rule} of {store.key(target)} is answered until {answer.until}.", markup=False)
+    err.print(
+        f"Kept in {path}: {rule} of {store.key(target)} is answered yes until {answer.until}.",
+        markup=False,
+        soft_wrap=True,
+    )
     return Exit.OK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shlex
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -169,7 +170,9 @@ def status(
         else:
             left = f"in {change.left} s " if change.left is not None else ""
             words = ["thornwall", "confirm", target or _LOCAL]
-            out.print(f"Change {change.id} is taken back {left}unless it is confirmed: {' '.join(words)}", markup=False)
+            out.print(
+                f"Change {change.id} is taken back {left}unless it is confirmed: {shlex.join(words)}", markup=False
+            )
     if not waiting and not as_json:
         last = (
             f" The last change, {changes[-1].id}: {_STATES.get(changes[-1].state, changes[-1].state)}."
@@ -280,7 +283,7 @@ def _table(changes: tuple[Change, ...], target: str) -> None:
         table.add_row(change.id, _when(change), _STATES.get(change.state, change.state), printable(change.title))
     out.print(table)
     if any(change.state == "confirmed" for change in changes):
-        out.print(f"Take the newest back: thornwall undo {target or _LOCAL}", markup=False)
+        out.print(f"Take the newest back: thornwall undo {shlex.quote(target or _LOCAL)}", markup=False)
         out.print("Without thornwall, on the host: sudo sh /var/lib/thornwall/CHANGE/undo.sh", markup=False)
 
 

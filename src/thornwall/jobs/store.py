@@ -9,6 +9,7 @@ from pathlib import Path
 from thornwall.errors import UsageError
 from thornwall.model.policy import Attestation, Policy
 from thornwall.model.profile import Profile
+from thornwall.model.typed import HERE
 from thornwall.rules.settings import (
     attestation_text,
     parse_attestations,
@@ -25,7 +26,7 @@ def key(target: str) -> str:
         case SshTarget(host, _, port):
             return f"{host.lower()}:{port}" if port not in {0, 22} else host.lower()
         case LocalTarget():
-            return "this machine"
+            return HERE
         case DirectoryTarget(path):
             return str(path.resolve())
         case other:

@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
 from thornwall.model.record import record
+from thornwall.model.typed import Typed
 
 if TYPE_CHECKING:
     from thornwall.model.surface import Surface
@@ -263,6 +264,8 @@ class Report:
     surface: Surface | None = None
     notes: tuple[str, ...] = ()  # bounds that were hit, as sentences
     profile: Mapping[str, str] = field(default_factory=dict)  # the profile in words, for the reader
+    profile_told: bool = False  # whether somebody said what the device is for; else the profile is the default
+    typed: Typed = field(default_factory=Typed)  # for the commands that it shows
 
     def failed(self) -> tuple[Finding, ...]:
         """The findings that count, in order."""

@@ -11,6 +11,7 @@ from thornwall.model.change import Operation, Purpose
 from thornwall.model.finding import Finding, HostName
 from thornwall.model.rule import Preset
 from thornwall.model.secret import Secret
+from thornwall.model.typed import Typed
 
 
 class Undoing(StrEnum):
@@ -137,6 +138,7 @@ class Plan:
     refused: tuple[Held, ...] = ()  # what stops the plan as a whole: nothing may be changed on this host now
     way_in: WayIn = field(default_factory=WayIn)
     as_root: bool = True  # whether the host was read with root's rights
+    typed: Typed = field(default_factory=Typed)  # for the command that would carry it out
     idle_accepts: tuple[str, ...] = ()  # what the owner accepted (`--accept`) and no interlock asked about
 
     @property

@@ -11,19 +11,22 @@ from rich.console import Console
 from rich.text import Text
 
 from thornwall.model.finding import Evidence, Finding, Remedy, Report, Risk, Status
-from thornwall.report.ranking import Group, Step, cures, groups, steps
+from thornwall.report.ranking import Group, Step, cures, groups, shown_first, steps
 from thornwall.report.text import after_first_sentence, brief, count, first_sentence, line
 from thornwall.report.words import (
     CLASSES,
     FIXABLE,
+    QUESTIONS,
     REFERENCES,
     RISKS,
     attest,
     counts,
     heading,
+    judged_as,
     machine,
     move,
     of_status,
+    planning,
     reading,
     unseen,
     verdict,
@@ -35,7 +38,7 @@ STYLES = {
     Risk.MEDIUM: "bold yellow",
     Risk.LOW: "bold cyan",
 }
-FIRST = 5  # steps of 'Do this first'
+FIRST = 5  # steps of 'Do this first', and more where more are urgent
 SUBJECTS = 3  # subjects of one finding, unless verbose
 EVIDENCE = 2  # places of one subject, unless verbose
 REMEDY = 260  # characters of a remedy, unless verbose; whole sentences
@@ -61,6 +64,7 @@ def render_terminal(report: Report, console: Console, *, verbose: bool = False, 
         page.header(report)
         if quiet:
             return
+        page.judged(report)
         page.first(report)
         for risk in RISKS:
             page.risk(risk, [finding for finding in report.failed() if finding.risk is risk])
@@ -127,9 +131,9 @@ class Page:
                 owed += width + 1 - part.cell_len
             self.lines.append(line_)
 
-    def command(self, command: str, indent: int = 4) -> None:
+    def command(self, command: str, indent: int = 4, before: str = "") -> None:
         """On a line that is never broken, so that it can be copied."""
-        self.lines.append(Text(" " * indent).append("$ ", style="dim").append(line(command), style="bold"))
+        self.lines.append(Text(f"{' ' * indent}{before}").append("$ ", style="dim").append(line(command), style="bold"))
 
     def title(self, text: str, note: str = "", style: str = "bold") -> None:
         """A section's heading with a rule that fills the line."""
@@ -164,6 +168,11 @@ class Page:
         if words := unseen(report):
             self.say(Text(words, style="bold yellow"))
 
+    def judged(self, report: Report) -> None:
+        """What the device was taken for."""
+        if told := judged_as(report):
+            self.say(Text(told, style="dim"))
+
     def bar(self, score: int) -> Text:
         """`Score 23/100 ████░░░░`."""
         colour = "red" if score < 50 else "yellow" if score < 80 else "green"
@@ -182,7 +191,7 @@ class Page:
         ranked = steps(report)
         if not ranked:
             return
-        shown = ranked if self.verbose else ranked[:FIRST]
+        shown = ranked if self.verbose else shown_first(ranked, FIRST)
         self.above = {step.lead.remedy.text: number for number, step in enumerate(shown, 1)}
         self.title("Do this first", "most risk removed for the least work")
         for number, step in enumerate(shown, 1):
@@ -299,14 +308,16 @@ class Page:
                 self.row([(Text("up to"), 5), (Text().append(str(risk), style=STYLES[risk]), 7)], words, 4)
 
     def manual(self, report: Report) -> None:
-        """The questions that no program can answer, each with the command that answers it."""
+        """The questions that no program can answer, each with the command that answers it with yes."""
         questions = of_status(report, Status.MANUAL)
         if not questions:
             return
         self.title("Only you can tell", "answer each once; the answer holds until its date")
+        self.say(QUESTIONS, 2)
         for finding in questions:
             self.say(Text(line(finding.detail) or line(finding.title), style="bold"), 2)
-            self.command(attest(report, finding))
+            if command := attest(report, finding):
+                self.command(command, before="If yes: ")
 
     def waived(self, report: Report) -> None:
         """Shown, not counted."""
@@ -340,6 +351,10 @@ class Page:
         if failed:
             hint = f"thornwall explain {line(failed[0].rule)}"
             self.say(Text(f"{hint} tells more about a finding; --format html writes a page of all.", style="dim"))
+            sentence, command = planning(report)
+            if command:
+                self.say(sentence)
+                self.command(command, 0)
             lead = steps(report)[0].lead
             words = Text("First of all: ").append(first_sentence(lead.remedy.text) or line(lead.title), style="bold")
             self.say(words.append("  (1. of 'Do this first', above)", style="dim"))

@@ -6,7 +6,8 @@ import shlex
 from datetime import UTC, datetime, timedelta
 
 from thornwall.model.capture import SUDO
-from thornwall.model.finding import Attacker, FaultClass, Finding, Move, Reach, Report, Risk, Status
+from thornwall.model.finding import Attacker, FaultClass, Finding, Fixable, Move, Reach, Report, Risk, Status
+from thornwall.model.typed import HERE, LOCAL
 from thornwall.report.text import count, line
 
 RISKS = tuple(reversed(Risk))  # worst first, as reports have them
@@ -55,11 +56,18 @@ RISK_RECKONED = (
     "rule starts from an unremarkable device at home. From where the fault can be reached moves the likelihood; what "
     "the device is for (its profile) moves the impact. Every move is shown with its reason."
 )
+QUESTIONS = (
+    "Each command says: yes, all is well. If the answer is no, that is a fault: 'thornwall explain RULE' says how to "
+    "mend it. Until then leave the question open, or accept the fault with a waiver in your policy."
+)
 SCORE_RECKONED = (
     "The score is 100, halved for every 80 points of likelihood times impact that are open. Each rule counts once, by "
     "its worst finding; what is not known counts a quarter. With a high finding open it is at most 75, with an extreme "
     "one at most 40. Mending a finding never lowers it; what was passed or waived does not move it."
 )
+
+
+_UNREMARKABLE = "an unremarkable device at home: nobody has said what it is for"
 
 
 def heading(report: Report) -> str:
@@ -81,6 +89,25 @@ def reading(report: Report) -> str:
     when = moment(report.captured_at)
     parts = (f"{how}, {who}", when, f"preset {line(report.preset, 40)}")
     return " · ".join(filter(None, parts))
+
+
+def judged_as(report: Report) -> str:
+    """What the device was taken for; empty where no profile is told."""
+    if not report.profile:
+        return ""
+    if report.profile_told:
+        told = (f"{line(name)} {line(words)}" for name, words in report.profile.items())
+        return f"Judged by its profile: {', '.join(told)}"
+    changes = profile_init(report)
+    return f"Judged as {_UNREMARKABLE}{f' ({changes} changes that)' if changes else ''}"
+
+
+def profile_init(report: Report) -> str:
+    """The command by which the owner says what the device is for; empty where none can."""
+    told = report.typed
+    # a capture's host may be out of reach, and what was read of it stands here
+    options = told.reaching if told.plans else ("--no-read",)
+    return command("profile", "init", told.target, *options) if told.target else ""
 
 
 def moment(seconds: int) -> str:
@@ -140,16 +167,37 @@ def move(moved: Move) -> str:
     return f"{moved.axis} {moved.by:+d}: {line(moved.why, 300)}"
 
 
+def command(*words: str) -> str:
+    """A command of thornwall that is to be typed."""
+    return " ".join(shlex.quote(line(word)) for word in ("thornwall", *words))
+
+
+def typed(target: str) -> str:
+    """What a report calls a host, as the word that a command takes for it."""
+    told = line(target)
+    return shlex.quote(LOCAL if told in {"", HERE} else told)
+
+
 def attest(report: Report, finding: Finding) -> str:
-    """The command that answers a manual finding; the date is a year after the reading."""
+    """The command that answers a manual finding with yes, for a year from the reading; empty where none can."""
+    if not report.typed.target:
+        return ""
     until = _at(report.captured_at, "%Y-%m-%d") and _at(
         report.captured_at + int(timedelta(days=365).total_seconds()),
         "%Y-%m-%d",
     )
-    target = shlex.quote(line(report.target) or "local:")
-    return (
-        f"thornwall attest {target} {shlex.quote(line(finding.rule))} --by NAME --note TEXT --until {until or 'DATE'}"
-    )
+    return command("attest", report.typed.target, finding.rule, "--until", until or "DATE")
+
+
+def planning(report: Report) -> tuple[str, str]:
+    """(a sentence, a command) that lead on to a plan; empty where nothing here could be planned."""
+    told, failed = report.typed, report.failed()
+    mended = sum(finding.fixable is not Fixable.BY_HAND for finding in failed)
+    if not (told.target and told.plans and mended):
+        return "", ""
+    sentence = f"thornwall can mend up to {mended} of these {count(len(failed), 'finding')}, and take that back."
+    plan = command("plan", told.target, *told.reaching, *told.judging)
+    return f"{sentence} This shows how, and changes nothing:", plan
 
 
 def of_status(report: Report, status: Status) -> tuple[Finding, ...]:

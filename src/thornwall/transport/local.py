@@ -9,6 +9,7 @@ import signal
 from typing import cast
 
 from thornwall.errors import UnreachableError
+from thornwall.model.typed import HERE
 from thornwall.transport.base import Asker, Become, Feed, Limits, Nobody, Ran
 from thornwall.transport.exchange import Exchange
 from thornwall.transport.wire import Wire
@@ -19,7 +20,7 @@ _GRACE = 3.0  # seconds between asking and killing; the watcher of the script ta
 class LocalTransport:
     """This machine. `asker` is asked for the password of sudo, where `become` needs one and has none."""
 
-    name = "this machine"
+    name = HERE
 
     def __init__(self, *, become: Become | None = None, asker: Asker | None = None) -> None:
         self._become = become or Become()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from thornwall.errors import UsageError
+from thornwall.model.typed import HERE
 from thornwall.transport.text import printable
 
 PathKind: TypeAlias = Literal["file", "directory", "other", "none"]
@@ -32,7 +33,7 @@ class LocalTarget:
     """This machine."""
 
     def __str__(self) -> str:
-        return "this machine"
+        return HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,12 @@ def _capture(path: Path, kind: Callable[[Path], PathKind], beside: Callable[[Pat
             raise UsageError(f"{printable(str(path))} is a directory, not a capture", hint="try dir: in front of it")
         case _:
             raise UsageError(f"{printable(str(path))} is not a regular file", hint="a capture is a .tar.gz file")
+
+
+def capture_typed(path: Path) -> str:
+    """The text that names a capture, whatever its file is called and whatever else is there."""
+    text = str(path)
+    return text if text.endswith(_CAPTURES) and "@" not in text else f"capture:{text}"
 
 
 def _missing(path: Path, beside: Callable[[Path], Iterable[str]]) -> UsageError:

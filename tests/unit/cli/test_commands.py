@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from thornwall.cli.app import COMMANDS
 from thornwall.collect.archive import save
+from thornwall.jobs.audit import assess
+from thornwall.jobs.judging import Judging
+from thornwall.jobs.named import answered
 from thornwall.model.capture import Capture, FileRecord, Manifest
+from thornwall.model.typed import Typed
+from thornwall.report import render
 from thornwall.rules.registry import RULES
 
 
@@ -125,6 +132,9 @@ def test_a_profile_is_kept_for_its_target(folder: Path) -> None:
     assert 'place = "public"' in thornwall(folder, "profile", "show", "c.tar.gz").stdout
     report = json.loads(thornwall(folder, "audit", "c.tar.gz", "-f", "json").stdout)
     assert report["profile"]["place"] == "public"
+    assert "place public" in " ".join(thornwall(folder, "audit", "c.tar.gz").stdout.split())
+    kept.unlink()
+    assert "nobody has said what it is for" in " ".join(thornwall(folder, "audit", "c.tar.gz").stdout.split())
 
 
 def test_a_profile_says_how_it_moves_the_risk_and_stays_toml(folder: Path) -> None:
@@ -156,7 +166,9 @@ def test_an_answer_holds_until_its_day(folder: Path) -> None:
     asked = [finding["rule"] for finding in before["findings"] if finding["status"] == "manual"]
     assert asked
     words = ("attest", "c.tar.gz", asked[0], "--by", "the owner", "--note", "seen", "--until")
-    assert thornwall(folder, *words, "2999-12-31").returncode == 0
+    done = thornwall(folder, *words, "2999-12-31")
+    assert done.returncode == 0
+    assert f"{asked[0]} of {folder / 'c.tar.gz'} is answered yes until 2999-12-31." in done.stderr
     (kept,) = folder.rglob("attestations.toml")
     for until, status in (("2999-12-31", "pass"), ("2000-01-01", "manual")):
         kept.write_text(kept.read_text().replace("2999-12-31", until))
@@ -164,6 +176,32 @@ def test_an_answer_holds_until_its_day(folder: Path) -> None:
         found = next(finding for finding in after["findings"] if finding["rule"] == asked[0])
         assert found["status"] == status
         assert ("the owner" in found["detail"]) == (status == "pass")
+
+
+@pytest.mark.parametrize(
+    ("target", "manifest", "kept"),
+    [
+        ("", Manifest("this machine", "local", 0, 1_795_000_000), "this machine"),
+        ("Pi@Host:2222", Manifest("Pi@Host:2222", "ssh", 0, 1_795_000_000), "host:2222"),
+    ],
+)
+def test_the_command_that_answers_can_be_typed(target: str, manifest: Manifest, kept: str, folder: Path) -> None:
+    """For this machine too, which a report does not call as a command does."""
+    report = replace(assess(Capture(manifest, {}), Judging("2026-11-23")), typed=Typed(answered(target, manifest)))
+    shown = next(line for line in render(report, "terminal").splitlines() if "thornwall attest" in line)
+    words = shlex.split(shown.partition("$ thornwall ")[2])
+    assert not {"NAME", "TEXT", "DATE"} & set(words)  # what is pasted is kept
+    done = thornwall(folder, *words)
+    assert (done.returncode, f"{kept} is answered yes" in done.stderr) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize("name", ["two words.tar.gz", "evidence", "pi@host.tar.gz"])
+def test_a_capture_says_how_to_audit_it(folder: Path, name: str) -> None:
+    (folder / "root/etc/passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    done = thornwall(folder, "capture", "./root", "-o", name)
+    words = shlex.split(done.stderr.partition("audit it with: ")[2])
+    assert words[:2] == ["thornwall", "audit"]
+    assert thornwall(folder, *words[1:], "--fail-on", "never").returncode == 0
 
 
 def test_an_answer_until_a_day_that_is_past_is_refused(folder: Path) -> None:

@@ -23,6 +23,7 @@ from thornwall.model.change import (
 )
 from thornwall.model.finding import HostName
 from thornwall.model.plan import Held, Mend, Plan, Question, Standing, Step, Undoing, WayIn
+from thornwall.model.typed import Typed
 
 CMDLINE = (
     b"console=serial0,115200 console=tty1 root=PARTUUID=4e639091-02 rootfstype=ext4 fsck.repair=yes rootwait "
@@ -350,6 +351,7 @@ FULL = Plan(
     before=Standing(18, PLANTED.summary()),
     after=Standing(86, {**PLANTED.summary(), "extreme": 0, "high": 1, "medium": 2, "low": 1, "passed": 11}),
     way_in=WAY_IN,
+    typed=Typed("pi@raspberrypi.local"),
 )  # fmt: skip
 NOTHING = Plan("dir:/mnt", before=Standing(100, {}), after=Standing(100, {}), way_in=WayIn("offline"))
 REFUSED = replace(
@@ -403,6 +405,7 @@ def hostile_plan(text: str) -> Plan:
         host=lying.host,
         refused=(held,),
         way_in=WayIn("ssh", text, 1, text, text, 22, text, text, (text,)),
+        typed=Typed(text, (text,), (text,), (text,)),
     )
 
 

@@ -24,6 +24,7 @@ from thornwall.model.finding import (
 )
 from thornwall.model.matrix import risk_of
 from thornwall.model.surface import Connection, Listener, Person, PhysicalWay, Surface, WayIn
+from thornwall.model.typed import Typed
 
 
 def finding(
@@ -481,6 +482,8 @@ PLANTED = Report(
     surface=SURFACE,
     notes=("The walk of /srv stopped after 100,000 entries.",),
     profile={"controls": "a lock", "place": "at home", "network": "must reach the local network"},
+    profile_told=True,
+    typed=Typed("pi@192.168.1.20", plans=True),
 )
 
 EMPTY = Report(target="dir:/mnt", host=HostName(), score=100, findings=(), as_root=False, live=False)
@@ -528,4 +531,5 @@ def hostile(text: str) -> Report:
         surface=surface,
         notes=(text,),
         profile={text: text},
+        typed=Typed(text, (text,), (text,), plans=True),
     )

@@ -19,6 +19,7 @@ from tests.unit.report.hostile import STEERING, TEXTS
 from tests.unit.report.plan_sample import FULL, HELD, KERNEL, MODES, NOTHING, REFUSED, SSHD, hostile_plan
 from thornwall.model.change import Chmod, Operation, PutFile
 from thornwall.model.plan import Plan, Undoing, WayIn
+from thornwall.model.typed import Typed
 from thornwall.report.plan import PLAN_FORMATS, render
 from thornwall.report.plan.diff import unified
 from thornwall.report.plan.terminal import render_terminal
@@ -204,3 +205,7 @@ def test_what_was_read_without_root_is_said_first() -> None:
     assert told[0][0] == "not root"
     assert "--ask-sudo-pass" in told[0][1]
     assert told[1:] == beware(FULL)
+
+
+def test_no_command_is_shown_where_none_can_name_the_host() -> None:
+    assert "$ thornwall harden" not in show(replace(FULL, typed=Typed()))

@@ -160,3 +160,7 @@ def test_packages_that_came_for_it_are_not_forgotten() -> None:
     assert "still there" in failed
     assert "$ thornwall undo pi@raspberrypi.local 0002" in failed
     assert "still there" not in show(FAILED)
+
+
+def test_this_machine_is_named_as_a_command_takes_it() -> None:
+    assert "thornwall undo local: " in show(replace(DONE, target="this machine"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import replace
 from io import StringIO
 
@@ -12,9 +14,10 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.report.hostile import STEERING, TEXTS
-from tests.unit.report.sample import EMPTY, PLANTED, hostile, writable
+from tests.unit.report.sample import EMPTY, JOURNAL, PASSWORD, PLANTED, TELNET, USB, finding, hostile, writable
 from thornwall.model.capture import SUDO
-from thornwall.model.finding import Report, Risk, Status
+from thornwall.model.finding import Effort, Finding, Fixable, Remedy, Report, Risk, Status
+from thornwall.model.typed import Typed
 from thornwall.report import render
 from thornwall.report.terminal import render_terminal
 
@@ -31,6 +34,11 @@ def show(report: Report, width: int = 80, *, colour: bool = False, verbose: bool
     )
     render_terminal(report, console, verbose=verbose, quiet=quiet)
     return file.getvalue()
+
+
+def words(report: Report, form: str) -> str:
+    """What is read in any format, on one line."""
+    return " ".join(re.sub(r"<[^>]+>|```sh", " ", html.unescape(render(report, form))).split())
 
 
 def bare(text: str) -> str:
@@ -118,3 +126,89 @@ def test_every_escape_is_ours(text: str) -> None:
     for part in show(hostile(text), colour=True, verbose=True).split("\x1b")[1:]:
         assert part[0] == "["
         assert part[1:].partition("m")[0].replace(";", "").isdigit()
+
+
+@pytest.mark.parametrize("form", ["terminal", "html", "markdown"])
+def test_a_question_says_what_to_do_for_either_answer(form: str) -> None:
+    """The command means yes: whoever would have to say no must not paste it."""
+    text = words(PLANTED, form)
+    asked = text[text.rindex("Only you can tell") :]
+    assert re.search(r"If yes: (\$ )?thornwall attest ", asked)
+    assert len(re.findall(r"thornwall attest", asked)) == asked.count("If yes:")
+    assert "If the answer is no, that is a fault: 'thornwall explain RULE' says how to mend it." in asked
+    assert "a waiver in your policy" in asked
+
+
+@pytest.mark.parametrize("form", ["terminal", "html"])
+def test_it_leads_on_to_a_plan(form: str) -> None:
+    """As it was read and judged; by hand alone goes nothing, and a capture cannot be changed."""
+    found = (
+        replace(TELNET, fixable=Fixable.AUTOMATIC),
+        replace(PASSWORD, fixable=Fixable.NEEDS_ANSWER),
+        replace(USB, fixable=Fixable.BY_HAND),
+        replace(JOURNAL, status=Status.PASS, fixable=Fixable.AUTOMATIC),
+    )
+    told = Typed("pi@host", ("--identity", "my key", "--ask-sudo-pass"), ("--preset", "strict"), plans=True)
+    text = words(replace(PLANTED, findings=found, typed=told), form)
+    assert (
+        "thornwall can mend up to 2 of these 3 findings, and take that back. This shows how, and changes nothing:"
+        in text
+    )
+    assert "thornwall plan pi@host --identity 'my key' --ask-sudo-pass --preset strict" in text
+    for none in (
+        replace(PLANTED, findings=found, typed=replace(told, plans=False)),
+        replace(PLANTED, findings=found[2:], typed=told),
+        replace(PLANTED, findings=found, typed=Typed()),
+    ):
+        assert "thornwall plan" not in words(none, form)
+
+
+def test_what_is_first_of_all_is_said_last() -> None:
+    last = show(PLANTED, 200).rstrip().splitlines()[-3:]
+    assert last[1].startswith("$ thornwall plan ")
+    assert last[2].startswith("First of all: ")
+
+
+@pytest.mark.parametrize("form", ["terminal", "html", "markdown"])
+def test_no_answer_is_asked_for_where_no_command_can_give_it(form: str) -> None:
+    text = words(replace(PLANTED, typed=Typed()), form)
+    assert "Have you restored a backup" in text
+    assert "thornwall attest" not in text
+    assert "If yes:" not in text
+
+
+def test_what_it_was_judged_as_is_said_with_what_changes_it() -> None:
+    """The owner's profile in a short line; the default as what it is."""
+    kept = words(replace(PLANTED, profile={"data": "video", "place": "public"}), "terminal")
+    assert "Judged by its profile: data video, place public" in kept
+    assert "profile init" not in kept
+    told = Typed("pi@host", ("--identity", "key"), plans=True)
+    for form in ("terminal", "html"):
+        text = words(replace(PLANTED, profile_told=False, typed=told), form)
+        assert "Judged as an unremarkable device at home: nobody has said what it is for" in text
+        assert "(thornwall profile init pi@host --identity key changes that)" in text
+    captured = words(replace(PLANTED, profile_told=False, typed=Typed("pi@host")), "terminal")
+    assert "(thornwall profile init pi@host --no-read changes that)" in captured
+    assert "profile init" not in words(replace(PLANTED, profile_told=False, typed=Typed()), "terminal")
+
+
+@pytest.mark.parametrize(("form", "least"), [("terminal", 5), ("markdown", 8), ("html", 8)])
+def test_every_step_against_a_high_risk_is_shown_first(form: str, least: int) -> None:
+    """With its command; of all others as many as make a handful."""
+
+    def of(rule: str, number: int, likelihood: int, impact: int) -> list[Finding]:
+        made = (f"{rule}-{each}" for each in range(number))
+        return [
+            finding(name, name, likelihood, impact, remedy=Remedy(f"Mend {name}.", Effort.MINUTE, (f"do {name}",)))
+            for name in made
+        ]
+
+    def first(*found: Finding) -> set[str]:
+        text = render(replace(PLANTED, findings=found), form)
+        part = text[text.index("Do this first</h2" if form == "html" else "Do this first") :]
+        ends = {"terminal": "EXTREME  ", "markdown": "## Extreme", "html": "</section"}[form]
+        return set(re.findall(r"\bdo ([a-z]+-\d+)", part[: part.index(ends)]))
+
+    extreme, high, low = of("extreme", 2, 5, 4), of("high", 9, 4, 4), of("low", 9, 1, 2)
+    assert first(*extreme, *high, *low) == {each.rule for each in (*extreme, *high)}
+    assert len(first(*extreme, *high[:1], *low)) == least

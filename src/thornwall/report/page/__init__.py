@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from thornwall.model.finding import Report, Risk, Status
+from thornwall.model.finding import Finding, Report, Risk, Status
 from thornwall.report.page.cards import card, step
 from thornwall.report.page.document import document
 from thornwall.report.page.elements import Child, Html, paragraphs, prose, tag
 from thornwall.report.page.listing import surface_section
 from thornwall.report.page.picture import matrix, ring
-from thornwall.report.ranking import Group, cures, groups, steps
+from thornwall.report.ranking import Group, cures, groups, shown_first, steps
 from thornwall.report.text import count, line
 from thornwall.report.words import (
+    QUESTIONS,
     RISK_RECKONED,
     RISKS,
     SCORE_RECKONED,
     attest,
     counts,
     heading,
+    judged_as,
     machine,
     of_status,
+    planning,
     reading,
     unseen,
     verdict,
@@ -29,7 +32,7 @@ from thornwall.report.words import (
 Cards: TypeAlias = list[tuple[Group, str]]
 """Findings that read as one, each with the id of its card, in order."""
 
-FIRST = 8  # steps of 'Do this first'
+FIRST = 8  # steps of 'Do this first', and more where more are urgent
 _PLACES = {"unknown": "unknown", "manual": "questions", "waived": "waived", "passed": "passed"}
 
 
@@ -86,6 +89,7 @@ def _header(report: Report) -> Html:
             tag("ul", tally, class_="tally"),
             tag("p", reading(report), class_="meta"),
             tag("dl", tag("dt", "Judged as"), profile, class_="profile") if profile else None,
+            tag("p", judged_as(report), class_="meta") if profile and not report.profile_told else None,
             [tag("p", line(note), class_="note") for note in report.notes],
             class_="inner",
         ),
@@ -113,7 +117,8 @@ def _first(report: Report, found: Cards) -> Html | None:
     for group, name in found:
         cells.setdefault((group.lead.likelihood, group.lead.impact), []).append((name, group))
     ids = {(finding.rule, finding.subject): name for group, name in found for finding in group.findings}
-    more = len(ranked) - FIRST
+    shown = shown_first(ranked, FIRST)
+    more = len(ranked) - len(shown)
     return tag(
         "div",
         tag(
@@ -128,14 +133,20 @@ def _first(report: Report, found: Cards) -> Html | None:
             "section",
             tag("h2", "Do this first"),
             tag("p", "Most risk removed for the least work; extreme and high risks first.", class_="lead"),
-            tag("ol", [step(number, one, ids) for number, one in enumerate(ranked[:FIRST], 1)], class_="steps"),
+            tag("ol", [step(number, one, ids) for number, one in enumerate(shown, 1)], class_="steps"),
             tag("p", f"Then {count(more, 'more remedy', 'more remedies')}, with the findings below.", class_="aside")
             if more > 0
             else None,
+            _onward(report),
             id="first",
         ),
         class_="twin",
     )
+
+
+def _onward(report: Report) -> list[Child]:
+    sentence, command = planning(report)
+    return [tag("p", sentence, class_="aside"), _command(command)] if command else []
 
 
 def _findings(found: Cards) -> Html | None:
@@ -178,6 +189,15 @@ def _unknown(report: Report) -> Html | None:
     return tag("section", tag("h2", "Not known"), tag("p", lead, class_="lead"), entries, id="unknown")
 
 
+def _answer(report: Report, finding: Finding) -> list[Child]:
+    command = attest(report, finding)
+    return [tag("p", "If yes:"), _command(command)] if command else []
+
+
+def _command(command: str) -> Html:
+    return tag("div", tag("pre", tag("code", command), tabindex=0), class_="command")
+
+
 def _questions(report: Report) -> Html | None:
     found = of_status(report, Status.MANUAL)
     if not found:
@@ -187,12 +207,12 @@ def _questions(report: Report) -> Html | None:
             "div",
             tag("p", tag("strong", prose(line(finding.detail) or line(finding.title)))),
             paragraphs(finding.why),
-            tag("div", tag("pre", tag("code", attest(report, finding)), tabindex=0), class_="command"),
+            _answer(report, finding),
             class_="box",
         )
         for finding in found
     ]
-    lead = "No program can see these. Answer each with the command below it; the answer holds until its date."
+    lead = f"No program can see these. Answer each once; the answer holds until its date. {QUESTIONS}"
     return tag("section", tag("h2", "Only you can tell"), tag("p", lead, class_="lead"), entries, id="questions")
 
 

@@ -14,7 +14,7 @@ from thornwall.report.plan import words
 from thornwall.report.ranking import Group, groups
 from thornwall.report.terminal import STYLES, Page, captured
 from thornwall.report.text import count, first_sentence, line
-from thornwall.report.words import heading, of_status, verdict
+from thornwall.report.words import heading, of_status, typed, verdict
 
 MENDED = 12  # lines of what was mended, unless verbose
 LEFT = 8
@@ -77,7 +77,7 @@ class Ending(Page):
             for proof in outcome.proofs
             if not proof.ok
         ]
-        target = shlex.quote(line(outcome.target) or "local:")
+        target = typed(outcome.target)
         if outcome.taken_back and outcome.verified:
             return [*told, ("now", _VERIFIED)]
         if outcome.taken_back:
@@ -172,7 +172,7 @@ class Ending(Page):
 
     def way_back(self, outcome: Outcome) -> None:
         """How to undo it, now and for ever, with this program and without."""
-        target = shlex.quote(line(outcome.target) or "local:")
+        target = typed(outcome.target)
         number, packages = line(outcome.transaction), line(outcome.packages)
         if outcome.taken_back:
             if packages:

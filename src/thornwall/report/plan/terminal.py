@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-
 from rich.console import Console
 from rich.text import Text
 
 from thornwall.model.change import Purpose
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Held, Mend, Plan, Standing, Step
-from thornwall.report.plan import accepting, words
+from thornwall.report.plan import accepting, onward, words
 from thornwall.report.plan.diff import Line
 from thornwall.report.plan.words import Shown
 from thornwall.report.ranking import Group, groups
@@ -211,7 +209,8 @@ class Sheet(Page):
         if not plan.steps or plan.refused:
             return
         self.say(words.GUARD)
-        self.command(f"thornwall harden {shlex.quote(line(plan.target) or 'local:')}", 0)
+        if command := onward.harden(plan):
+            self.command(command, 0)
         more = "" if self.verbose else "--verbose shows every diff in full; "
         self.say(Text(f"{more}--format sh prints the very script that would run.".strip(), style="dim"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from thornwall.model.change import Purpose
@@ -12,7 +11,7 @@ from thornwall.report.page.cards import card
 from thornwall.report.page.document import document, own
 from thornwall.report.page.elements import Child, Html, prose, tag
 from thornwall.report.page.picture import ring
-from thornwall.report.plan import accepting, words
+from thornwall.report.plan import accepting, onward, words
 from thornwall.report.plan.page.steps import step_card
 from thornwall.report.ranking import groups
 from thornwall.report.text import count, line
@@ -196,15 +195,15 @@ def _by_hand(plan: Plan) -> Html | None:
 
 
 def _footer(plan: Plan) -> Html:
-    harden = f"thornwall harden {shlex.quote(line(plan.target) or 'local:')}"
-    run = tag("div", tag("pre", tag("code", harden), tabindex=0), class_="command")
+    command = onward.harden(plan)
+    run = tag("div", tag("pre", tag("code", command), tabindex=0), class_="command") if command else None
     return tag(
         "footer",
         tag(
             "div",
             tag("h2", "How it is done"),
             tag("p", words.GUARD),
-            run if plan.steps and not plan.refused else None,
+            run,
             tag("h2", "How it is taken back"),
             [tag("p", told) for told in words.UNDOING_TOLD.values()],
             tag("p", _SCORE),
