@@ -72,6 +72,9 @@ class Scores:
         """The plan that follows: what is still wrong, what was held back, and our own score."""
         say(f"hardening to {preset}")
         with user_of(self.host) as user:
+            if self.patient:
+                with (user.home / ".ssh/config").open("a") as config:
+                    config.write("  ConnectTimeout 120\n")
             secrets = user.home / "secrets"
             secrets.touch(0o600)
             secrets.write_text(f"sudo = '{_PI}'\n[passwords]\npi = '{_PI}'\nwebcam = 'Window-4-lamp-moss'\n")
