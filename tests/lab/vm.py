@@ -18,6 +18,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -255,9 +256,10 @@ class VM:
         deadline = time.monotonic() + _BOOT_SECONDS
         while time.monotonic() < deadline:
             time.sleep(2)
-            self.wait_ssh(max(deadline - time.monotonic(), 1))
-            if self.boot_id() != before:
-                return
+            with suppress(OSError, subprocess.SubprocessError):  # it may go down while it is asked
+                self.wait_ssh(max(deadline - time.monotonic(), 1))
+                if self.boot_id() != before:
+                    return
         raise LabError(f"{self.name} did not reboot")
 
     def stop(self) -> None:
