@@ -10,7 +10,7 @@ from thornwall.model.surface import Surface
 from thornwall.report.ranking import Group, Step, cures, groups, steps
 from thornwall.report.surface import lists, owner, port, sockets, speaks, tally, way_through
 from thornwall.report.text import count, first_sentence, line, spans
-from thornwall.report.words import attest, counts, heading, machine, move, of_status, reading, verdict
+from thornwall.report.words import attest, counts, heading, machine, move, named, of_status, reading, verdict
 
 SUBJECTS = 20  # subjects of one finding
 
@@ -151,7 +151,7 @@ def _of_risk(risk: str, found: list[Finding]) -> Iterator[str]:
 
 
 def _about(finding: Finding) -> str:
-    return "" if finding.subject == "host" or finding.subject in finding.detail else f"{code(finding.subject)}: "
+    return f"{code(named(finding))}: " if named(finding) else ""
 
 
 def _seen(finding: Finding) -> Iterator[str]:

@@ -23,6 +23,7 @@ from thornwall.report.words import (
     heading,
     machine,
     move,
+    named,
     of_status,
     reading,
     unseen,
@@ -227,8 +228,8 @@ class Page:
         self.say(Text().append(line(lead.title), style="bold").append(f"  {line(lead.rule)}", style="dim"), 2)
         shown = group.findings if self.verbose else group.findings[:SUBJECTS]
         for finding in shown:
-            if finding.subject != "host" and finding.subject not in finding.detail:
-                self.say(Text().append(line(finding.subject), style="bold").append(f"  {line(finding.detail)}"), 4)
+            if subject := named(finding):
+                self.say(Text().append(line(subject), style="bold").append(f"  {line(finding.detail)}"), 4)
             else:
                 self.say(line(finding.detail), 4)
             self.evidence(finding.evidence)
@@ -327,7 +328,8 @@ class Page:
         self.title("Passed", count(len(findings), "check"))
         if self.verbose:
             for finding in findings:
-                self.say(f"{line(finding.rule)}{_subjects(Group((finding,)))}  {line(finding.detail)}".rstrip(), 2)
+                subject = f": {line(named(finding), 100)}" if named(finding) else ""
+                self.say(f"{line(finding.rule)}{subject}  {line(finding.detail)}".rstrip(), 2)
 
     def notes(self, report: Report) -> None:
         """Bounds that were hit, and where to read on."""

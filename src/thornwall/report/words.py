@@ -153,3 +153,8 @@ def attest(report: Report, finding: Finding) -> str:
 def of_status(report: Report, status: Status) -> tuple[Finding, ...]:
     """The findings that have it, in order."""
     return tuple(finding for finding in report.findings if finding.status is status)
+
+
+def named(finding: Finding) -> str:
+    """Its subject; empty where that is the host as a whole, or its sentence names it."""
+    return "" if finding.subject == "host" or finding.subject in finding.detail else finding.subject

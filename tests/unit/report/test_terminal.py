@@ -12,7 +12,7 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.report.hostile import STEERING, TEXTS
-from tests.unit.report.sample import EMPTY, PLANTED, hostile, writable
+from tests.unit.report.sample import EMPTY, PLANTED, finding, hostile, writable
 from thornwall.model.capture import SUDO
 from thornwall.model.finding import Report, Risk, Status
 from thornwall.report import render
@@ -58,6 +58,14 @@ def test_what_root_would_know_is_said_at_the_top() -> None:
 
 def test_verbose(snapshot: SnapshotAssertion) -> None:
     assert bare(show(PLANTED, verbose=True)) == snapshot
+
+
+def test_a_check_that_passed_names_its_subject_once() -> None:
+    right = finding("rsh-listening", "rsh listens", 4, 5, status=Status.PASS, subject="rsh")
+    once = show(replace(EMPTY, findings=(replace(right, detail="rsh does not listen."),)), verbose=True)
+    assert "  rsh-listening  rsh does not listen.\n" in once
+    other = show(replace(EMPTY, findings=(replace(right, detail="It does not listen."),)), verbose=True)
+    assert "  rsh-listening: rsh  It does not listen.\n" in other
 
 
 def test_quiet_is_one_look() -> None:

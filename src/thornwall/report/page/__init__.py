@@ -20,6 +20,7 @@ from thornwall.report.words import (
     counts,
     heading,
     machine,
+    named,
     of_status,
     reading,
     unseen,
@@ -217,7 +218,7 @@ def _passed(report: Report) -> Html | None:
         return None
     rows = []
     for finding in found:
-        subject = "" if finding.subject == "host" else f" · {line(finding.subject)}"
+        subject = f" · {line(named(finding))}" if named(finding) else ""
         rows.append(tag("li", tag("code", line(finding.rule)), subject, " ", tag("span", line(finding.detail))))
     absent = len(of_status(report, Status.NOT_APPLICABLE))
     return tag(
