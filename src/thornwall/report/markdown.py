@@ -10,7 +10,7 @@ from thornwall.model.surface import Surface
 from thornwall.report.ranking import Group, Step, cures, groups, steps
 from thornwall.report.surface import lists, owner, port, sockets, speaks, tally, way_through
 from thornwall.report.text import count, first_sentence, line, spans
-from thornwall.report.words import attest, counts, heading, machine, move, named, of_status, reading, verdict
+from thornwall.report.words import attest, counts, heading, machine, move, named, of_level, of_status, reading, verdict
 
 SUBJECTS = 20  # subjects of one finding
 
@@ -126,7 +126,7 @@ def _findings(report: Report) -> Iterator[Iterator[str]]:
 
 
 def _of_risk(risk: str, found: list[Finding]) -> Iterator[str]:
-    yield f"## {risk.capitalize()}: {count(len(found), 'finding')}"
+    yield f"## {risk.capitalize()}: {of_level(found)}"
     yield ""
     for group in groups(found):
         lead = group.lead

@@ -24,6 +24,7 @@ from thornwall.report.words import (
     machine,
     move,
     named,
+    of_level,
     of_status,
     reading,
     unseen,
@@ -213,7 +214,7 @@ class Page:
         """All findings of one level."""
         if not findings:
             return
-        self.title(str(risk).upper(), count(len(findings), "finding"), STYLES[risk])
+        self.title(str(risk).upper(), of_level(findings), STYLES[risk])
         short = risk is Risk.LOW and not self.verbose
         for group in groups(findings):
             if short:

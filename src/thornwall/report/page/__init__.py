@@ -13,6 +13,7 @@ from thornwall.report.page.picture import matrix, ring
 from thornwall.report.ranking import Group, cures, groups, steps
 from thornwall.report.text import count, line
 from thornwall.report.words import (
+    ORDER,
     RISK_RECKONED,
     RISKS,
     SCORE_RECKONED,
@@ -153,6 +154,7 @@ def _findings(found: Cards) -> Html | None:
         "section",
         tag("h2", "Findings"),
         tag("p", class_="tools", hidden=True),
+        tag("p", f"The worst level first; within a level, {ORDER}.", class_="lead"),
         tag("p", class_="chosen", role="status"),
         parts,
         id="findings",
