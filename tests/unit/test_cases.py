@@ -9,6 +9,7 @@ import pytest
 
 from tests.casefolder import CASES, expectations, load
 from thornwall.facts.registry import snapshot
+from thornwall.model.finding import Status
 from thornwall.model.profile import Controls, Data, Online, Place, Profile, Shows, Talks
 from thornwall.model.rule import Context, Rule, Verdict, answers
 from thornwall.rules.registry import RULES
@@ -49,6 +50,7 @@ def test_case(folder: Path) -> None:
         assert meant, f"{expect} but {found}"
         if "subject" not in expect:
             assert all(str(verdict.status) == expect["status"] for verdict in verdicts), f"{expect} but {found}"
+        assert all(verdict.detail for verdict in verdicts if verdict.status is Status.PASS), "a pass says what is right"
         if "evidence" in expect:
             places = [evidence.where for verdict in meant for evidence in verdict.evidence]
             assert expect["evidence"] in places, f"{expect} but {places}"

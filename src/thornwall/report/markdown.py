@@ -10,7 +10,19 @@ from thornwall.model.surface import Surface
 from thornwall.report.ranking import Group, Step, cures, groups, shown_first, steps
 from thornwall.report.surface import lists, owner, port, sockets, speaks, tally, way_through
 from thornwall.report.text import count, first_sentence, line, spans
-from thornwall.report.words import QUESTIONS, attest, counts, heading, machine, move, of_status, reading, verdict
+from thornwall.report.words import (
+    QUESTIONS,
+    attest,
+    counts,
+    heading,
+    machine,
+    move,
+    named,
+    of_level,
+    of_status,
+    reading,
+    verdict,
+)
 
 FIRST = 8  # steps of 'Do this first', and more where more are urgent
 SUBJECTS = 20  # subjects of one finding
@@ -127,7 +139,7 @@ def _findings(report: Report) -> Iterator[Iterator[str]]:
 
 
 def _of_risk(risk: str, found: list[Finding]) -> Iterator[str]:
-    yield f"## {risk.capitalize()}: {count(len(found), 'finding')}"
+    yield f"## {risk.capitalize()}: {of_level(found)}"
     yield ""
     for group in groups(found):
         lead = group.lead
@@ -152,7 +164,7 @@ def _of_risk(risk: str, found: list[Finding]) -> Iterator[str]:
 
 
 def _about(finding: Finding) -> str:
-    return "" if finding.subject == "host" or finding.subject in finding.detail else f"{code(finding.subject)}: "
+    return f"{code(named(finding))}: " if named(finding) else ""
 
 
 def _seen(finding: Finding) -> Iterator[str]:

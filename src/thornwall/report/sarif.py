@@ -12,7 +12,7 @@ from thornwall.model.finding import Evidence, Finding, Report, Risk, Status
 from thornwall.report.json_text import Json, dump, plain, told
 from thornwall.report.markdown import block, escape, prose
 from thornwall.report.text import clean, line
-from thornwall.report.words import REFERENCES, iso, move
+from thornwall.report.words import REFERENCES, iso, move, named
 
 ROOT = "%HOSTROOT%"  # the root of the host's file system; addresses of files are relative to it
 
@@ -156,7 +156,7 @@ def _result(finding: Finding, index: int) -> Json:
 
 
 def _words(finding: Finding, commands: list[Evidence]) -> str:
-    about = "" if finding.subject == "host" or finding.subject in finding.detail else f" ({line(finding.subject)})"
+    about = f" ({line(named(finding))})" if named(finding) else ""
     parts = [f"{line(finding.title)}{about}: {line(finding.detail)}".rstrip(": ")]
     if finding.status is Status.UNKNOWN and finding.mend:
         parts.append(f"To know: {line(finding.mend)}")

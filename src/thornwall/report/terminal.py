@@ -25,6 +25,8 @@ from thornwall.report.words import (
     judged_as,
     machine,
     move,
+    named,
+    of_level,
     of_status,
     planning,
     reading,
@@ -221,7 +223,7 @@ class Page:
         """All findings of one level."""
         if not findings:
             return
-        self.title(str(risk).upper(), count(len(findings), "finding"), STYLES[risk])
+        self.title(str(risk).upper(), of_level(findings), STYLES[risk])
         short = risk is Risk.LOW and not self.verbose
         for group in groups(findings):
             if short:
@@ -236,8 +238,8 @@ class Page:
         self.say(Text().append(line(lead.title), style="bold").append(f"  {line(lead.rule)}", style="dim"), 2)
         shown = group.findings if self.verbose else group.findings[:SUBJECTS]
         for finding in shown:
-            if finding.subject != "host" and finding.subject not in finding.detail:
-                self.say(Text().append(line(finding.subject), style="bold").append(f"  {line(finding.detail)}"), 4)
+            if subject := named(finding):
+                self.say(Text().append(line(subject), style="bold").append(f"  {line(finding.detail)}"), 4)
             else:
                 self.say(line(finding.detail), 4)
             self.evidence(finding.evidence)
@@ -338,7 +340,8 @@ class Page:
         self.title("Passed", count(len(findings), "check"))
         if self.verbose:
             for finding in findings:
-                self.say(f"{line(finding.rule)}{_subjects(Group((finding,)))}  {line(finding.detail)}".rstrip(), 2)
+                subject = f": {line(named(finding), 100)}" if named(finding) else ""
+                self.say(f"{line(finding.rule)}{subject}  {line(finding.detail)}".rstrip(), 2)
 
     def notes(self, report: Report) -> None:
         """Bounds that were hit, and where to read on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from thornwall.model.capture import SUDO
@@ -49,6 +50,7 @@ FIXABLE = {
     "by-hand": "by hand",
 }
 
+ORDER = "most risk removed for the least work first"  # within a level, as docs/risk.md has it
 _COUNTED = {"unknown": ("not known", "not known"), "manual": ("question", "questions")}
 
 RISK_RECKONED = (
@@ -203,3 +205,13 @@ def planning(report: Report) -> tuple[str, str]:
 def of_status(report: Report, status: Status) -> tuple[Finding, ...]:
     """The findings that have it, in order."""
     return tuple(finding for finding in report.findings if finding.status is status)
+
+
+def named(finding: Finding) -> str:
+    """Its subject; empty where that is the host as a whole, or its sentence names it."""
+    return "" if finding.subject == "host" or finding.subject in finding.detail else finding.subject
+
+
+def of_level(findings: Sequence[Finding]) -> str:
+    """How many there are of one level, and in which order, so that nobody takes it for the order of the risk alone."""
+    return f"{count(len(findings), 'finding')}{f', {ORDER}' if len(findings) > 1 else ''}"

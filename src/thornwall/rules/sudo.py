@@ -139,9 +139,11 @@ def sudo_nopasswd(ctx: Context) -> Iterator[Verdict]:
 
     Remedy:
         Have sudo ask for the password again, once you have proved that you know it. Keep a root shell (`sudo -i`) open
-        meanwhile; take `NOPASSWD:` out, or delete the file, and try `sudo -k; sudo true` in a second session. `sudo rm
-        /etc/sudoers.d/010_*`, which guides show, misses files of other names (cloud-init's `90-cloud-init-users`) and
-        deletes some that have nothing to do with it.
+        meanwhile; take `NOPASSWD:` out, or delete the file, and try `sudo -k; sudo true` in a second session. Audit
+        with `--ask-sudo-pass` from then on. Without that option (`-K` for short) thornwall reads what the account may,
+        leaves the rest as not known, and scores lower than before. `sudo rm /etc/sudoers.d/010_*`, which guides show,
+        misses files of other names (cloud-init's `90-cloud-init-users`) and deletes some that have nothing to do with
+        it.
     Risk of the remedy:
         An account that has no password (key-only, made by cloud-init) can no longer become root at all; scripts and
         Ansible that call sudo need the password.

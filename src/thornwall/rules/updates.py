@@ -245,7 +245,7 @@ def stale_package_lists(ctx: Context) -> Iterator[Verdict]:
         if days > ctx.number("days"):
             yield fail(f"apt last looked for updates {days} days ago.", seen)
         else:
-            yield passed("", seen)
+            yield passed(f"apt last looked for updates on {day(answer.value.refreshed)}.", seen)
 
 
 RULES: tuple[Rule, ...] = (

@@ -24,7 +24,10 @@ from thornwall.report.explain import as_markdown, render_explanation
 from thornwall.report.rules import as_json, render_rules
 from thornwall.report.surface import FORMATS as SURFACE_FORMATS
 from thornwall.report.surface import render_surface, sockets
+from thornwall.report.terminal import REMEDY
+from thornwall.report.text import brief
 from thornwall.report.words import RISK_RECKONED, SCORE_RECKONED
+from thornwall.rules.registry import RULES
 from thornwall.rules.risk import CAPS, HALF_LIFE
 
 
@@ -176,3 +179,9 @@ def test_only_the_format_that_is_asked_for_is_imported() -> None:
         "assert not [m for m in sys.modules if m.startswith('rich') or 'report.page' in m]\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_who_has_sudo_ask_is_told_how_to_audit_then() -> None:
+    """Also where only as much of the remedy is shown as is quickly read."""
+    (nopasswd,) = [each for each in RULES if each.id == "sudo-nopasswd"]
+    assert "--ask-sudo-pass" in brief(nopasswd.remedy().text, REMEDY)

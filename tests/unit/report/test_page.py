@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 
 from tests.unit.report.hostile import STEERING, TEXTS
-from tests.unit.report.sample import EMPTY, HOSTILE_TEXT, PLANTED, hostile, writable
+from tests.unit.report.sample import EMPTY, HOSTILE_TEXT, PLANTED, finding, hostile, writable
+from thornwall.model.finding import Status
 from thornwall.report import page, render
 from thornwall.report.surface import render_surface
 from thornwall.report.text import clean
@@ -58,6 +59,12 @@ class Read(HTMLParser):
 
 
 KNOWN = set(Read(render(PLANTED, "html")).tags)
+
+
+def test_a_check_that_passed_names_its_subject_once() -> None:
+    right = finding("rsh-listening", "rsh listens", 4, 5, status=Status.PASS, subject="rsh")
+    text = render(replace(EMPTY, findings=(replace(right, detail="rsh does not listen."),)), "html")
+    assert "<code>rsh-listening</code> <span>rsh does not listen.</span>" in text
 
 
 def test_the_policy_allows_exactly_our_style_and_script() -> None:

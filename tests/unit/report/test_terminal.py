@@ -68,6 +68,14 @@ def test_verbose(snapshot: SnapshotAssertion) -> None:
     assert bare(show(PLANTED, verbose=True)) == snapshot
 
 
+def test_a_check_that_passed_names_its_subject_once() -> None:
+    right = finding("rsh-listening", "rsh listens", 4, 5, status=Status.PASS, subject="rsh")
+    once = show(replace(EMPTY, findings=(replace(right, detail="rsh does not listen."),)), verbose=True)
+    assert "  rsh-listening  rsh does not listen.\n" in once
+    other = show(replace(EMPTY, findings=(replace(right, detail="It does not listen."),)), verbose=True)
+    assert "  rsh-listening: rsh  It does not listen.\n" in other
+
+
 def test_quiet_is_one_look() -> None:
     text = bare(show(PLANTED, quiet=True))
     assert len(text.splitlines()) <= 10

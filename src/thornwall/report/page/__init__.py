@@ -13,6 +13,7 @@ from thornwall.report.page.picture import matrix, ring
 from thornwall.report.ranking import Group, cures, groups, shown_first, steps
 from thornwall.report.text import count, line
 from thornwall.report.words import (
+    ORDER,
     QUESTIONS,
     RISK_RECKONED,
     RISKS,
@@ -22,6 +23,7 @@ from thornwall.report.words import (
     heading,
     judged_as,
     machine,
+    named,
     of_status,
     planning,
     reading,
@@ -163,6 +165,7 @@ def _findings(found: Cards) -> Html | None:
         "section",
         tag("h2", "Findings"),
         tag("p", class_="tools", hidden=True),
+        tag("p", f"The worst level first; within a level, {ORDER}.", class_="lead"),
         tag("p", class_="chosen", role="status"),
         parts,
         id="findings",
@@ -237,7 +240,7 @@ def _passed(report: Report) -> Html | None:
         return None
     rows = []
     for finding in found:
-        subject = "" if finding.subject == "host" else f" · {line(finding.subject)}"
+        subject = f" · {line(named(finding))}" if named(finding) else ""
         rows.append(tag("li", tag("code", line(finding.rule)), subject, " ", tag("span", line(finding.detail))))
     absent = len(of_status(report, Status.NOT_APPLICABLE))
     return tag(

@@ -10,7 +10,7 @@ from thornwall.model.matrix import IMPACTS, LIKELIHOODS
 from thornwall.report.page.elements import Child, Html, paragraphs, prose, tag
 from thornwall.report.ranking import Group, Step, groups
 from thornwall.report.text import after_first_sentence, clean, first_sentence, line
-from thornwall.report.words import CLASSES, FIXABLE, REFERENCES
+from thornwall.report.words import CLASSES, FIXABLE, REFERENCES, named
 
 Ids: TypeAlias = Mapping[tuple[str, str], str]
 """(rule, subject) of a failed finding -> the id of its card."""
@@ -127,7 +127,7 @@ def _seen(group: Group) -> list[Child]:
 
 
 def _subject(finding: Finding) -> Html:
-    name = finding.subject if finding.subject != "host" and finding.subject not in finding.detail else ""
+    name = named(finding)
     return tag(
         "div",
         tag("p", tag("strong", f"{line(name)}: ") if name else None, prose(line(finding.detail))),
