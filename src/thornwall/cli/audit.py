@@ -203,5 +203,6 @@ def judging_for(target: str, preset: str | None, policy: Path | None, profile: P
         today=dt.datetime.now(dt.UTC).date().isoformat(),
         policy=store.policy(policy, preset),
         profile=store.profile(profile, target),
+        profile_told=profile is not None or store.profile_path(target).exists(),
         attestations=store.attestations(store.attestations_path(), store.key(target)),
     )

@@ -43,6 +43,7 @@ def assess(capture: Capture, judging: Judging, *, address: str = "") -> Report:
         surface=surface(facts),
         notes=capture.manifest.limits,
         profile=profile_words(judging.profile),
+        profile_told=judging.profile_told,
     )
 
 

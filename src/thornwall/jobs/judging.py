@@ -10,9 +10,13 @@ from thornwall.model.profile import Profile
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """How to judge. `today`: ISO date that decides which waivers and attestations still hold."""
+    """How to judge. `today`: ISO date that decides which waivers and attestations still hold.
+
+    `profile_told`: somebody said what the device is for.
+    """
 
     today: str
     policy: Policy = field(default_factory=Policy)
     profile: Profile = field(default_factory=Profile)
+    profile_told: bool = False
     attestations: tuple[Attestation, ...] = ()

@@ -264,6 +264,7 @@ class Report:
     surface: Surface | None = None
     notes: tuple[str, ...] = ()  # bounds that were hit, as sentences
     profile: Mapping[str, str] = field(default_factory=dict)  # the profile in words, for the reader
+    profile_told: bool = False  # whether somebody said what the device is for; else the profile is the default
     typed: Typed = field(default_factory=Typed)  # for the commands that it shows
 
     def failed(self) -> tuple[Finding, ...]:

@@ -22,6 +22,7 @@ from thornwall.report.words import (
     attest,
     counts,
     heading,
+    judged_as,
     machine,
     move,
     of_status,
@@ -63,6 +64,7 @@ def render_terminal(report: Report, console: Console, *, verbose: bool = False, 
         page.header(report)
         if quiet:
             return
+        page.judged(report)
         page.first(report)
         for risk in RISKS:
             page.risk(risk, [finding for finding in report.failed() if finding.risk is risk])
@@ -165,6 +167,11 @@ class Page:
             self.say(tally)
         if words := unseen(report):
             self.say(Text(words, style="bold yellow"))
+
+    def judged(self, report: Report) -> None:
+        """What the device was taken for."""
+        if told := judged_as(report):
+            self.say(Text(told, style="dim"))
 
     def bar(self, score: int) -> Text:
         """`Score 23/100 ████░░░░`."""

@@ -67,6 +67,9 @@ SCORE_RECKONED = (
 )
 
 
+_UNREMARKABLE = "an unremarkable device at home: nobody has said what it is for"
+
+
 def heading(report: Report) -> str:
     """What to call the host in a title."""
     return line(report.host.hostname, 80) or line(report.target, 80) or "this device"
@@ -86,6 +89,25 @@ def reading(report: Report) -> str:
     when = moment(report.captured_at)
     parts = (f"{how}, {who}", when, f"preset {line(report.preset, 40)}")
     return " · ".join(filter(None, parts))
+
+
+def judged_as(report: Report) -> str:
+    """What the device was taken for; empty where no profile is told."""
+    if not report.profile:
+        return ""
+    if report.profile_told:
+        told = (f"{line(name)} {line(words)}" for name, words in report.profile.items())
+        return f"Judged by its profile: {', '.join(told)}"
+    changes = profile_init(report)
+    return f"Judged as {_UNREMARKABLE}{f' ({changes} changes that)' if changes else ''}"
+
+
+def profile_init(report: Report) -> str:
+    """The command by which the owner says what the device is for; empty where none can."""
+    told = report.typed
+    # a capture's host may be out of reach, and what was read of it stands here
+    options = told.reaching if told.plans else ("--no-read",)
+    return command("profile", "init", told.target, *options) if told.target else ""
 
 
 def moment(seconds: int) -> str:
@@ -143,9 +165,9 @@ def move(moved: Move) -> str:
     return f"{moved.axis} {moved.by:+d}: {line(moved.why, 300)}"
 
 
-def command(verb: str, target: str, *options: str) -> str:
+def command(*words: str) -> str:
     """A command of thornwall that is to be typed."""
-    return " ".join(shlex.quote(line(word)) for word in ("thornwall", verb, target, *options))
+    return " ".join(shlex.quote(line(word)) for word in ("thornwall", *words))
 
 
 def typed(target: str) -> str:

@@ -131,6 +131,9 @@ def test_a_profile_is_kept_for_its_target(folder: Path) -> None:
     assert 'place = "public"' in thornwall(folder, "profile", "show", "c.tar.gz").stdout
     report = json.loads(thornwall(folder, "audit", "c.tar.gz", "-f", "json").stdout)
     assert report["profile"]["place"] == "public"
+    assert "place public" in " ".join(thornwall(folder, "audit", "c.tar.gz").stdout.split())
+    kept.unlink()
+    assert "nobody has said what it is for" in " ".join(thornwall(folder, "audit", "c.tar.gz").stdout.split())
 
 
 def test_an_answer_holds_until_its_day(folder: Path) -> None:

@@ -482,6 +482,7 @@ PLANTED = Report(
     surface=SURFACE,
     notes=("The walk of /srv stopped after 100,000 entries.",),
     profile={"controls": "a lock", "place": "at home", "network": "must reach the local network"},
+    profile_told=True,
     typed=Typed("pi@192.168.1.20", plans=True),
 )
 

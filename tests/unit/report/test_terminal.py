@@ -150,7 +150,10 @@ def test_it_leads_on_to_a_plan(form: str) -> None:
     )
     told = Typed("pi@host", ("--identity", "my key", "--ask-sudo-pass"), ("--preset", "strict"), plans=True)
     text = words(replace(PLANTED, findings=found, typed=told), form)
-    assert "thornwall can mend up to 2 of these 3 findings, and take that back. This shows how, and changes nothing:" in text
+    assert (
+        "thornwall can mend up to 2 of these 3 findings, and take that back. This shows how, and changes nothing:"
+        in text
+    )
     assert "thornwall plan pi@host --identity 'my key' --ask-sudo-pass --preset strict" in text
     for none in (
         replace(PLANTED, findings=found, typed=replace(told, plans=False)),
@@ -172,3 +175,19 @@ def test_no_answer_is_asked_for_where_no_command_can_give_it(form: str) -> None:
     assert "Have you restored a backup" in text
     assert "thornwall attest" not in text
     assert "If yes:" not in text
+
+
+def test_what_it_was_judged_as_is_said_with_what_changes_it() -> None:
+    """The owner's profile in a short line; the default as what it is."""
+    kept = words(replace(PLANTED, profile={"data": "video", "place": "public"}), "terminal")
+    assert "Judged by its profile: data video, place public" in kept
+    assert "profile init" not in kept
+    told = Typed("pi@host", ("--identity", "key"), plans=True)
+    for form in ("terminal", "html"):
+        text = words(replace(PLANTED, profile_told=False, typed=told), form)
+        assert ("Judged as an unremarkable device at home" in text) == (form == "terminal")
+        assert "nobody has said what it is for" in text
+        assert re.search(r"\( ?thornwall profile init pi@host --identity key +changes that\)", text)
+    captured = words(replace(PLANTED, profile_told=False, typed=Typed("pi@host")), "terminal")
+    assert "(thornwall profile init pi@host --no-read changes that)" in captured
+    assert "profile init" not in words(replace(PLANTED, profile_told=False, typed=Typed()), "terminal")
