@@ -27,7 +27,9 @@ $(VENV)/.dev: $(VENV)/.run tests/packages.txt
 	@touch $@
 
 audit: $(VENV)/.run
-	@$(BIN)/thornwall audit $(TARGET) --fail-on never $(ARGS)
+	@$(BIN)/thornwall audit $(TARGET) --fail-on never $(ARGS); status=$$?; \
+	command -v thornwall >/dev/null || \
+	echo "thornwall is $(BIN)/thornwall here: 'pipx install .' puts it on the PATH" >&2; exit $$status
 
 test: lint unit lab
 
