@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from thornwall.model.finding import Finding, Report, Status
 from thornwall.model.surface import Surface
-from thornwall.report.ranking import Group, Step, cures, groups, steps
+from thornwall.report.ranking import Group, Step, cures, groups, shown_first, steps
 from thornwall.report.surface import lists, owner, port, sockets, speaks, way_through
 from thornwall.report.text import count, first_sentence, line, spans
 from thornwall.report.words import QUESTIONS, attest, counts, heading, machine, move, of_status, reading, verdict
 
+FIRST = 8  # steps of 'Do this first', and more where more are urgent
 SUBJECTS = 20  # subjects of one finding
 
 # What Markdown, HTML or a forge could mean: emphasis, links, tables, tags, mentions, issues, emoji, autolinks, and what
@@ -27,7 +28,7 @@ def render(report: Report) -> str:
     """Summary table, do first, findings by risk, what is not known, questions, waived."""
     parts = (
         _header(report),
-        _first(steps(report)),
+        _first(shown_first(steps(report), FIRST)),
         *(_findings(report)),
         _gaps(report),
         _questions(report),
@@ -106,7 +107,7 @@ def _first(ranked: tuple[Step, ...]) -> Iterator[str]:
         return
     yield "## Do this first"
     yield ""
-    for number, step in enumerate(ranked[:8], 1):
+    for number, step in enumerate(ranked, 1):
         what = prose(first_sentence(step.lead.remedy.text)) or escape(step.lead.title)
         cost = ", ".join((step.effort.label, *(f"needs {need}" for need in step.needs)))
         yield f"{number}. **{what}** ({cost})"

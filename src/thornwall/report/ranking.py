@@ -79,6 +79,12 @@ def steps(report: Report) -> tuple[Step, ...]:
     )
 
 
+def shown_first(ranked: tuple[Step, ...], least: int) -> tuple[Step, ...]:
+    """Of `steps`, every one that ends an extreme or a high risk, and as many others as make at least `least`."""
+    urgent = sum(step.worst in _URGENT for step in ranked)
+    return ranked[: max(urgent, least)]
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Findings of one rule that came out the same way, for one or many subjects."""

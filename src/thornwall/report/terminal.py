@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from thornwall.model.finding import Evidence, Finding, Remedy, Report, Risk, Status
-from thornwall.report.ranking import Group, Step, cures, groups, steps
+from thornwall.report.ranking import Group, Step, cures, groups, shown_first, steps
 from thornwall.report.text import after_first_sentence, brief, count, first_sentence, line
 from thornwall.report.words import (
     CLASSES,
@@ -38,7 +38,7 @@ STYLES = {
     Risk.MEDIUM: "bold yellow",
     Risk.LOW: "bold cyan",
 }
-FIRST = 5  # steps of 'Do this first'
+FIRST = 5  # steps of 'Do this first', and more where more are urgent
 SUBJECTS = 3  # subjects of one finding, unless verbose
 EVIDENCE = 2  # places of one subject, unless verbose
 REMEDY = 260  # characters of a remedy, unless verbose; whole sentences
@@ -191,7 +191,7 @@ class Page:
         ranked = steps(report)
         if not ranked:
             return
-        shown = ranked if self.verbose else ranked[:FIRST]
+        shown = ranked if self.verbose else shown_first(ranked, FIRST)
         self.above = {step.lead.remedy.text: number for number, step in enumerate(shown, 1)}
         self.title("Do this first", "most risk removed for the least work")
         for number, step in enumerate(shown, 1):

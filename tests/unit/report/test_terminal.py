@@ -14,9 +14,9 @@ from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.report.hostile import STEERING, TEXTS
-from tests.unit.report.sample import EMPTY, JOURNAL, PASSWORD, PLANTED, TELNET, USB, hostile, writable
+from tests.unit.report.sample import EMPTY, JOURNAL, PASSWORD, PLANTED, TELNET, USB, finding, hostile, writable
 from thornwall.model.capture import SUDO
-from thornwall.model.finding import Fixable, Report, Risk, Status
+from thornwall.model.finding import Effort, Finding, Fixable, Remedy, Report, Risk, Status
 from thornwall.model.typed import Typed
 from thornwall.report import render
 from thornwall.report.terminal import render_terminal
@@ -191,3 +191,25 @@ def test_what_it_was_judged_as_is_said_with_what_changes_it() -> None:
     captured = words(replace(PLANTED, profile_told=False, typed=Typed("pi@host")), "terminal")
     assert "(thornwall profile init pi@host --no-read changes that)" in captured
     assert "profile init" not in words(replace(PLANTED, profile_told=False, typed=Typed()), "terminal")
+
+
+@pytest.mark.parametrize(("form", "least"), [("terminal", 5), ("markdown", 8), ("html", 8)])
+def test_every_step_against_a_high_risk_is_shown_first(form: str, least: int) -> None:
+    """With its command; of all others as many as make a handful."""
+
+    def of(rule: str, number: int, likelihood: int, impact: int) -> list[Finding]:
+        made = (f"{rule}-{each}" for each in range(number))
+        return [
+            finding(name, name, likelihood, impact, remedy=Remedy(f"Mend {name}.", Effort.MINUTE, (f"do {name}",)))
+            for name in made
+        ]
+
+    def first(*found: Finding) -> set[str]:
+        text = render(replace(PLANTED, findings=found), form)
+        part = text[text.index("Do this first</h2" if form == "html" else "Do this first") :]
+        ends = {"terminal": "EXTREME  ", "markdown": "## Extreme", "html": "</section"}[form]
+        return set(re.findall(r"\bdo ([a-z]+-\d+)", part[: part.index(ends)]))
+
+    extreme, high, low = of("extreme", 2, 5, 4), of("high", 9, 4, 4), of("low", 9, 1, 2)
+    assert first(*extreme, *high, *low) == {each.rule for each in (*extreme, *high)}
+    assert len(first(*extreme, *high[:1], *low)) == least

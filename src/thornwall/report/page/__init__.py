@@ -10,7 +10,7 @@ from thornwall.report.page.document import document
 from thornwall.report.page.elements import Child, Html, paragraphs, prose, tag
 from thornwall.report.page.listing import surface_section
 from thornwall.report.page.picture import matrix, ring
-from thornwall.report.ranking import Group, cures, groups, steps
+from thornwall.report.ranking import Group, cures, groups, shown_first, steps
 from thornwall.report.text import count, line
 from thornwall.report.words import (
     QUESTIONS,
@@ -32,7 +32,7 @@ from thornwall.report.words import (
 Cards: TypeAlias = list[tuple[Group, str]]
 """Findings that read as one, each with the id of its card, in order."""
 
-FIRST = 8  # steps of 'Do this first'
+FIRST = 8  # steps of 'Do this first', and more where more are urgent
 _PLACES = {"unknown": "unknown", "manual": "questions", "waived": "waived", "passed": "passed"}
 
 
@@ -126,14 +126,15 @@ def _first(report: Report, found: Cards) -> Html | None:
     for group, name in found:
         cells.setdefault((group.lead.likelihood, group.lead.impact), []).append((name, group))
     ids = {(finding.rule, finding.subject): name for group, name in found for finding in group.findings}
-    more = len(ranked) - FIRST
+    shown = shown_first(ranked, FIRST)
+    more = len(ranked) - len(shown)
     return tag(
         "div",
         tag(
             "section",
             tag("h2", "Do this first"),
             tag("p", "Most risk removed for the least work; extreme and high risks first.", class_="lead"),
-            tag("ol", [step(number, one, ids) for number, one in enumerate(ranked[:FIRST], 1)], class_="steps"),
+            tag("ol", [step(number, one, ids) for number, one in enumerate(shown, 1)], class_="steps"),
             tag("p", f"Then {count(more, 'more remedy', 'more remedies')}, with the findings below.", class_="aside")
             if more > 0
             else None,
