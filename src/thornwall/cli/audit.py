@@ -84,6 +84,7 @@ def audit(
     from thornwall.cli.repeated import typed
     from thornwall.jobs.audit import assess, exit_code
     from thornwall.jobs.named import answered, can_be_planned
+    from thornwall.jobs.store import with_host
 
     told = typed(
         answered(target, answer.capture.manifest),
@@ -93,8 +94,10 @@ def audit(
         profile=profile,
         ask_sudo_pass=ask_sudo_pass,
     )
+    live = can_be_planned(target)
+    judging = judging if live else with_host(judging, answer.capture.manifest)
     report = assess(answer.capture, judging, address=answer.address)
-    report = replace(report, typed=replace(told, plans=can_be_planned(target)))
+    report = replace(report, typed=replace(told, plans=live))
     write_report(report, where, verbose=verbose, quiet=quiet)
     return exit_code(report, None if fail_on is FailOn.NEVER else Risk(str(fail_on)))
 

@@ -41,7 +41,7 @@ def assess(capture: Capture, judging: Judging, *, address: str = "") -> Report:
         live=capture.live,
         preset=judging.policy.preset.name.lower(),
         surface=surface(facts),
-        notes=capture.manifest.limits,
+        notes=(*capture.manifest.limits, *judging.notes),
         profile=profile_words(judging.profile),
         profile_told=judging.profile_told,
     )

@@ -12,7 +12,7 @@ from thornwall.model.profile import Profile
 class Judging:
     """How to judge. `today`: ISO date that decides which waivers and attestations still hold.
 
-    `profile_told`: somebody said what the device is for.
+    `profile_told`: somebody said what the device is for. `notes`: what a reader must know of all this, as sentences.
     """
 
     today: str
@@ -20,3 +20,4 @@ class Judging:
     profile: Profile = field(default_factory=Profile)
     profile_told: bool = False
     attestations: tuple[Attestation, ...] = ()
+    notes: tuple[str, ...] = ()

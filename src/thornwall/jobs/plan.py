@@ -13,6 +13,7 @@ from thornwall.jobs.audit import assess
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
 from thornwall.jobs.read import Before, Reading, read_host
+from thornwall.jobs.store import with_host
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding, Report, Status
@@ -66,6 +67,7 @@ async def look(
 def of_capture(path: Path, judging: Judging, wishes: Wishes) -> Planned:
     """The plan for the host that a saved capture tells of; who would carry it out logs in anew, and is asked anew."""
     capture = load(path)
+    judging = with_host(judging, capture.manifest)
     found = originals(capture)
     offline = WayIn("offline")
     way = offline if not capture.live else way_in(capture, Ran(0), "", found)

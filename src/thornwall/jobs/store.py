@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from thornwall.errors import UsageError
+from thornwall.jobs.judging import Judging
+from thornwall.jobs.named import host_of
+from thornwall.model.capture import Manifest
 from thornwall.model.policy import Attestation, Policy
 from thornwall.model.profile import Profile
 from thornwall.model.typed import HERE
@@ -23,14 +27,19 @@ from thornwall.transport.target import DirectoryTarget, LocalTarget, SshTarget, 
 def key(target: str) -> str:
     """What a target is kept under: who logs in makes no difference, nor how a path is written."""
     match parse_target(target):
-        case SshTarget(host, _, port):
-            return f"{host.lower()}:{port}" if port not in {0, 22} else host.lower()
+        case SshTarget() as host:
+            return _key_of(host)
         case LocalTarget():
             return HERE
         case DirectoryTarget(path):
             return str(path.resolve())
         case other:
             return str(other.path.resolve())
+
+
+def _key_of(host: SshTarget) -> str:
+    name = host.host.lower()
+    return f"{name}:{host.port}" if host.port not in {0, 22} else name
 
 
 def attestations_path() -> Path:
@@ -40,8 +49,16 @@ def attestations_path() -> Path:
 
 def profile_path(target: str) -> Path:
     """$XDG_CONFIG_HOME/thornwall/profiles/TARGET.toml, by default below ~/.config."""
-    name = re.sub(r"[^A-Za-z0-9_.:-]+", "-", key(target)).strip("-.") or "root"
-    return _folder("XDG_CONFIG_HOME", ".config") / "profiles" / f"{name}.toml"
+    return _profiles() / _profile_name(key(target))
+
+
+def _profiles() -> Path:
+    return _folder("XDG_CONFIG_HOME", ".config") / "profiles"
+
+
+def _profile_name(key: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9_.:-]+", "-", key).strip("-.") or "root"
+    return f"{name}.toml"
 
 
 def _folder(variable: str, default: str) -> Path:
@@ -70,6 +87,30 @@ def profile(path: Path | None, target: str) -> Profile:
 def attestations(path: Path, target: str) -> tuple[Attestation, ...]:
     """What was attested for the target; later answers to the same rule replace earlier ones."""
     return parse_attestations(read_text(path), str(path), target) if path.exists() else ()
+
+
+def with_host(judging: Judging, manifest: Manifest) -> Judging:
+    """How to judge a capture: also by what is kept for the host that it names. What was said of itself goes before.
+
+    The name is that of whoever sent the capture: a file is looked for among those that are there, and no path is made.
+    """
+    host = host_of(manifest)
+    if host is None:
+        return judging
+    name = _key_of(host)
+    answers = tuple(answer for answer in attestations(attestations_path(), name) if answer.until >= judging.today)
+    kept = (path for path in _profiles().glob("*.toml") if path.name == _profile_name(name))
+    path = None if judging.profile_told else next(kept, None)
+    used = [what for what, there in (("profile", path), ("answers", answers)) if there]
+    if not used:
+        return judging
+    return replace(
+        judging,
+        profile=judging.profile if path is None else parse_profile(read_text(path), str(path)),
+        profile_told=judging.profile_told or path is not None,
+        attestations=(*answers, *judging.attestations),
+        notes=(*judging.notes, f"Judged by the {' and the '.join(used)} kept for {name}, which the capture names."),
+    )
 
 
 def attest(path: Path, target: str, attestation: Attestation) -> None:

@@ -11,6 +11,7 @@ import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,6 +203,58 @@ def test_a_capture_says_how_to_audit_it(folder: Path, name: str) -> None:
     words = shlex.split(done.stderr.partition("audit it with: ")[2])
     assert words[:2] == ["thornwall", "audit"]
     assert thornwall(folder, *words[1:], "--fail-on", "never").returncode == 0
+
+
+def audited(folder: Path, *words: str) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(thornwall(folder, "audit", *words, "-f", "json").stdout)
+    return report
+
+
+def test_a_capture_is_judged_by_what_is_kept_for_its_host(folder: Path) -> None:
+    """By the very command that its report shows; and it says so. What is kept for the capture itself goes before."""
+    text = thornwall(folder, "audit", "c.tar.gz").stdout
+    assert "Judged by the" not in text
+    command = next(line.partition("$ thornwall ")[2] for line in text.splitlines() if "thornwall attest" in line)
+    words = shlex.split(command)
+    assert words[:2] == ["attest", "pi@host"]
+    assert thornwall(folder, *words).returncode == 0
+    (folder / ".config/thornwall/profiles").mkdir(parents=True)
+    (folder / ".config/thornwall/profiles/host.toml").write_text('place = "public"\n')
+    report = audited(folder, "c.tar.gz")
+    assert next(each["status"] for each in report["findings"] if each["rule"] == words[2]) == "pass"
+    assert report["profile"]["place"] == "public"
+    assert report["notes"] == ["Judged by the profile and the answers kept for host, which the capture names."]
+    assert thornwall(folder, "profile", "init", "c.tar.gz", "--yes").returncode == 0
+    report = audited(folder, "c.tar.gz")
+    assert report["profile"]["place"] == "home"
+    assert report["notes"] == ["Judged by the answers kept for host, which the capture names."]
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        Manifest("../../evil", "ssh", 0, 1_795_000_000),
+        Manifest("x/../../../evil", "ssh", 0, 1_795_000_000),
+        Manifest("this machine", "local", 0, 1_795_000_000),
+        Manifest("/", "directory", 0, 1_795_000_000),
+    ],
+)
+def test_a_capture_that_names_no_host_has_answers_of_its_own(manifest: Manifest, folder: Path) -> None:
+    """This machine may be another one by now, and whoever sent the capture wrote what stands there."""
+    save(Capture(manifest, {}), folder / "own.tar.gz")
+    for name in ("evil", "this-machine", "root"):
+        for place in (folder, folder / ".config", folder / ".config/thornwall", folder / ".config/thornwall/profiles"):
+            place.mkdir(exist_ok=True)
+            (place / f"{name}.toml").write_text('place = "public"\n')
+    assert thornwall(folder, "attest", "local:", "on-when-unused", "--until", "2999-12-31").returncode == 0
+    report = audited(folder, "own.tar.gz")
+    assert (report["profile"]["place"], report["notes"]) == ("home", [])
+    shown = thornwall(folder, "audit", "own.tar.gz").stdout
+    command = next(line.partition("$ thornwall ")[2] for line in shown.splitlines() if "on-when-unused" in line)
+    assert shlex.split(command)[:2] == ["attest", "own.tar.gz"]
+    assert thornwall(folder, *shlex.split(command)).returncode == 0
+    found = audited(folder, "own.tar.gz")["findings"]
+    assert next(each["status"] for each in found if each["rule"] == "on-when-unused") == "pass"
 
 
 def test_an_answer_until_a_day_that_is_past_is_refused(folder: Path) -> None:

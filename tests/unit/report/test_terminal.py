@@ -193,8 +193,9 @@ def test_what_it_was_judged_as_is_said_with_what_changes_it() -> None:
     told = Typed("pi@host", ("--identity", "key"), plans=True)
     for form in ("terminal", "html"):
         text = words(replace(PLANTED, profile_told=False, typed=told), form)
-        assert "Judged as an unremarkable device at home: nobody has said what it is for" in text
-        assert "(thornwall profile init pi@host --identity key changes that)" in text
+        assert ("Judged as an unremarkable device at home" in text) == (form == "terminal")
+        assert "nobody has said what it is for" in text
+        assert re.search(r"\( ?thornwall profile init pi@host --identity key +changes that\)", text)
     captured = words(replace(PLANTED, profile_told=False, typed=Typed("pi@host")), "terminal")
     assert "(thornwall profile init pi@host --no-read changes that)" in captured
     assert "profile init" not in words(replace(PLANTED, profile_told=False, typed=Typed()), "terminal")

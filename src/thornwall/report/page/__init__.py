@@ -21,11 +21,11 @@ from thornwall.report.words import (
     attest,
     counts,
     heading,
-    judged_as,
     machine,
     named,
     of_status,
     planning,
+    profile_init,
     reading,
     unseen,
     verdict,
@@ -91,12 +91,21 @@ def _header(report: Report) -> Html:
             tag("ul", tally, class_="tally"),
             tag("p", reading(report), class_="meta"),
             tag("dl", tag("dt", "Judged as"), profile, class_="profile") if profile else None,
-            tag("p", judged_as(report), class_="meta") if profile and not report.profile_told else None,
+            _assumed(report),
             [tag("p", line(note), class_="note") for note in report.notes],
             class_="inner",
         ),
         class_="top",
     )
+
+
+def _assumed(report: Report) -> Html | None:
+    """Where nobody has said what the device is for: that, and what changes it."""
+    if report.profile_told or not report.profile:
+        return None
+    changes = profile_init(report)
+    more: list[Child] = [" (", tag("code", changes), " changes that)"] if changes else []
+    return tag("p", "That is the default: nobody has said what it is for", more, ".", class_="meta")
 
 
 def _count(name: str, words: str, number: int) -> Html:
