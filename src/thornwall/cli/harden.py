@@ -198,7 +198,8 @@ def harden(
     if outcome is None:
         err.print("Nothing was changed.")
         return Exit.OK
-    render_terminal(outcome, out, verbose=verbose)
+    reaching = () if identity is None else ("--identity", str(identity))
+    render_terminal(replace(outcome, reaching=reaching), out, verbose=verbose)
     if outcome.taken_back:
         return Exit.TAKEN_BACK if outcome.verified else Exit.UNSURE
     return Exit.OK if outcome.stands else Exit.FINDINGS

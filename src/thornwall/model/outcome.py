@@ -25,7 +25,8 @@ class Outcome:
     recorded that were brought for it, if any. `taken_back`: the device has undone it all (but for packages), or is
     about to. `verified`: that was seen: a fresh login found every file and unit as recorded before.
     `awaits_reboot`: titles of steps that have their effect at the next start only. `failed`: why it ended early, as a
-    sentence; empty where it did not. `notes`: sentences.
+    sentence; empty where it did not. `notes`: sentences. `reaching`: options by which the host is reached, which the
+    commands that are printed to be typed repeat.
     """
 
     target: str
@@ -40,6 +41,7 @@ class Outcome:
     failed: str = ""
     notes: tuple[str, ...] = ()
     packages: str = ""
+    reaching: tuple[str, ...] = ()
 
     @property
     def stands(self) -> bool:

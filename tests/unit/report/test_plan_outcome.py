@@ -164,3 +164,11 @@ def test_packages_that_came_for_it_are_not_forgotten() -> None:
 
 def test_this_machine_is_named_as_a_command_takes_it() -> None:
     assert "thornwall undo local: " in show(replace(DONE, target="this machine"))
+
+
+def test_printed_commands_reach_the_host_as_this_one_did() -> None:
+    key = ("--identity", "my keys/pi")
+    done = flat(show(replace(DONE, reaching=key)))
+    assert "$ thornwall undo pi@raspberrypi.local --identity 'my keys/pi' 0003-7f3a" in done
+    unseen = flat(show(replace(FAILED, verified=False, reaching=key)))
+    assert "thornwall status pi@raspberrypi.local --identity 'my keys/pi'" in unseen

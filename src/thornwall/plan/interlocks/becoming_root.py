@@ -95,7 +95,8 @@ def _unasked(situation: Situation, name: str) -> Hold | None:
     return Hold(
         "nopasswd-off",
         f"sudo would ask {name} for a password, and {fault}.",
-        f"Set one ('sudo passwd {name}') or name a new one in the plan, and let thornwall check it (--ask-sudo-pass).",
+        f"Set one ('sudo passwd {name}') or name a new one in the plan, and let thornwall check it: 'harden' asks for "
+        "it, 'plan' does with --ask-sudo-pass.",
         subject=name,
         accept=safe,
     )

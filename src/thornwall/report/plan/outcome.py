@@ -77,7 +77,7 @@ class Ending(Page):
             for proof in outcome.proofs
             if not proof.ok
         ]
-        target = typed(outcome.target)
+        target = " ".join([typed(outcome.target), *map(shlex.quote, outcome.reaching)])
         if outcome.taken_back and outcome.verified:
             return [*told, ("now", _VERIFIED)]
         if outcome.taken_back:
@@ -172,7 +172,7 @@ class Ending(Page):
 
     def way_back(self, outcome: Outcome) -> None:
         """How to undo it, now and for ever, with this program and without."""
-        target = typed(outcome.target)
+        target = " ".join([typed(outcome.target), *map(shlex.quote, outcome.reaching)])
         number, packages = line(outcome.transaction), line(outcome.packages)
         if outcome.taken_back:
             if packages:
