@@ -105,12 +105,7 @@ def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
     said = [Evidence(each.path, each.text, each.line) for each in lines]
     root = _usb_root(ctx, facts)
     if "usb_storage" in facts.builtin:
-        built = Evidence("/lib/modules/*/modules.builtin", "usb-storage: modprobe has no say")
-        if facts.udev_unread is not None:
-            yield unknown(facts.udev_unread.reason, mend=facts.udev_unread.mend)
-        else:
-            commands = _USBGUARD if root else _UDEV
-            yield fail("The driver for USB storage is built into the kernel.", built, *said, commands=commands)
+        yield _built_in(facts, said, _USBGUARD if root else _UDEV)
     elif refused is not None or (len(lines) == 2 and (facts.refused("uas") or all(listed))):
         loaded = isinstance(facts.modules, Known) and "usb_storage" in facts.modules.value and not contained(ctx)
         if loaded:
@@ -132,6 +127,14 @@ def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
             f"Nothing keeps USB sticks and disks out.{half}{_of_files(ctx)}",
             *(said or [Evidence("modprobe --showconfig", "no 'install usb-storage /bin/false'")]),
         )
+
+
+def _built_in(facts: Kernel, said: list[Evidence], commands: tuple[str, ...]) -> Verdict:
+    """Modprobe has no say there, and no line of udev that was read refuses such devices."""
+    if facts.udev_unread is not None:
+        return unknown(facts.udev_unread.reason, mend=facts.udev_unread.mend)
+    built = Evidence("/lib/modules/*/modules.builtin", "usb-storage: modprobe has no say")
+    return fail("The driver for USB storage is built into the kernel.", built, *said, commands=commands)
 
 
 _UDEV = (f"echo '{STORAGE_REFUSED}' | sudo tee /etc/udev/rules.d/60-usb-storage.rules",)
