@@ -35,10 +35,12 @@ _TREE = (
     'of $q && [ "${o#* }" = "$l" ] || continue; case $t in *" $q "*) ;; *" ${o% *} "*) t="$t$q " ;; esac; done; done; }'
 )
 # stdin stays open for as long as we are interested: when it ends, the watcher stops the script and what it started.
-# (The whole group only then, when it is killed: a signal to it as well would stop what cleans up after the first.)
+# (The whole group only then, when it is killed: a signal to it as well would stop what cleans up after the first. And
+# the script stands still until each of them has its signal: with its end the watcher ends.)
 _RUN = (
     f'{_TREE}; exec 3<&0 </dev/null; (exec 3<&-; eval "$x") & p=$!; '
-    '(trap "" TERM HUP PIPE; read -r y <&3; tree; kill -TERM $t; sleep 2; tree; kill -KILL $t ${g:-}) '
+    '(trap "" TERM HUP PIPE; read -r y <&3; kill -STOP $p; tree; kill -TERM $t; kill -CONT $p; '
+    "sleep 2; tree; kill -KILL $t ${g:-}) "
     ">/dev/null 2>&1 & w=$!; exec 3<&-; wait $p; s=$?; exec 2>/dev/null; kill -KILL $w; exit $s"
 )
 _INNER = '-- /bin/sh -c "a=$a b=$b g=$g; $i"'

@@ -88,7 +88,24 @@ async def test_it_has_time_to_clean_up(wait: str, tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not scratch.exists()  # who is killed removes nothing
-    assert not _runs(b"sleep\x00627")
+    await _end_of(b"sleep\x00627")
+
+
+async def test_it_leaves_nothing_behind_where_it_ends_before_what_it_started() -> None:
+    """Twenty at once, for it is a race: with the script's end its watcher ends."""
+
+    async def stopped() -> None:
+        script = "trap 'exit 143' TERM\necho\ntimeout 60 sh -c 'nice timeout 55 sleep 629; :' & wait\n"
+        begun: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(LocalTransport().run(script, feed=begun.set_result, limits=LIMITS))
+        await asyncio.wait_for(begun, 10)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    await asyncio.gather(*(stopped() for _ in range(20)))
+    await _end_of(b"sleep\x00629")
 
 
 async def test_what_has_a_session_of_its_own_outlives_it() -> None:
@@ -103,6 +120,15 @@ async def test_what_has_a_session_of_its_own_outlives_it() -> None:
     pids = _runs(b"sleep\x00628")
     assert len(pids) == 1
     os.kill(pids[0], signal.SIGKILL)
+
+
+async def _end_of(words: bytes) -> None:
+    """A moment for who has its signal, and the processor not yet."""
+    for _ in range(100):
+        if not _runs(words):
+            return
+        await asyncio.sleep(0.02)
+    assert not _runs(words)
 
 
 def _runs(words: bytes) -> list[int]:
