@@ -344,6 +344,24 @@ def test_the_record_is_for_root_alone(root: Path) -> None:
         assert path.stat().st_mode & 0o7777 == 0o700
 
 
+@pytest.mark.parametrize("by_now", ["undoing", "undone"])
+def test_what_somebody_else_takes_back_meanwhile_is_no_damage(by_now: str, shell: list[str], root: Path) -> None:
+    """A pipe among what is hashed stops the look at the record until the other one has begun."""
+    make(shell, root, *everything(root))
+    record = root / "var/lib/thornwall/0001"
+    gate = record / "vault/gate"
+    os.mkfifo(gate)
+    sums = record / "sums"
+    sums.write_text(f"{hashlib.sha256(b'x').hexdigest()}  {gate.relative_to(root)}\n{sums.read_text()}")
+    looks = subprocess.Popen([*shell, record / "undo.sh", "--check"], cwd=root)
+    with gate.open("wb") as pipe:
+        (record / "state/confirmed").rename(record / f"state/{by_now}")
+        (record / "vault/etc/sudoers.d/nopasswd").unlink()
+        gate.unlink()
+        pipe.write(b"x")
+    assert looks.wait(30) == 0
+
+
 def test_a_damaged_record_is_seen(root: Path) -> None:
     make(["sh"], root, *everything(root))
     vault = root / "var/lib/thornwall/0001/vault/etc/sudoers.d/nopasswd"
