@@ -17,18 +17,20 @@ ACCEPTS = frozenset(
 INSTALL = (
     "export DEBIAN_FRONTEND=noninteractive; apt-get install -qq -y -o Dpkg::Use-Pty=0 {} >/dev/null 2>&1 </dev/null\n"
 )
+# what brings packages, or removes them
+_PACKAGES = frozenset({"firewall", "updates", "tools", "no-password-quality", "needless-service-installed"})
 
 MAIN = Trial(
     "main",
     (*laws_settings.CASES, *laws_services.CASES, *laws_system.CASES),
-    skip=frozenset({"firewall", "updates", "tools", "no-password-quality", "no-mac"}),
+    skip=_PACKAGES | {"no-mac"},
     accepts=ACCEPTS,
 )
 
 OTHER = Trial(
     "other",
     laws_apart.OTHER,
-    skip=frozenset({"firewall", "updates", "tools", "radios", "no-password-quality", "no-login-throttle", "no-mac"}),
+    skip=_PACKAGES | {"radios", "no-login-throttle", "no-mac"},
     accepts=ACCEPTS,
 )
 

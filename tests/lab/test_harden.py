@@ -117,7 +117,9 @@ def test_a_firewall_that_counts_logins_is_not_taken_for_a_lock_out(tmp_path: Pat
         assert not all(answers(host.address, 22) for _ in range(6))  # it does count
 
 
-STRICT = () if FULL else ("--only", "no-file-integrity-check", "--only", "no-password-quality")
+ONLY = ("no-file-integrity-check", "no-password-quality", "services")
+STRICT = () if FULL else [word for name in ONLY for word in ("--only", name)]
+REMOVED = ("avahi-daemon", "cups-daemon", "inetutils-telnetd", "rpcbind")
 ACCOUNTS = [f"/etc/{name}{end}" for name in ("passwd", "shadow", "group", "gshadow") for end in ("", "-")]
 
 
@@ -127,11 +129,15 @@ def test_strict_is_taken_back_with_its_packages(tmp_path: Path) -> None:
         before = snapshot(host)
         done = desk.harden("--preset", "strict", *STRICT)
         assert done.code == 0, done.stdout + done.stderr
+        states = host.run(["dpkg-query", "-W", "-f", "${db:Status-Status} ", *REMOVED]).stdout
+        assert "config-files" in states
+        assert "installed" not in states.split(), states
         time.sleep(31 if FULL else 0)  # its firewall counts logins
         undone = desk.undo("--keep-packages")
         assert (undone.code, "changed since" in undone.stderr) == (0, False), undone.stderr
         undone = desk.undo()
         assert undone.code == 0
+        assert "what it removed is there" in undone.stderr
         # (its package keeps the account that it made: Debian's policy)
         assert "accounts that packages made, and do not take along: _aide" in " ".join(undone.stderr.split())
         assert host.run(["getent", "passwd", "_aide"]).returncode == 0

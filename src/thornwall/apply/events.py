@@ -82,11 +82,12 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """Package work is over. `came`, `upgraded`: names as dpkg has them, between blanks."""
+    """Package work is over. `came`, `upgraded`, `went`: names as dpkg has them, between blanks."""
 
     id: str
     came: str
     upgraded: str
+    went: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,7 +356,7 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
     "DOING": lambda f: Doing(f.number(0), f.number(1), f.text(2)),
     "APPLIED": lambda f: Applied(f.id(0), f.key(1), f.number(2)),
     "TROUBLE": lambda f: Trouble(f.text(0), f.text(1)),
-    "BROUGHT": lambda f: Brought(f.id(0), f.text(1), f.text(2)),
+    "BROUGHT": lambda f: Brought(f.id(0), f.text(1), f.text(2), f.text(3)),
     "PASSWORD": lambda f: Matches(f.text(0)),
     "COMMITTED": lambda f: Committed(f.id(0)),
     "FAILED": lambda f: Failed(f.text(0), f.text(1)),

@@ -97,7 +97,12 @@ def _of_packages(change: Change) -> str:
     if not change.packages:
         return ""
     upgraded = change.title.endswith((": upgrades", "; upgrades"))
-    return " (what came in is removed again; upgrades stay)" if upgraded else " (what came in is removed again)"
+    back = ", what went comes back" if "without " in change.title else ""
+    return f" (what came in is removed again{back}{'; upgrades stay' * upgraded})"
+
+
+def _packages_looked(change: Change) -> str:
+    return "what it installed is gone" + " and what it removed is there" * ("without " in change.title)
 
 
 def _told(said: Said, going: tuple[Change, ...]) -> Exit:
@@ -116,7 +121,7 @@ def _told(said: Said, going: tuple[Change, ...]) -> Exit:
             on = f" on {_time(each.ended)}" if each.ended else ""
             err.print(f"Change {each.id} had been taken back already{on}: there was nothing to do.", markup=False)
         elif each.id in done:
-            looked = "what it installed is gone" if each.packages else "every file and unit is as it was"
+            looked = _packages_looked(each) if each.packages else "every file and unit is as it was"
             err.print(f"Change {each.id} is taken back, and that was looked at: {looked}.", markup=False)
     if stuck := said.first(events.Stuck):
         err.print(f"Not everything could be taken back: {printable(stuck.why)}.", markup=False)

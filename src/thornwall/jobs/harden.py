@@ -147,7 +147,7 @@ async def _bring(work: _Work, packages: Packages) -> None:
     await _read(work, bringing.before)
     work.notes += bringing.notes
     work.packages = bringing.record
-    missing = frozenset(mend for step in work.plan.steps if step.purpose is Purpose.PACKAGES for mend in step.mends)
+    missing = frozenset(mend for step in work.plan.steps if step.purpose.packages for mend in step.mends)
     unwanted = missing | not_agreed(agreed, work.plan)
     if unwanted:
         work.choice = replace(work.choice, not_mends=unwanted)

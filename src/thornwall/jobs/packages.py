@@ -1,4 +1,4 @@
-"""Packages come in before the transaction, under a record of their own."""
+"""Packages come and go before the transaction, under a record of their own."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def packages_of(plan: Plan) -> Packages | None:
         install=tuple(dict.fromkeys(name for each in found for name in each.install)),
         upgrade=any(each.upgrade for each in found),
         refresh=any(each.refresh for each in found),
+        remove=tuple(dict.fromkeys(name for each in found for name in each.remove)),
     )
 
 
@@ -53,6 +54,6 @@ class Bringing:
 
     @property
     def record(self) -> str:
-        """The number under which the device keeps what came; empty where nothing did."""
+        """The number under which the device keeps what came and went; empty where nothing did."""
         brought = self.said.first(events.Brought)
-        return brought.id if brought is not None and (brought.came or brought.upgraded) else ""
+        return brought.id if brought is not None and (brought.came or brought.upgraded or brought.went) else ""

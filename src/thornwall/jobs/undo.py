@@ -12,7 +12,7 @@ from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.link import Link
 
 Telling = Callable[[str], None]
-_SECONDS = 1500  # dpkg alone may take 900 to remove what came
+_SECONDS = 4800  # dpkg alone may take 900 to remove what came, and 3600 to put back what went
 
 
 @dataclass(frozen=True, slots=True)

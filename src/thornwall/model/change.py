@@ -23,14 +23,20 @@ class Purpose(IntEnum):
     UPDATES = 4
     SERVERS = 5  # settings of web servers, brokers, databases
     SERVICES = 6  # what no longer runs
-    RADIOS = 7
-    BOOT = 8
-    SCHEDULE = 9
-    ACCOUNTS = 10
-    FIREWALL = 11
-    PAM = 12
-    SUDO = 13
-    SSH = 14
+    REMOVALS = 7  # packages of it; done with the other packages
+    RADIOS = 8
+    BOOT = 9
+    SCHEDULE = 10
+    ACCOUNTS = 11
+    FIREWALL = 12
+    PAM = 13
+    SUDO = 14
+    SSH = 15
+
+    @property
+    def packages(self) -> bool:
+        """Whether it is package work, under a record of its own."""
+        return self in {Purpose.PACKAGES, Purpose.REMOVALS}
 
     @property
     def way_in(self) -> bool:
@@ -170,11 +176,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """Packages to install, or (`upgrade`) everything that has an update. Done first, outside the transaction."""
+    """Packages to install, to remove, or (`upgrade`) everything that has an update. Done first, before the transaction.
+
+    What is removed leaves its settings, and is kept on the device, so that undo puts it back.
+    """
 
     install: tuple[str, ...] = ()
     upgrade: bool = False
     refresh: bool = False  # the lists alone
+    remove: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

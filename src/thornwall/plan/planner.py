@@ -183,10 +183,12 @@ def _add(drafts: dict[str, _Draft], fix: Fix, finding: Finding, wishes: Iterable
     packages = [wish for wish in wishes if isinstance(wish, Packages)]
     rest = [wish for wish in wishes if not isinstance(wish, Packages)]
     for wish in packages:
-        kind = "upgrade" if wish.upgrade else "install" if wish.install else "refresh"
-        draft = drafts.setdefault(f"packages-{kind}", _Draft(fix, purpose=Purpose.PACKAGES))
+        kind = "upgrade" if wish.upgrade else "install" if wish.install else "remove" if wish.remove else "refresh"
+        draft = drafts.setdefault(f"packages-{kind}", _Draft(fix))
         draft.take(_Draft(fix, [mend], {wish: None}, undoing=Undoing.KEEPS if wish.upgrade else Undoing.EXACT))
-        draft.purpose = Purpose.PACKAGES
+        if wish.remove and finding.remedy.may_break:
+            draft.may_break[finding.remedy.may_break] = None
+        draft.purpose = Purpose.REMOVALS if wish.remove else Purpose.PACKAGES
         draft.titles = {_PACKAGE_TITLES[kind]: None}
     if rest or not packages:
         draft = drafts.setdefault(fix.step, _Draft(fix))
@@ -200,7 +202,7 @@ def _add(drafts: dict[str, _Draft], fix: Fix, finding: Finding, wishes: Iterable
                 fix.undoing,
                 fix.awaits_reboot,
                 fix.purpose,
-                {"packages-install": None} if packages else {},
+                {"packages-install": None} if any(not wish.remove for wish in packages) else {},
             )
         )
 
@@ -209,6 +211,7 @@ _PACKAGE_TITLES = {
     "install": "Install packages",
     "upgrade": "Install the updates that are waiting",
     "refresh": "Fetch the lists of packages",
+    "remove": "Remove packages whose service nobody needs",
 }
 
 
@@ -244,7 +247,7 @@ def _touched(wish: Wish) -> tuple[str, ...]:
 def _steps(situation: Situation, drafts: Iterable[_Draft], choice: Choice, held: list[Held]) -> tuple[Step, ...]:
     steps = []
     for draft in drafts:
-        name = draft.fix.step if draft.purpose is not Purpose.PACKAGES else _package_step(draft)
+        name = draft.fix.step if not draft.purpose.packages else _package_step(draft)
         if name in choice.not_steps:
             continue
         try:
@@ -335,7 +338,8 @@ def _packages(wishes: Sequence[Packages]) -> list[Operation]:
     if not wishes:
         return []
     names = tuple(sorted({name for wish in wishes for name in wish.install}))
-    return [Packages(names, any(wish.upgrade for wish in wishes), any(wish.refresh for wish in wishes))]
+    gone = tuple(sorted({name for wish in wishes for name in wish.remove}))
+    return [Packages(names, any(wish.upgrade for wish in wishes), any(wish.refresh for wish in wishes), gone)]
 
 
 def _account(situation: Situation, wish: Account) -> AccountDo:

@@ -23,7 +23,7 @@ from thornwall.plan.fixes import (
     tools,
     updates,
 )
-from thornwall.plan.interlocks import host, login, workload
+from thornwall.plan.interlocks import host, login, removals, workload
 from thornwall.plan.interlocks import network as network_locks
 
 FIXES: dict[str, Fix] = {
@@ -51,9 +51,10 @@ FIXES: dict[str, Fix] = {
     for fix in subject.FIXES
 }
 
-INTERLOCKS: tuple[Interlock, ...] = (
+_EACH: tuple[Interlock, ...] = (
     *login.INTERLOCKS,
     *network_locks.INTERLOCKS,
     *workload.INTERLOCKS,
     *host.INTERLOCKS,
 )
+INTERLOCKS: tuple[Interlock, ...] = (*_EACH, removals.removing(_EACH))

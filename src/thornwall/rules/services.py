@@ -19,7 +19,7 @@ from thornwall.model.finding import (
 from thornwall.model.rule import Context, Preset, Rule, Verdict, fail, not_applicable, passed, rule, unknown
 from thornwall.model.schedule import Schedule
 from thornwall.model.services import Unit
-from thornwall.rules import services_discovery, services_login, services_shares
+from thornwall.rules import services_discovery, services_login, services_packages, services_shares
 from thornwall.rules.offered import unit_evidence
 from thornwall.rules.services_login import ACCESS, DISABLE, STEPS
 
@@ -164,6 +164,7 @@ RULES: tuple[Rule, ...] = (
     *services_login.RULES,
     *services_discovery.RULES,
     *services_shares.RULES,
+    *services_packages.RULES,
     needless_service,
     unit_runs_writable_file,
 )

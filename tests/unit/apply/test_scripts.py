@@ -20,6 +20,7 @@ from thornwall.apply.compile import (
     transaction_script,
     undo_script,
 )
+from thornwall.apply.packages import packages_script
 from thornwall.apply.sheet import escaped, sheet
 from thornwall.errors import UsageError
 from thornwall.model.change import (
@@ -29,6 +30,7 @@ from thornwall.model.change import (
     Chmod,
     DropFile,
     Operation,
+    Packages,
     Purpose,
     PutFile,
     PutLink,
@@ -69,6 +71,8 @@ def scripts() -> dict[str, str]:
         "undo": undo_script("1", nonce=NONCE, force=True),
         "history": history_script(nonce=NONCE),
         "forget": forget_script("1", nonce=NONCE),
+        "packages": packages_script(Packages(("ufw",), upgrade=True), nonce=NONCE),
+        "packages that go": packages_script(Packages(remove=("cups", "cups-daemon")), nonce=NONCE),
     }
 
 

@@ -25,6 +25,7 @@ from thornwall.model.schedule import Schedule
 from thornwall.model.servers import Servers
 from thornwall.model.services import InetdEntry, Services, Setting, Unit
 from thornwall.model.snapshot import Snapshot
+from thornwall.model.updates import Package, Updates
 from thornwall.plan.fix import Hold, Situation, Want
 from thornwall.plan.registry import FIXES
 from thornwall.rules.judge import judge
@@ -57,6 +58,7 @@ class Host:
     preset: Preset = Preset.RECOMMENDED
     accepts: Iterable[str] = ()
     source: Source = "ssh"
+    packages: tuple[str, ...] = ()
 
     def situation(self, *findings: Finding) -> Situation:
         """What fixes and interlocks see of it."""
@@ -79,6 +81,9 @@ class Host:
                 kernel=Known(self.kernel),
                 filesystem=Known(self.filesystem),
                 schedule=Known(self.schedule),
+                updates=Known(
+                    Updates(Known({name: Package(name, "1", "arm64", name, False) for name in self.packages}))
+                ),
             ),
             capture=Capture(Manifest("host", self.source, 0, reads=tuple(records)), records),
             originals=Originals(hashes, asked=tuple("/*" * depth for depth in range(1, 8))),

@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from thornwall.model.change import Activate, EditLine, OwnLine, SetMode, Tool, UnitsOff
+from thornwall.model.change import Activate, EditLine, OwnLine, Packages, SetMode, Tool, UnitsOff
 from thornwall.model.fact import Known
 from thornwall.model.filesystem import Entry
 from thornwall.model.network import Network
+from thornwall.model.rule import Preset
 from thornwall.model.schedule import Schedule
 from thornwall.model.services import InetdEntry, Setting, Unit
 from thornwall.plan.fix import Hold
 from thornwall.plan.fixes.services import OFFERS
-from thornwall.plan.planner import make_plan
+from thornwall.plan.planner import Choice, make_plan
+from thornwall.plan.registry import FIXES, INTERLOCKS
 from thornwall.rules import services_discovery, services_login, services_shares
 from thornwall.rules.offered import Offer
 
@@ -166,7 +168,56 @@ def test_a_step_of_each_service_and_one_for_inetd() -> None:
     host = inetd(TELNET, seen=True)
     host.units += (unit("avahi-daemon.service"), unit("avahi-daemon.socket"))
     host.network = Network((*host.network.sockets, listening("udp", 5353, "avahi-daemon", "avahi-daemon.service")))
-    from thornwall.plan.registry import FIXES  # noqa: PLC0415
-
     plan = make_plan(judged(host), FIXES, (), {})
     assert [step.id for step in plan.steps if step.id.startswith("service-")] == ["service-plaintext", "service-avahi"]
+
+
+AVAHI = (unit("avahi-daemon.service"), unit("avahi-daemon.socket"))
+ANNOUNCED = Network((SSHD, listening("udp", 5353, "avahi-daemon", "avahi-daemon.service")))
+
+
+def installed(*packages: str, units: tuple[Unit, ...] = (), network: Network = ANNOUNCED) -> Host:
+    return Host(units=units, network=network, packages=packages, preset=Preset.STRICT)
+
+
+def test_what_is_switched_off_goes_with_its_packages() -> None:
+    host = installed("avahi-daemon", "cups", "cups-client", "cups-daemon", units=AVAHI)
+    assert wants(host, "needless-service-installed") == [
+        Packages(remove=("avahi-daemon",)),
+        Packages(remove=("cups", "cups-daemon")),
+    ]
+    steps = {step.id: step for step in make_plan(judged(host), FIXES, INTERLOCKS, {}).steps}
+    assert steps["packages-remove"].operations == (Packages(remove=("avahi-daemon", "cups", "cups-daemon")),)
+    assert list(steps).index("service-avahi") < list(steps).index("packages-remove")
+    assert "Avahi" not in steps["packages-remove"].title
+
+
+def test_what_stays_on_keeps_its_packages() -> None:
+    """It listens to the device alone, so that nothing else finds fault with it."""
+    host = installed("avahi-daemon", units=AVAHI, network=Network((SSHD,), processes=True))
+    hold, _ = wants(host, "needless-service-installed")
+    assert isinstance(hold, Hold)
+    assert (hold.interlock, hold.subject, hold.accept) == ("service-stays-on", "avahi-daemon", True)
+    plan = make_plan(judged(host), FIXES, INTERLOCKS, {}, Choice(only=frozenset({"needless-service-installed"})))
+    assert plan.steps == ()
+    allowed = replace(host, accepts=("service-stays-on:avahi-daemon",))
+    (step,) = make_plan(
+        judged(allowed), FIXES, INTERLOCKS, {}, Choice(only=frozenset({"needless-service-installed"}))
+    ).steps
+    assert step.operations == (Packages(remove=("avahi-daemon",)),)
+
+
+def test_what_holds_a_unit_holds_its_package() -> None:
+    """A login by a name of Avahi's."""
+    host = installed("avahi-daemon", units=AVAHI)
+    host.way_in = replace(host.way_in, name="raspberrypi.local")
+    plan = make_plan(judged(host), FIXES, INTERLOCKS, {})
+    held = {(one.interlock, one.rule) for one in plan.held}
+    assert {("avahi-off", "avahi-listening"), ("avahi-off", "needless-service-installed")} <= held
+    assert "packages-remove" not in {step.id for step in plan.steps}
+
+
+def test_inetd_starts_a_server_too() -> None:
+    host = inetd(TELNET, seen=True)
+    host.packages, host.preset = ("inetutils-telnetd",), Preset.STRICT
+    assert wants(host, "needless-service-installed") == [Packages(remove=("inetutils-telnetd",))]

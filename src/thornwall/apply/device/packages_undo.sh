@@ -19,12 +19,12 @@ main() {
   cd / || exit 1
   setup
   [ -d "$D" ] || trouble "there is no /var/lib/thornwall/$ID" "see: thornwall history"
+  read_state
+  [ "$state" != undone ] || done_
   sha256sum -c "$D/sums" >/dev/null 2>&1 || trouble "the record of change $ID is damaged" "see: sha256sum -c $D/sums"
   [ -z "$CHECK" ] || exit 0
-  read_state
   case $state in
     confirmed | undoing) ;;
-    undone) done_ ;;
     *) trouble "the packages of change $ID are still coming in" "wait until they are there" ;;
   esac
   later
@@ -33,7 +33,9 @@ main() {
   tell TAKING_BACK "it was asked for"
   event TAKING_BACK "it was asked for"
   remove
+  put_back
   token undoing undone
+  rm -rf "$D/debs" "$D/was"
   tell UNDONE "$ID"
   read -r upgraded <"$D/upgraded"
   [ -z "$upgraded" ] || event LEFT "the upgrades of $upgraded: an older version is not brought back"
@@ -83,32 +85,6 @@ later() {
   set -f
 }
 
-# Nothing of a package runs on without its files: not every package stops what it has started. Sets `stopped`.
-stop_units() {
-  stopped=''
-  [ -d /run/systemd/system ] || return 0
-  patterns=''
-  # shellcheck disable=SC2086
-  for path in $(dpkg-query -L $list 2>/dev/null); do
-    case $path in
-      */systemd/system/*/*) continue ;;
-      */systemd/system/*.service | */systemd/system/*.socket | */systemd/system/*.timer | */systemd/system/*.path) ;;
-      /etc/init.d/*) path=$path.service ;;
-      *) continue ;;
-    esac
-    unit=${path##*/}
-    # (of a template: each that was made of it)
-    case $unit in *@.*) unit=${unit%@.*}@*.${unit##*.} ;; esac
-    patterns="$patterns $unit"
-  done
-  [ -n "$patterns" ] || return 0
-  # shellcheck disable=SC2086
-  for unit in $(t 30 systemctl list-units --plain --no-legend --full --state=active,activating,reloading $patterns |
-    sed 's/ .*//'); do stopped="$stopped $unit"; done
-  # shellcheck disable=SC2086
-  [ -z "$stopped" ] || t 120 systemctl stop -- $stopped 2>/dev/null
-}
-
 # all that came, with one call of dpkg: it refuses where something else needs one of them by now
 remove() {
   installed >"$D/now"
@@ -121,10 +97,10 @@ remove() {
   stop_units
   # shellcheck disable=SC2086
   said=$(timeout -k 10 900 dpkg --purge $list </dev/null 2>&1) || {
-    one_line "$(printf '%s\n' "$said" | tail -n 4)"
+    complaint
     token undoing confirmed
     # shellcheck disable=SC2086
-    [ -z "$stopped" ] || t 120 systemctl start -- $stopped 2>/dev/null
+    [ -z "$active" ] || t 120 systemctl start -- $active 2>/dev/null
     event STUCK "dpkg --purge: $text"
     exit 12
   }

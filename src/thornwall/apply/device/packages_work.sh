@@ -7,7 +7,7 @@ main() {
   journal_end
   APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1
   export APT_LISTCHANGES_FRONTEND NEEDRESTART_MODE NEEDRESTART_SUSPEND
-  step=0 steps=@steps@ fresh=@fresh@
+  step=0 steps=@steps@ fresh='@fresh@' going=''
   timers=''
   for timer in apt-daily.timer apt-daily-upgrade.timer; do
     t 20 systemctl is-active --quiet "$timer" && timers="$timers $timer"
@@ -93,10 +93,10 @@ upgrade() {
   apt full-upgrade || trouble "the updates"
 }
 
-# exactly what came, and what was upgraded
+# exactly what came, what was upgraded and what went
 account_for() {
   installed >"$D/after"
-  came='' upgraded=''
+  came='' upgraded='' went=''
   while read -r name version; do
     had=''
     # shellcheck disable=SC2094
@@ -113,9 +113,13 @@ $(diff "$D/before" "$D/after" | sed -n 's/^> //p')
 END
   printf '%s\n' "${came# }" >"$D/came"
   printf '%s\n' "${upgraded# }" >"$D/upgraded"
+  for name in $going; do
+    grep -q "^${name}[ :]" "$D/after" || went="$went $name"
+  done
+  printf '%s\n' "${went# }" >"$D/went"
   sed 's/:.*//' ./etc/passwd | grep -vxF -f "$D/accounts" >"$D/accounts.came"
-  sha256sum "$D/undo.sh" "$D/came" >"$D/sums"
+  find "$D" -maxdepth 2 -type f \( -name undo.sh -o -name came -o -name went -o -name '*.deb' \) -exec sha256sum {} + >"$D/sums"
   token open confirmed
-  tell BROUGHT "$ID" "${came:--}" "${upgraded:--}"
+  tell BROUGHT "$ID" "${came:--}" "${upgraded:--}" "${went:--}"
   settle
 }

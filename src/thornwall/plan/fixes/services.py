@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from thornwall.model.change import Activate, EditLine, OwnLine, Purpose, SetMode, Tool, UnitsOff
+from thornwall.model.change import Activate, EditLine, OwnLine, Packages, Purpose, SetMode, Tool, UnitsOff
 from thornwall.model.fact import Known
 from thornwall.model.filesystem import Entry
 from thornwall.model.finding import Finding
@@ -61,6 +61,23 @@ _RULES = (
     ("smb-listening", "smb", "Switch Samba off"),
     ("rsync-listening", "rsync", "Switch the rsync server off"),
 )
+_SERVED = {
+    # what is removed -> what it offers
+    "inetutils-telnetd": "telnet",
+    "telnetd": "telnet",
+    "telnetd-ssl": "telnet",
+    "rsh-redone-server": "rsh",
+    "rsh-server": "rsh",
+    "atftpd": "tftp",
+    "tftpd": "tftp",
+    "tftpd-hpa": "tftp",
+    "avahi-daemon": "avahi-daemon",
+    "cups": "cups",
+    "cups-browsed": "cups-browsed",
+    "cups-core-drivers": "cups",
+    "cups-daemon": "cups",
+    "rpcbind": "rpcbind",
+}
 _INETD = ("/etc/inetd.conf", "/etc/inetd.d/", "/etc/xinetd.d/")
 
 
@@ -207,6 +224,37 @@ def _closed(unit: Unit, known: Mapping[str, Entry]) -> Iterator[SetMode]:
                 yield SetMode(step, clear=0o002)
 
 
+def units_of(packages: Iterable[str]) -> tuple[str, ...]:
+    """The units of what those packages serve."""
+    return tuple(name for package in packages for name in OFFERS.get(_SERVED.get(package, ""), ()))
+
+
+@fix(
+    "needless-service-installed",
+    step="service-packages",
+    purpose=Purpose.REMOVALS,
+    title="Remove packages whose service nobody needs",
+)
+def removed(situation: Situation, finding: Finding) -> Iterator[Want]:
+    """Where the service is on, only if this plan switches it off: else somebody may use it."""
+    named = (each.source.removeprefix("dpkg -l ") for each in finding.evidence)
+    names = tuple(name for name in named if name in _SERVED)
+    if not names:
+        return
+    faulted = {each.subject for each in situation.findings if each.rule in FIXES_BY_RULE}
+    in_inetd = any(each.source.startswith(_INETD) for each in finding.evidence)
+    for offer in dict.fromkeys(_SERVED[name] for name in names):
+        if (in_inetd or services_of(situation).starting(*OFFERS[offer])) and offer not in faulted:
+            yield Hold(
+                "service-stays-on",
+                f"{offer} starts at boot, and nothing else in this plan switches it off.",
+                "If nobody uses it, say so.",
+                subject=finding.subject,
+                accept=True,
+            )
+    yield Packages(remove=names)
+
+
 def stopping(situation: Situation, held: Callable[[UnitsOff], bool]) -> Iterator[tuple[Finding, tuple[str, ...]]]:
     """The findings that this plan mends by switching something off, and the units that it switches off for each."""
     for finding in situation.findings:
@@ -226,7 +274,8 @@ FIXES: tuple[Fix, ...] = (
     mail,
     needless,
     programs,
+    removed,
 )
-FIXES_BY_RULE: Mapping[str, Make] = {
-    each.rule: each.make for each in FIXES if each.rule not in {"mail-server-listening", "unit-runs-writable-file"}
-}
+_WITH_OTHERS = {"mail-server-listening", "unit-runs-writable-file", "needless-service-installed"}
+FIXES_BY_RULE: Mapping[str, Make] = {each.rule: each.make for each in FIXES if each.rule not in _WITH_OTHERS}
+"""Those that switch off what a finding is about."""

@@ -23,6 +23,7 @@ ANSWERABLE = frozenset(
         "root-login-off",
         "samba-guest-share",
         "service-off",
+        "service-stays-on",
         "setuid-needed",
         "snmp-default-community",
         "usb-disk-plugged-in",

@@ -139,8 +139,9 @@ def _lines(step: Step, operation: Operation) -> Iterator[str]:
             yield from _account(operation)
         case Tool(_, run):
             yield from (_argv(*argv) for argv in run)
-        case Packages():
-            return
+        case Packages(remove=remove):
+            if remove:
+                yield f"DEBIAN_FRONTEND=noninteractive apt-get -q -y remove {_argv(*remove)}"
 
 
 def _argv(*words_: str) -> str:

@@ -36,6 +36,7 @@ PURPOSES = {
     Purpose.UPDATES: "Updates",
     Purpose.SERVERS: "Servers",
     Purpose.SERVICES: "Services",
+    Purpose.REMOVALS: "Packages to remove",
     Purpose.RADIOS: "Radios",
     Purpose.BOOT: "Boot and console",
     Purpose.SCHEDULE: "Scheduled jobs",
@@ -229,6 +230,8 @@ def _lost(chmod: Chmod) -> str:
 def _packages(packages: Packages) -> Shown:
     if packages.install:
         return Shown("install", line(", ".join(packages.install)))
+    if packages.remove:
+        return Shown("remove", line(", ".join(packages.remove)))
     if packages.upgrade:
         return Shown("upgrade", "every package that has an update")
     return Shown("refresh", "the lists of packages")
@@ -239,7 +242,7 @@ def _packages(packages: Packages) -> Shown:
 
 def about(purpose: Purpose) -> str:
     """What to say beside the name of a group, or nothing."""
-    if purpose is Purpose.PACKAGES:
+    if purpose.packages:
         return "first of all, under a record of their own"
     return "a way in: read this" if purpose.way_in else ""
 
@@ -302,6 +305,7 @@ def tally(plan: Plan) -> list[str]:
         ("account", "account field", ""),
         ("tool", "command", ""),
         ("package", "package to install", "packages to install"),
+        ("gone", "package to remove", "packages to remove"),
     )
     parts = [count(number[key], one, many) for key, one, many in told if number[key]]
     return [*parts, "all updates"] if number["upgrade"] else parts
@@ -326,8 +330,8 @@ def _counted(operation: Operation) -> dict[str, int]:  # noqa: PLR0911 - one for
             return {"account": 1}
         case Tool(run=run):
             return {"tool": len(run)}
-        case Packages(install, upgrade):
-            return {"package": len(install), "upgrade": int(upgrade)}
+        case Packages(install, upgrade, _, remove):
+            return {"package": len(install), "upgrade": int(upgrade), "gone": len(remove)}
 
 
 UNPRIVILEGED = (

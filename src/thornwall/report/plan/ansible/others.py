@@ -100,3 +100,6 @@ def packages_tasks(packages: Packages) -> Iterator[Task]:
         names = list(packages.install)
         arguments: Task = {"name": names, "state": "present", "install_recommends": False, "policy_rc_d": 101}
         yield {"name": f"Install {name_of(', '.join(names))}", "ansible.builtin.apt": arguments}
+    if packages.remove:
+        arguments = {"name": list(packages.remove), "state": "absent"}
+        yield {"name": f"Remove {name_of(', '.join(packages.remove))}", "ansible.builtin.apt": arguments}

@@ -1,0 +1,103 @@
+"""Packages that go, and come back from what the device kept of them."""
+
+from __future__ import annotations
+
+import secrets
+
+from thornwall.apply.events import Brought, Event, Reader, Trouble
+from thornwall.apply.packages import packages_script
+from thornwall.model.change import Packages
+
+from .compare import difference, snapshot
+from .host import Host
+
+SERVERS = ("avahi-daemon", "cups", "cups-core-drivers", "cups-daemon", "inetutils-telnetd", "rpcbind")
+
+
+def removing(host: Host, *names: str) -> list[Event]:
+    nonce = secrets.token_hex(8)
+    done = host.run(["sh"], input=packages_script(Packages(remove=names), nonce=nonce), timeout=300)
+    return list(Reader(nonce).feed(done.stdout.encode()))
+
+
+def went(said: list[Event]) -> Brought:
+    (one,) = [event for event in said if isinstance(event, Brought)]
+    return one
+
+
+def trouble(said: list[Event]) -> dict[str, str]:
+    return {event.what: event.why for event in said if isinstance(event, Trouble)}
+
+
+def installed(host: Host, *names: str) -> list[str]:
+    """Those that dpkg calls installed."""
+    said = host.run(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\n", *names]).stdout
+    return [line.removeprefix("installed ") for line in said.splitlines() if line.startswith("installed ")]
+
+
+def undone(host: Host, id_: str, status: int = 0) -> str:
+    done = host.run(f"sh /var/lib/thornwall/{id_}/undo.sh", timeout=300)
+    assert done.returncode == status, done
+    return done.stdout
+
+
+def test_servers_go_and_come_back(planted: Host) -> None:
+    before = snapshot(planted)
+    status = planted.run(["dpkg-query", "-s", *SERVERS], check=True).stdout
+    said = removing(planted, *SERVERS)
+    assert trouble(said) == {}
+    gone = went(said)
+    assert gone.went.split() == list(SERVERS)
+    assert installed(planted, *SERVERS) == []
+    for port in (23, 111, 631):
+        assert planted.run(f"ss -tlnH sport = :{port}").stdout == ""
+    assert planted.run("systemctl is-active cups.service cups.path avahi-daemon.socket").stdout == "inactive\n" * 3
+    undone(planted, gone.id)
+    assert difference(before, snapshot(planted), packages=True) == []
+    # with the hashes of their settings as they were shipped, for the next upgrade
+    assert planted.run(["dpkg-query", "-s", *SERVERS], check=True).stdout == status
+    assert planted.run("dpkg --verify", check=False).stdout == ""
+    assert planted.run("dpkg --audit", check=True).stdout == ""
+    assert gone.id in undone(planted, gone.id)  # asked for once more
+
+
+def test_what_was_off_stays_off(planted: Host) -> None:
+    planted.run("systemctl disable --now avahi-daemon.service avahi-daemon.socket; systemctl mask rpcbind.socket")
+    planted.run("systemctl stop rpcbind.socket rpcbind.service", check=True)
+    before = snapshot(planted)
+    undone(planted, went(removing(planted, "avahi-daemon", "rpcbind")).id)
+    assert difference(before, snapshot(planted), packages=True) == []
+
+
+def test_what_is_needed_or_set_up_stays(planted: Host) -> None:
+    planted.run("echo 'allow-interfaces=eth0' >>/etc/avahi/avahi-daemon.conf", check=True)
+    before = snapshot(planted)
+    said = removing(planted, "avahi-daemon", "cups-daemon", "no-such-package")
+    assert "/etc/avahi/avahi-daemon.conf" in trouble(said)["avahi-daemon"]
+    assert "needs it" in trouble(said)["cups-daemon"]
+    assert "no-such-package" in trouble(said)
+    assert went(said).went == ""
+    assert difference(before, snapshot(planted), packages=True) == []
+
+
+def test_what_was_edited_meanwhile_is_kept(planted: Host) -> None:
+    gone = went(removing(planted, "inetutils-telnetd"))
+    planted.run("echo '# mine' >>/etc/inetd.conf; echo new >/etc/mine", check=True)
+    assert "/etc/inetd.conf" in undone(planted, gone.id)
+    assert planted.run("tail -n 1 /etc/inetd.conf; cat /etc/mine").stdout == "# mine\nnew\n"
+    assert installed(planted, "inetutils-telnetd") == ["inetutils-telnetd"]
+
+
+def test_it_can_be_tried_again(planted: Host) -> None:
+    """What it needs went meanwhile, as an autoremove does it."""
+    before = snapshot(planted)
+    gone = went(removing(planted, "avahi-daemon"))
+    needed = went(removing(planted, "libavahi-core7"))
+    assert needed.went == "libavahi-core7"
+    planted.run(f"mv /var/lib/thornwall/{needed.id}/state/confirmed /root/", check=True)
+    assert "libavahi-core7" in undone(planted, gone.id, status=12)
+    planted.run(f"mv /root/confirmed /var/lib/thornwall/{needed.id}/state/", check=True)
+    undone(planted, needed.id)
+    undone(planted, gone.id)
+    # (ldconfig writes down the libraries in the order in which they came)
+    assert difference(before, snapshot(planted), packages=True, ignore=["/etc/ld.so.cache"]) == []
