@@ -102,6 +102,7 @@ _FIRMWARE = "/boot/firmware"  # on a partition of its own in a VM
 PACKAGE_WORK = {
     "/var/lib/apt": "apt's records",
     "/var/lib/dpkg": "dpkg's records, with a copy of the status before",
+    "/var/lib/man-db/auto-update": "man-db touches it whenever pages came or went",
     "/var/lib/pam": "what pam-auth-update last made, rewritten at every call",
     "/var/lib/systemd/deb-systemd-helper-enabled": "which units packages have enabled",
     "/var/lib/systemd/deb-systemd-helper-masked": "which units packages have masked",

@@ -170,7 +170,9 @@ def status(
     if as_json:
         sys.stdout.write(json.dumps([_as_json(change) for change in waiting], indent=2) + "\n")
     for change in waiting if not as_json else ():
-        if change.state == "undoing":
+        if change.packages and change.state == "open":
+            out.print(f"The packages of change {change.id} are on their way, or were cut off.", markup=False)
+        elif change.state == "undoing":
             out.print(f"Change {change.id} is being taken back.", markup=False)
         else:
             left = f"in {change.left} s " if change.left is not None else ""

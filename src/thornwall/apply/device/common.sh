@@ -111,6 +111,11 @@ token() {
   settle
 }
 
+# after_a_cut FOLDER: package work that a power cut ended is accounted for (on this system alone: it runs what is there)
+after_a_cut() {
+  [ "$LIVE" = 0 ] || [ ! -e "$1/state/open" ] || [ ! -f "$1/work.sh" ] || sh "$1/undo.sh" --cut-off >/dev/null 2>&1
+}
+
 # sets `state`: rehearsal, open, confirmed, undoing, undone, or empty
 read_state() {
   state=''

@@ -15,7 +15,7 @@ main() {
   rm "$D/state/rehearsal" && : >"$D/state/open"
   settle
   launch
-  follow show 0
+  follow show 0 still_working
   status=$?
   [ "$status" = 100 ] && status=0
   exit "$status"
@@ -41,6 +41,7 @@ number() {
   set +f
   for other in ./var/lib/thornwall/[0-9]*; do
     [ -d "$other" ] || continue
+    after_a_cut "$other"
     [ -e "$other/state/open" ] && refuse "change ${other##*/} is still open on this host" "confirm it, or undo it: thornwall status tells"
     other=${other##*/}
     while :; do case $other in 0?*) other=${other#0} ;; *) break ;; esac; done
@@ -67,6 +68,9 @@ launch() {
   fi
   refuse "no unit of its own can be started for the packages${text:+: $text}" "look at: systemctl status"
 }
+
+# whoever is at it may be stopped by force: then it is accounted for all the same
+still_working() { works || sh "$D/undo.sh" --cut-off >/dev/null 2>&1; }
 
 begun() { grep -qv "${tab}STAGED$tab" "$D/journal"; }
 

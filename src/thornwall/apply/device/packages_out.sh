@@ -50,6 +50,10 @@ goes_alone() {
 # the files of `name` and its part of dpkg's records as one package
 keep_deb() {
   tree=$D/tree diverted='' text="the package cannot be kept: is the disk full?"
+  if [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>&1)" != 'ii ' ]; then
+    text="it is not installed, or not to its end"
+    return 1
+  fi
   rm -rf "$tree"
   mkdir -m 755 "$tree" "$tree/DEBIAN" && dpkg-query -L "$name" >"$D/paths" || return 1
   while IFS= read -r path; do
@@ -97,15 +101,4 @@ as_shipped() {
     return 1
   done
   unset IFS
-}
-
-# what their scripts changed in /etc stays as it was, in `was`
-keep_changed() {
-  look_etc >"$D/etc.after"
-  grep -vxF -f "$D/etc.after" "$D/etc.before" | sed 's|.* \./etc/|./etc/|' | sort -u >"$D/changed"
-  mkdir -p "$D/was"
-  while IFS= read -r path; do
-    mkdir -p "$D/was/${path%/*}" && cp -a "$D/copy/$path" "$D/was/${path%/*}/"
-  done <"$D/changed"
-  rm -rf "$D/copy"
 }

@@ -1,10 +1,11 @@
 main() {
-  FRAME='' CHECK='' ROOT=/
+  FRAME='' CHECK='' CUT='' ROOT=/
   here=$(cd -P "${0%/*}" && pwd -P)
   ID=${here##*/} LIVE=1
   while [ $# -gt 0 ]; do
     case $1 in
       --check) CHECK=1 ;;
+      --cut-off) CUT=1 ;;
       --frame) FRAME=$2 && shift ;;
       --root) ROOT=$2 && shift ;;
       --force | --bring-back-known-passwords) ;;
@@ -21,11 +22,16 @@ main() {
   [ -d "$D" ] || trouble "there is no /var/lib/thornwall/$ID" "see: thornwall history"
   read_state
   [ "$state" != undone ] || done_
+  if [ "$state" = open ]; then
+    ! works || trouble "the packages of change $ID are still coming in" "wait until they are there"
+    cut_off
+  fi
+  [ -z "$CUT" ] || exit 0
   sha256sum -c "$D/sums" >/dev/null 2>&1 || trouble "the record of change $ID is damaged" "see: sha256sum -c $D/sums"
   [ -z "$CHECK" ] || exit 0
   case $state in
     confirmed | undoing) ;;
-    *) trouble "the packages of change $ID are still coming in" "wait until they are there" ;;
+    *) trouble "change $ID was never begun" "there is nothing to take back" ;;
   esac
   later
   journal_end
@@ -41,6 +47,24 @@ main() {
   [ -z "$upgraded" ] || event LEFT "the upgrades of $upgraded: an older version is not brought back"
   accounts_left
   done_
+}
+
+# Whoever was at it was stopped, by a power cut or by force: what is half there is brought to its end, and accounted for.
+cut_off() {
+  journal_end
+  let_go
+  whole
+  [ ! -s "$D/etc.before" ] || [ ! -d "$D/copy" ] || keep_changed
+  rm -rf "$D/tree" "$D/tar" "$D/copy"
+  going=''
+  set +f
+  for deb in "$D"/debs/*.deb; do
+    deb=${deb##*/}
+    going="$going ${deb%.deb}"
+  done
+  set -f
+  reckon
+  state=confirmed
 }
 
 # (a file of theirs may lie anywhere: Debian's packages leave the accounts that they made)

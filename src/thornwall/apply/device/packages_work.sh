@@ -5,6 +5,7 @@ main() {
   cd / || exit 1
   setup
   journal_end
+  echo $$ >"$D/work.pid"
   APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1
   export APT_LISTCHANGES_FRONTEND NEEDRESTART_MODE NEEDRESTART_SUSPEND
   step=0 steps=@steps@ fresh='@fresh@' going=''
@@ -12,6 +13,7 @@ main() {
   for timer in apt-daily.timer apt-daily-upgrade.timer; do
     t 20 systemctl is-active --quiet "$timer" && timers="$timers $timer"
   done
+  echo "$timers" >"$D/timers"
   # shellcheck disable=SC2086
   [ -z "$timers" ] || t 30 systemctl stop $timers
   deny_starts
@@ -19,15 +21,13 @@ main() {
 @work@
   allow_starts
   trap - EXIT
-  # shellcheck disable=SC2086
-  [ -z "$timers" ] || t 30 systemctl start $timers
-  account_for
+  let_go
+  reckon
 }
 
 # A link into /run: after a power cut it leads nowhere, and invoke-rc.d takes that for no policy at all.
 deny_starts() {
   policy=/usr/sbin/policy-rc.d
-  [ -L "$policy" ] && [ "$(readlink "$policy")" = /run/thornwall-policy-rc.d ] && rm -f "$policy"
   denied=''
   if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
     touch -r /usr/sbin "$D/sbin"
@@ -66,11 +66,6 @@ apt() {
   return 1
 }
 
-# What was stopped in the middle is brought to its end: no package stays half there, and the next ones can come.
-whole() {
-  timeout -k 60 3600 dpkg --force-confdef --force-confold --configure -a </dev/null >>"$D/log" 2>&1 || :
-}
-
 trouble() { tell TROUBLE "$1" "$text"; }
 
 update() {
@@ -91,35 +86,4 @@ install() {
 upgrade() {
   doing "install updates"
   apt full-upgrade || trouble "the updates"
-}
-
-# exactly what came, what was upgraded and what went
-account_for() {
-  installed >"$D/after"
-  came='' upgraded='' went=''
-  while read -r name version; do
-    had=''
-    # shellcheck disable=SC2094
-    while read -r name_ version_; do
-      [ "$name_" = "$name" ] && had=$version_ && break
-    done <"$D/before"
-    case $had in
-      '') came="$came $name" ;;
-      "$version") ;;
-      *) upgraded="$upgraded $name" ;;
-    esac
-  done <<END
-$(diff "$D/before" "$D/after" | sed -n 's/^> //p')
-END
-  printf '%s\n' "${came# }" >"$D/came"
-  printf '%s\n' "${upgraded# }" >"$D/upgraded"
-  for name in $going; do
-    grep -q "^${name}[ :]" "$D/after" || went="$went $name"
-  done
-  printf '%s\n' "${went# }" >"$D/went"
-  sed 's/:.*//' ./etc/passwd | grep -vxF -f "$D/accounts" >"$D/accounts.came"
-  find "$D" -maxdepth 2 -type f \( -name undo.sh -o -name came -o -name went -o -name '*.deb' \) -exec sha256sum {} + >"$D/sums"
-  token open confirmed
-  tell BROUGHT "$ID" "${came:--}" "${upgraded:--}" "${went:--}"
-  settle
 }

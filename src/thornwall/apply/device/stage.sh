@@ -105,6 +105,7 @@ none_open() {
   [ -d ./var/lib/thornwall ] || return 0
   set +f
   for other in ./var/lib/thornwall/[0-9]*/state/open ./var/lib/thornwall/[0-9]*/state/undoing; do
+    after_a_cut "${other%/state/*}"
     [ -e "$other" ] || continue
     other=${other%/state/*}
     refuse "change ${other##*/} is still open on this host" "confirm it, or undo it: thornwall status tells"
