@@ -21,6 +21,7 @@ from thornwall.model.change import (
     Packages,
     Purpose,
     PutFile,
+    PutLink,
     Tool,
     UnitDo,
 )
@@ -194,6 +195,28 @@ def test_what_a_killed_tool_leaves_of_the_accounts(rig: Rig) -> None:
     )
     assert rig.make(steps).has(Undone)
     nothing_left(rig, before)
+
+
+_ASKED_IN_VAIN = """
+cat >/usr/sbin/systemctl <<'END'
+#!/bin/sh
+[ "$1" != list-units ] || [ -e /run/asked ] || { : >/run/asked; exit 1; }
+exec /usr/bin/systemctl "$@"
+END
+chmod 755 /usr/sbin/systemctl
+"""
+
+
+def test_a_systemd_that_does_not_answer_at_once(rig: Rig) -> None:
+    """It is executed anew when it is asked what runs: it is asked again, and all of it runs again afterwards."""
+    rig.host.run(_ASKED_IN_VAIN, check=True)
+    units = tuple(f"cups.{kind}" for kind in ("service", "socket", "path"))
+    masks = tuple(PutLink(f"/etc/systemd/system/{unit}", "/dev/null", ABSENT) for unit in units)
+    id_ = made(rig, step(*masks, UnitDo("stop", units)), confirmed=True)
+    assert rig.host.run("test -e /run/asked").returncode == 0
+    assert rig.host.run(["systemctl", "is-active", *units]).stdout == "inactive\n" * 3
+    assert rig.undo(id_).has(Undone)
+    assert rig.host.run(["systemctl", "is-active", *units]).stdout == "active\n" * 3
 
 
 def bringing(host: Host, *names: str) -> list[Event]:

@@ -10,7 +10,7 @@ take_back() {
   folders_back
   settle
   if [ "$LIVE" = 1 ]; then
-    systemd && t 60 systemctl daemon-reload
+    systemd && persist 60 systemctl daemon-reload
     [ -e "$D/rebooted" ] || sysctls_back
     runtime_back
     systemd && units_back
@@ -225,8 +225,21 @@ units_back() {
   for unit in $lost; do
     t 20 systemctl is-active --quiet -- "$unit" && continue
     # (what was made for one run, by systemd-run or a generator, is gone when that is over: nothing of the change's)
-    [ "$(ask 20 systemctl show -p LoadState --value -- "$unit")" = not-found ] || problem "$unit ran before and does not now"
+    [ "$(ask 20 systemctl show -p LoadState --value -- "$unit")" = not-found ] && ! has_file "$unit" && continue
+    problem "$unit ran before and does not now"
   done
+}
+
+# whether a unit has a file: systemd may have read the folders before it was back
+has_file() {
+  template=$1
+  case $1 in *@*) template=${1%%@*}@.${1##*.} ;; esac
+  for folder in etc run lib usr/lib usr/local/lib; do
+    for each in "$1" "$template"; do
+      [ ! -e "./$folder/systemd/system/$each" ] || return 0
+    done
+  done
+  [ -e "./etc/init.d/${1%.service}" ]
 }
 
 # Takes out of `lost` what came to its end by itself and well, by the last two things that systemd has written down of it:

@@ -293,8 +293,11 @@ keep_runtime() {
     : >"$D/before.kept"
   fi
   [ "$LIVE" = 1 ] || return 0
-  systemd && t 30 systemctl list-units --all --plain --no-legend --full \
-    --type=service,socket,timer,path,mount,automount,swap >"$D/units"
+  if systemd; then
+    persist 30 systemctl list-units --all --plain --no-legend --full \
+      --type=service,socket,timer,path,mount,automount,swap >"$D/units"
+    [ -s "$D/units" ] || refuse "systemd does not tell what runs" "look at: systemctl status"
+  fi
   settings >"$D/sysctls"
 }
 
