@@ -19,6 +19,7 @@ EXCEPT = {
     "kernel-log-open": _KERNEL,
     "kernel-pointers-shown": _KERNEL,
     "kexec-allowed": _KERNEL,
+    "line-disciplines-autoload": _KERNEL,
     "protected-links-off": _KERNEL,
     "ptrace-open": _KERNEL,
     "setuid-core-dumps": _KERNEL,

@@ -15,6 +15,7 @@ from thornwall.model.kernel import Assignment, Directive, Kernel, UdevRule, proc
 from thornwall.model.probe import Probe, Read, Redaction
 
 SYSCTLS = (
+    "dev.tty.ldisc_autoload",
     "fs.protected_fifos",
     "fs.protected_hardlinks",
     "fs.protected_regular",

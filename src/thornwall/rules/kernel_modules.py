@@ -19,7 +19,7 @@ from thornwall.model.finding import (
 )
 from thornwall.model.kernel import STORAGE_REFUSED, Kernel
 from thornwall.model.rule import Context, Option, Preset, Verdict, fail, passed, rule, unknown
-from thornwall.rules.sysctl import contained, kernel
+from thornwall.rules.sysctl import contained, demand, kernel, set_commands
 
 _PROTOCOLS = ("dccp", "sctp", "rds", "tipc", "atm")
 _FILESYSTEMS = ("cramfs", "freevxfs", "hfs", "jffs2")
@@ -292,4 +292,48 @@ def firewire_allowed(ctx: Context) -> Iterator[Verdict]:
     yield from _loadable(ctx, ("firewire-core",), "the driver for FireWire")
 
 
-RULES = (usb_storage_allowed, rare_network_protocols, rare_filesystems, firewire_allowed)
+@rule(
+    "line-disciplines-autoload",
+    "Any account can have old drivers of serial lines loaded",
+    subject="kernel",
+    kind=Kind.MISCONFIGURATION,
+    fault_class=FaultClass.CONFIGURATION,
+    likelihood=1,
+    impact=3,
+    attacker=Attacker.VIRUS,
+    reach=Reach.LOCAL,
+    consequence=Consequence.TAKEOVER,
+    effort=Effort.MINUTE,
+    fixable=Fixable.AUTOMATIC,
+    preset=Preset.STRICT,
+    references=References(
+        document=("Top IoT Vulnerabilities/Misconfiguration",),
+        etsi=("5.6-7",),
+        cwe=(250,),
+    ),
+    commands=set_commands("line-disciplines-autoload", "dev.tty.ldisc_autoload = 0"),
+)
+def line_disciplines_autoload(ctx: Context) -> Iterator[Verdict]:
+    """Who opens a terminal can have the kernel load a line discipline.
+
+    What:
+        The setting `dev.tty.ldisc_autoload`: with 0 only root has the modules loaded that give a serial line another
+        protocol.
+    Why:
+        They are old and seldom used, and every account can ask for them on a terminal of its own: flaws in them
+        (CVE-2017-2636, CVE-2020-14416) made root of ordinary accounts.
+    Remedy:
+        Set `dev.tty.ldisc_autoload = 0` in a file of its own in /etc/sysctl.d that sorts last, and load it.
+    Risk of the remedy:
+        Programs that speak PPP, SLIP, CAN or Bluetooth over a serial line without being root no longer can, unless the
+        module was loaded before (`/etc/modules-load.d`).
+    """
+    yield from demand(
+        ctx,
+        {"dev.tty.ldisc_autoload": ("0",)},
+        "dev.tty.ldisc_autoload is 1.",
+        "Only root has line disciplines loaded.",
+    )
+
+
+RULES = (usb_storage_allowed, rare_network_protocols, rare_filesystems, firewire_allowed, line_disciplines_autoload)

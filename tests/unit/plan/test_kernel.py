@@ -62,6 +62,7 @@ CASES = [
     ("protected-links-off", proc(fs__protected_hardlinks="0", fs__protected_symlinks="1"),
      {"fs.protected_hardlinks": "1"}),
     ("unprivileged-bpf", proc(kernel__unprivileged_bpf_disabled="0"), {"kernel.unprivileged_bpf_disabled": "2"}),
+    ("line-disciplines-autoload", proc(dev__tty__ldisc_autoload="1"), {"dev.tty.ldisc_autoload": "0"}),
     ("kexec-allowed", proc(kernel__kexec_load_disabled="0"), {"kernel.kexec_load_disabled": "1"}),
 ]  # fmt: skip
 

@@ -142,6 +142,9 @@ _SETTINGS = (
         {"kernel.unprivileged_bpf_disabled": frozenset({"1"})},
     ),
     _Settings(
+        "line-disciplines-autoload", "Let root alone have line disciplines loaded", {"dev.tty.ldisc_autoload": "0"}
+    ),
+    _Settings(
         "kexec-allowed",
         "Load no other kernel while this one runs",
         {"kernel.kexec_load_disabled": "1"},
