@@ -127,6 +127,19 @@ def test_what_was_edited_meanwhile_is_kept(planted: Host) -> None:
     assert installed(planted, "inetutils-telnetd") == ["inetutils-telnetd"]
 
 
+def test_what_was_installed_again_is_not_set_back(planted: Host) -> None:
+    """Nobody wants an older version than he has."""
+    gone = went(removing(planted, "avahi-daemon", "rpcbind"))
+    deb = f"/var/lib/thornwall/{gone.id}/debs/rpcbind.deb"
+    newer = (
+        f"dpkg-deb -R {deb} /root/r && sed -i 's/^Version: .*/&+newer/' /root/r/DEBIAN/control && dpkg-deb -b /root/r"
+    )
+    planted.run(f"{newer} /root/rpcbind.deb && dpkg -i /root/rpcbind.deb", check=True)
+    assert "rpcbind" in undone(planted, gone.id)
+    assert installed(planted, "avahi-daemon", "rpcbind") == ["avahi-daemon", "rpcbind"]
+    assert planted.run(["dpkg-query", "-W", "-f", "${Version}", "rpcbind"]).stdout.endswith("+newer")
+
+
 def test_it_can_be_tried_again(planted: Host) -> None:
     """What it needs went meanwhile, as an autoremove does it."""
     before = snapshot(planted)

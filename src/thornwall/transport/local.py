@@ -14,7 +14,7 @@ from thornwall.transport.base import Asker, Become, Feed, Limits, Nobody, Ran
 from thornwall.transport.exchange import Exchange
 from thornwall.transport.wire import Wire
 
-_GRACE = 3.0  # seconds between asking and killing; the watcher of the script takes two
+_GRACE = 8.0  # seconds between asking and killing; the watcher of the script takes two, and more on a busy machine
 
 
 class LocalTransport:

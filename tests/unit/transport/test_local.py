@@ -92,7 +92,7 @@ async def test_it_has_time_to_clean_up(wait: str, tmp_path: Path) -> None:
 
 
 async def test_it_leaves_nothing_behind_where_it_ends_before_what_it_started() -> None:
-    """Twenty at once, for it is a race: with the script's end its watcher ends."""
+    """Several at once, for it is a race: with the script's end its watcher ends."""
 
     async def stopped() -> None:
         script = "trap 'exit 143' TERM\necho\ntimeout 60 sh -c 'nice timeout 55 sleep 629; :' & wait\n"
@@ -104,7 +104,7 @@ async def test_it_leaves_nothing_behind_where_it_ends_before_what_it_started() -
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    await asyncio.gather(*(stopped() for _ in range(20)))
+    await asyncio.gather(*(stopped() for _ in range(8)))
     await _end_of(b"sleep\x00629")
 
 

@@ -2,6 +2,12 @@
 put_back() {
   went=''
   [ ! -f "$D/went" ] || read -r went <"$D/went"
+  installed >"$D/now"
+  away=''
+  for name in $went; do
+    if grep -q "^${name}[ :]" "$D/now"; then event LEFT "$name, which somebody has installed again"; else away="$away $name"; fi
+  done
+  went=$away
   [ -n "$went" ] || return 0
   [ -d "$D/copy" ] || { mkdir -p "$D/new" && cp -a ./etc "$D/new/" && look_etc >"$D/etc.then" && mv "$D/new" "$D/copy"; } || {
     rm -rf "$D/new"
