@@ -34,13 +34,17 @@ _TREE = (
     'tree() { t=" $p " n=; of $p; l=${o#* }; while [ "$t" != "$n" ]; do n=$t; for f in /proc/[0-9]*; do q=${f#/proc/}; '
     'of $q && [ "${o#* }" = "$l" ] || continue; case $t in *" $q "*) ;; *" ${o% *} "*) t="$t$q " ;; esac; done; done; }'
 )
+# sets `t`: what is below the script. All of it stands still, for each may start others before its signal comes; the
+# script comes last, for with its end the watcher ends.
+_STILL = (
+    'still() { kill -STOP $p; tree; u=; while [ "$t" != "$u" ]; do u=$t; kill -STOP $t; tree; done; t=${t#" $p "}; }'
+)
 # stdin stays open for as long as we are interested: when it ends, the watcher stops the script and what it started.
-# (The whole group only then, when it is killed: a signal to it as well would stop what cleans up after the first. And
-# the script stands still until each of them has its signal: with its end the watcher ends.)
+# (The whole group only then, when it is killed: a signal to it as well would stop what cleans up after the first.)
 _RUN = (
-    f'{_TREE}; exec 3<&0 </dev/null; (exec 3<&-; eval "$x") & p=$!; '
-    '(trap "" TERM HUP PIPE; read -r y <&3; kill -STOP $p; tree; kill -TERM $t; kill -CONT $p; '
-    "sleep 2; tree; kill -KILL $t ${g:-}) "
+    f'{_TREE}; {_STILL}; exec 3<&0 </dev/null; (exec 3<&-; eval "$x") & p=$!; '
+    '(trap "" TERM HUP PIPE; read -r y <&3; still; kill -TERM $t $p; kill -CONT $t; kill -CONT $p; sleep 2; still; '
+    "kill -KILL $t ${g:-$p}) "
     ">/dev/null 2>&1 & w=$!; exec 3<&-; wait $p; s=$?; exec 2>/dev/null; kill -KILL $w; exit $s"
 )
 _INNER = '-- /bin/sh -c "a=$a b=$b g=$g; $i"'

@@ -153,7 +153,7 @@ async def test_one_that_ignores_us_is_killed() -> None:
     began = time.monotonic()
     with pytest.raises(HostAnswerError):
         await ask("trap '' TERM HUP PIPE; echo; sleep 9; sleep 9", Limits(idle_seconds=0.2))
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 7
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["bash", "--posix"], ["busybox", "ash"]])
