@@ -85,6 +85,25 @@ def test_what_is_needed_or_set_up_stays(planted: Host) -> None:
     assert difference(before, snapshot(planted), packages=True) == []
 
 
+_LOCKED = """
+cat >/usr/sbin/dpkg <<'END'
+#!/bin/sh
+[ "$1" = --remove ] && echo "dpkg: error: dpkg frontend lock was locked by another process" >&2 && exit 2
+exec /usr/bin/dpkg "$@"
+END
+chmod 755 /usr/sbin/dpkg
+"""
+
+
+def test_what_dpkg_refuses_runs_on(planted: Host) -> None:
+    planted.run(_LOCKED, check=True)
+    before = snapshot(planted)
+    said = removing(planted, "avahi-daemon", "rpcbind")
+    assert "was locked" in trouble(said)["dpkg --remove"]
+    assert went(said).went == ""
+    assert difference(before, snapshot(planted), packages=True) == []
+
+
 # dpkg that takes the first of several away, and then for ever
 _SLOW = """
 cat >/usr/sbin/dpkg <<'END'

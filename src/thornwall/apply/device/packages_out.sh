@@ -28,6 +28,8 @@ remove() {
   said=$(timeout -k 60 1800 dpkg --remove $going </dev/null 2>&1) || {
     complaint
     trouble "dpkg --remove"
+    # shellcheck disable=SC2086
+    [ -z "$active" ] || t 120 systemctl start -- $active 2>/dev/null # what stays runs again
   }
   printf '%s\n' "$said" >>"$D/log"
   [ ! -d /run/systemd/system ] || t 60 systemctl daemon-reload
