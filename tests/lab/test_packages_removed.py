@@ -15,6 +15,7 @@ from . import faults
 from .compare import difference, snapshot
 from .host import Host
 
+MADE_ANEW = ["/etc/printcap"]  # a link that cups makes whenever it is installed
 SERVERS = ("avahi-daemon", "cups", "cups-core-drivers", "cups-daemon", "inetutils-telnetd", "rpcbind")
 
 
@@ -58,7 +59,7 @@ def test_servers_go_and_come_back(planted: Host) -> None:
         assert planted.run(f"ss -tlnH sport = :{port}").stdout == ""
     assert planted.run("systemctl is-active cups.service cups.path avahi-daemon.socket").stdout == "inactive\n" * 3
     undone(planted, gone.id)
-    assert difference(before, snapshot(planted), packages=True) == []
+    assert difference(before, snapshot(planted), packages=True, ignore=MADE_ANEW) == []
     # with the hashes of their settings as they were shipped, for the next upgrade
     assert planted.run(["dpkg-query", "-s", *SERVERS], check=True).stdout == status
     assert planted.run("dpkg --verify").stdout == whole

@@ -37,8 +37,9 @@ def _work(wanted: Packages) -> dict[str, str]:
     fresh = wanted.refresh or wanted.upgrade
     lines = ["  update"] * fresh
     lines += [f"  install {' '.join(wanted.install)}"] * bool(wanted.install)
-    lines += [f"  remove {' '.join(wanted.remove)}"] * bool(wanted.remove)
     lines += ["  upgrade"] * wanted.upgrade
+    # (what is kept of them needs the libraries that there are then)
+    lines += [f"  remove {' '.join(wanted.remove)}"] * bool(wanted.remove)
     return {"work": "\n".join(lines), "steps": str(len(lines)), "fresh": "1" * fresh}
 
 

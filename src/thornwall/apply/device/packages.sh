@@ -70,7 +70,14 @@ launch() {
 }
 
 # whoever is at it may be stopped by force: then it is accounted for all the same
-still_working() { works || sh "$D/undo.sh" --cut-off >/dev/null 2>&1; }
+still_working() {
+  works && return 0
+  sh "$D/undo.sh" --cut-off >/dev/null 2>&1
+  [ ! -e "$D/state/open" ] || ! [ "$((tries_ = ${tries_:-0} + 1))" -ge 3 ] || {
+    say REFUSED "the packages cannot be accounted for" "is the disk full? Afterwards: thornwall undo"
+    exit 11
+  }
+}
 
 begun() { grep -qv "${tab}STAGED$tab" "$D/journal"; }
 

@@ -1,32 +1,41 @@
-# Packages that went come back from what was kept of them, and what their scripts change in /etc is as it was.
+# Packages that went come back from what was kept of them, and what their scripts changed in /etc is as it was.
 put_back() {
-  went=''
+  went='' away='' debs=''
   [ ! -f "$D/went" ] || read -r went <"$D/went"
-  installed >"$D/now"
-  away=''
   for name in $went; do
-    if grep -q "^${name}[ :]" "$D/now"; then event LEFT "$name, which somebody has installed again"; else away="$away $name"; fi
+    kept=$(dpkg-deb -f "$D/debs/$name.deb" Version)
+    case $(state_of "$name")$(dpkg-query -W -f '${Version}' "$name" 2>/dev/null) in
+      "ii $kept") ;; # (by a try before this one)
+      'ii '*)
+        event LEFT "$name, of which somebody has installed another version"
+        continue
+        ;;
+    esac
+    away="$away $name" debs="$debs $D/debs/$name.deb"
   done
-  went=$away
-  [ -n "$went" ] || return 0
-  [ -d "$D/copy" ] || { mkdir -p "$D/new" && cp -a ./etc "$D/new/" && look_etc >"$D/etc.then" && mv "$D/new" "$D/copy"; } || {
-    rm -rf "$D/new"
-    give_up "/etc cannot be kept: is the disk full?"
-  }
-  debs=''
-  for name in $went; do debs="$debs $D/debs/$name.deb"; done
+  [ -n "$away" ] || return 0
+  look_etc >"$D/etc.then"
+  edited=$nl$(grep -vxF -f "$D/etc.then" "$D/etc.after" | sed 's|.* \./etc/|./etc/|')$nl
   # shellcheck disable=SC2086
-  said=$(timeout -k 60 3600 dpkg --force-confdef --force-confold -i $debs </dev/null 2>&1) || {
-    complaint
-    give_up "dpkg -i: $text"
-  }
+  said=$(timeout -k 60 3600 dpkg --force-confdef --force-confold -i $debs </dev/null 2>&1 9>&-) || newer
   printf '%s\n' "$said" >>"$D/log"
   etc_back
   read -r automatic <"$D/automatic"
   # shellcheck disable=SC2086
   [ -z "$automatic" ] || t 60 apt-mark -q auto $automatic >/dev/null 2>&1
-  list=$went
+  list=$away
   [ ! -d /run/systemd/system ] || units_again
+}
+
+# What was kept may need a library in the very version of that day: then what the archive has now comes.
+newer() {
+  complaint
+  why=$text
+  # shellcheck disable=SC2086
+  timeout -k 60 3600 apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \
+    -o Dpkg::Options::=--force-confold --no-install-recommends install $away </dev/null >>"$D/log" 2>&1 9>&- ||
+    give_up "dpkg -i: $why"
+  event LEFT "the versions of$away: what was kept did not fit any more, so the newer ones came"
 }
 
 # it can be tried again
@@ -38,24 +47,18 @@ give_up() {
 
 # What somebody has edited meanwhile stays. (A file of the packages that nobody changed is as it was by now.)
 etc_back() {
-  edited=$nl$(grep -vxF -f "$D/etc.then" "$D/etc.after" | sed 's|.* \./etc/|./etc/|')$nl
   while IFS= read -r path; do
     case $edited in
-      *"$nl$path$nl"*) event LEFT "${path#.}, which somebody has changed since" ;;
-      *) mkdir -p "${path%/*}" && cp -a --remove-destination "$D/was/$path" "$path" ;;
+      *"$nl$path$nl"*)
+        event LEFT "${path#.}, which is not as the packages left it"
+        continue
+        ;;
     esac
+    mkdir -p "${path%/*}" && cp -a "$D/was/$path" "$path.thornwall-$ID" && mv -f "$path.thornwall-$ID" "$path" || {
+      rm -f "$path.thornwall-$ID"
+      give_up "${path#.} cannot be written: is the disk full?"
+    }
   done <"$D/changed"
-  look_etc >"$D/etc.now"
-  grep -vxF -f "$D/etc.then" "$D/etc.now" | sed 's|.* \./etc/|./etc/|' | sort -u >"$D/came.new"
-  while IFS= read -r path; do
-    grep -qxF -- "$path" "$D/changed" && continue
-    if [ -e "$D/copy/$path" ] || [ -L "$D/copy/$path" ]; then
-      cp -a --remove-destination "$D/copy/$path" "$path"
-    else
-      rm -f -- "$path"
-    fi
-  done <"$D/came.new"
-  rm -rf "$D/copy" "$D/etc.then" "$D/etc.now" "$D/came.new"
 }
 
 # what ran runs again, and nothing else of them

@@ -50,24 +50,29 @@ complaint() {
 
 # What was stopped in the middle is brought to its end: no package stays half there, and the next ones can come.
 whole() {
-  timeout -k 60 3600 dpkg --force-confdef --force-confold --configure -a </dev/null >>"$D/log" 2>&1 || :
+  timeout -k 60 3600 dpkg --force-confdef --force-confold --configure -a </dev/null >>"$D/log" 2>&1 9>&-
 }
 
-# what their scripts changed in /etc stays as it was, in `was`
-keep_changed() {
-  look_etc >"$D/etc.after"
-  grep -vxF -f "$D/etc.after" "$D/etc.before" | sed 's|.* \./etc/|./etc/|' | sort -u >"$D/changed"
-  mkdir -p "$D/was"
-  while IFS= read -r path; do
-    mkdir -p "$D/was/${path%/*}" && cp -a "$D/copy/$path" "$D/was/${path%/*}/"
-  done <"$D/changed"
-  rm -rf "$D/copy"
+# state_of NAME: how dpkg has it: `ii ` where it is installed, and wanted
+state_of() { dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null; }
+
+# stays NAME…: what dpkg refused to take away is not marked for that any more
+stays() {
+  for name; do
+    case $(state_of "$name") in ?i*) printf '%s install\n' "$name" ;; esac
+  done | dpkg --set-selections 2>/dev/null
 }
 
-# whether somebody is still at it
+# whether somebody is still at it, or about to begin
 works() {
   worker=''
-  [ ! -f "$D/work.pid" ] || read -r worker <"$D/work.pid"
+  if [ -f "$D/work.pid" ]; then
+    read -r worker <"$D/work.pid"
+  else
+    read -r made _ <"$D/about"
+    age=$(($(date +%s) - ${made:-0}))
+    [ "$age" -lt 0 ] || [ "$age" -gt 120 ] || return 0
+  fi
   case $(tr '\0' ' ' 2>/dev/null <"/proc/${worker:-none}/cmdline") in *"/$ID/work.sh"*) return 0 ;; esac
   [ -d /run/systemd/system ] && t 20 systemctl is-active --quiet "thornwall-packages-$ID.service"
 }
@@ -78,13 +83,16 @@ let_go() {
   if [ -L "$policy" ] && [ "$(readlink "$policy")" = /run/thornwall-policy-rc.d ]; then
     rm -f "$policy" /run/thornwall-policy-rc.d
   fi
-  timers=''
-  [ ! -f "$D/timers" ] || read -r timers <"$D/timers"
+  if [ -z "${timers+known}" ]; then
+    timers=''
+    [ ! -f "$D/timers" ] || read -r timers <"$D/timers"
+  fi
   # shellcheck disable=SC2086
   [ -z "$timers" ] || t 30 systemctl start $timers
 }
 
-# exactly what came, what was upgraded, and which of `going` went: from here on undo can rely on it
+# Exactly what came, what was upgraded, and which of `going` went: from here on undo can rely on it. On a full disk it fails,
+# and can be done again.
 reckon() {
   installed >"$D/after"
   came='' upgraded='' went=''
@@ -105,12 +113,21 @@ END
   for name in $going; do
     grep -q "^${name}[ :]" "$D/after" || went="$went $name"
   done
-  printf '%s\n' "${came# }" >"$D/came"
-  printf '%s\n' "${upgraded# }" >"$D/upgraded"
-  printf '%s\n' "${went# }" >"$D/went"
   sed 's/:.*//' ./etc/passwd | grep -vxF -f "$D/accounts" >"$D/accounts.came"
-  find "$D" -maxdepth 2 -type f \( -name undo.sh -o -name came -o -name went -o -name '*.deb' \) -exec sha256sum {} + >"$D/sums"
+  [ -s "$D/after" ] && printf '%s\n' "${came# }" >"$D/came" && printf '%s\n' "${upgraded# }" >"$D/upgraded" &&
+    printf '%s\n' "${went# }" >"$D/went" && seal || return 1
+  settle
   token open confirmed
   tell BROUGHT "$ID" "${came:--}" "${upgraded:--}" "${went:--}"
   settle
+}
+
+# the hashes of all that undo relies on
+seal() {
+  list=''
+  for file in undo.sh came went changed etc.after active automatic debs was; do
+    [ ! -e "$D/$file" ] || list="$list $D/$file"
+  done
+  # shellcheck disable=SC2086
+  find $list -type f -exec sha256sum {} + >"$D/sums" && [ -s "$D/sums" ]
 }

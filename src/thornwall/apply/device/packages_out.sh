@@ -29,6 +29,8 @@ remove() {
     complaint
     trouble "dpkg --remove"
     # shellcheck disable=SC2086
+    stays $going
+    # shellcheck disable=SC2086
     [ -z "$active" ] || t 120 systemctl start -- $active 2>/dev/null # what stays runs again
   }
   printf '%s\n' "$said" >>"$D/log"
@@ -52,7 +54,7 @@ goes_alone() {
 # the files of `name` and its part of dpkg's records as one package
 keep_deb() {
   tree=$D/tree diverted='' text="the package cannot be kept: is the disk full?"
-  if [ "$(dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>&1)" != 'ii ' ]; then
+  if [ "$(state_of "$name")" != 'ii ' ]; then
     text="it is not installed, or not to its end"
     return 1
   fi
@@ -103,4 +105,21 @@ as_shipped() {
     return 1
   done
   unset IFS
+}
+
+# What their scripts changed in /etc stays as it was, in `was`. (What cannot be kept there stays in `copy`.)
+keep_changed() {
+  failed=''
+  look_etc >"$D/etc.after" && mkdir -p "$D/was" || failed=1
+  grep -vxF -f "$D/etc.after" "$D/etc.before" | sed 's|.* \./etc/|./etc/|' | sort -u >"$D/changed"
+  while IFS= read -r path; do
+    mkdir -p "$D/was/${path%/*}" && cp -a "$D/copy/$path" "$D/was/${path%/*}/" || failed=1
+  done <"$D/changed"
+  settle
+  [ -z "$failed" ] || {
+    text="is the disk full? What it was before is in /var/lib/thornwall/$ID/copy"
+    trouble "keeping what changed in /etc"
+    return 0
+  }
+  rm -rf "$D/copy"
 }

@@ -19,7 +19,9 @@ main() {
   [ "$ROOT" = / ] || trouble "packages are removed on the running system only" "start it, and run this there"
   cd / || exit 1
   setup
-  [ -d "$D" ] || trouble "there is no /var/lib/thornwall/$ID" "see: thornwall history"
+  [ "$here" -ef "$D" ] || trouble "$here is no record of this system" "see: thornwall history"
+  exec 9>"$D/lock"
+  flock -n 9 || trouble "somebody takes change $ID back at this moment" "wait until that is done"
   read_state
   [ "$state" != undone ] || done_
   if [ "$state" = open ]; then
@@ -40,7 +42,8 @@ main() {
   event TAKING_BACK "it was asked for"
   remove
   put_back
-  token undoing undone
+  [ ! -f "$D/cut" ] || event LEFT "what was changed in /etc before packages were cut off"
+  token undoing undone || exit 12
   rm -rf "$D/debs" "$D/was"
   tell UNDONE "$ID"
   read -r upgraded <"$D/upgraded"
@@ -50,20 +53,33 @@ main() {
 }
 
 # Whoever was at it was stopped, by a power cut or by force: what is half there is brought to its end, and accounted for.
+# What scripts changed in /etc is not told any more from what others did since: that stays.
 cut_off() {
   journal_end
   let_go
-  whole
-  [ ! -s "$D/etc.before" ] || [ ! -d "$D/copy" ] || keep_changed
-  rm -rf "$D/tree" "$D/tar" "$D/copy"
-  going=''
+  whole || trouble "dpkg is busy, or comes to no end" "run: dpkg --configure -a; then try again"
+  going='' half=''
   set +f
   for deb in "$D"/debs/*.deb; do
+    [ -e "$deb" ] || continue
     deb=${deb##*/}
     going="$going ${deb%.deb}"
   done
   set -f
-  reckon
+  for name in $going; do
+    case $(state_of "$name") in 'ii ' | 'rc ' | 'un ' | '') ;; *) half="$half $name" ;; esac
+  done
+  # shellcheck disable=SC2086
+  [ -z "$half" ] || timeout -k 60 1800 dpkg --remove $half </dev/null >>"$D/log" 2>&1 9>&- ||
+    trouble "dpkg does not remove$half" "run: dpkg --audit; then try again"
+  active=''
+  [ ! -f "$D/active" ] || read -r active <"$D/active"
+  # shellcheck disable=SC2086
+  [ -z "$active" ] || t 120 systemctl start -- $active 2>/dev/null # what stayed runs again
+  rm -rf "$D/tree" "$D/tar" "$D/copy" "$D/was"
+  [ -z "$going" ] || { : >"$D/changed" && : >"$D/etc.after" && : >"$D/cut"; }
+  for file in active automatic; do [ -f "$D/$file" ] || echo >"$D/$file"; done
+  reckon || trouble "the packages cannot be accounted for" "is the disk full?"
   state=confirmed
 }
 
@@ -120,8 +136,10 @@ remove() {
   [ -n "$list" ] || return 0
   stop_units
   # shellcheck disable=SC2086
-  said=$(timeout -k 10 900 dpkg --purge $list </dev/null 2>&1) || {
+  said=$(timeout -k 10 900 dpkg --purge $list </dev/null 2>&1 9>&-) || {
     complaint
+    # shellcheck disable=SC2086
+    stays $list
     token undoing confirmed
     # shellcheck disable=SC2086
     [ -z "$active" ] || t 120 systemctl start -- $active 2>/dev/null

@@ -6,6 +6,8 @@ main() {
   setup
   journal_end
   echo $$ >"$D/work.pid"
+  # (whoever came first may have taken it for over)
+  [ -e "$D/state/open" ] || exit 0
   APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1
   export APT_LISTCHANGES_FRONTEND NEEDRESTART_MODE NEEDRESTART_SUSPEND
   step=0 steps=@steps@ fresh='@fresh@' going=''
@@ -22,7 +24,7 @@ main() {
   allow_starts
   trap - EXIT
   let_go
-  reckon
+  reckon || { text="is the disk full?" && trouble "accounting for the packages"; }
 }
 
 # A link into /run: after a power cut it leads nowhere, and invoke-rc.d takes that for no policy at all.

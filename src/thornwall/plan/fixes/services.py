@@ -229,6 +229,12 @@ def units_of(packages: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for package in packages for name in OFFERS.get(_SERVED.get(package, ""), ()))
 
 
+def in_inetd(situation: Situation, packages: Iterable[str]) -> bool:
+    """Whether inetd may serve one of them."""
+    wanted = {_SERVED.get(package) for package in packages}
+    return bool(services_of(situation).inetd) and bool(wanted & {"telnet", "rsh", "tftp"})
+
+
 @fix(
     "needless-service-installed",
     step="service-packages",
@@ -242,9 +248,9 @@ def removed(situation: Situation, finding: Finding) -> Iterator[Want]:
     if not names:
         return
     faulted = {each.subject for each in situation.findings if each.rule in FIXES_BY_RULE}
-    in_inetd = any(each.source.startswith(_INETD) for each in finding.evidence)
+    by_inetd = any(each.source.startswith(_INETD) for each in finding.evidence)
     for offer in dict.fromkeys(_SERVED[name] for name in names):
-        if (in_inetd or services_of(situation).starting(*OFFERS[offer])) and offer not in faulted:
+        if (by_inetd or services_of(situation).starting(*OFFERS[offer])) and offer not in faulted:
             yield Hold(
                 "service-stays-on",
                 f"{offer} starts at boot, and nothing else in this plan switches it off.",
