@@ -13,8 +13,10 @@ from thornwall.model.change import Packages
 
 from . import faults
 from .compare import difference, snapshot
+from .hardening import FULL
 from .host import Host
 
+at_length = pytest.mark.skipif(not FULL, reason="with THORNWALL_FULL=1")
 MADE_ANEW = ["/etc/printcap"]  # a link that cups makes whenever it is installed
 SERVERS = ("avahi-daemon", "cups", "cups-core-drivers", "cups-daemon", "inetutils-telnetd", "rpcbind")
 
@@ -67,6 +69,7 @@ def test_servers_go_and_come_back(planted: Host) -> None:
     assert gone.id in undone(planted, gone.id)  # asked for once more
 
 
+@at_length
 def test_what_was_off_stays_off(planted: Host) -> None:
     planted.run("systemctl disable --now avahi-daemon.service avahi-daemon.socket; systemctl mask rpcbind.socket")
     planted.run("systemctl stop rpcbind.socket rpcbind.service", check=True)
@@ -96,6 +99,7 @@ chmod 755 /usr/sbin/dpkg
 """
 
 
+@at_length
 def test_what_dpkg_refuses_runs_on(planted: Host) -> None:
     planted.run(_LOCKED, check=True)
     before = snapshot(planted)
@@ -116,7 +120,7 @@ chmod 755 /usr/sbin/dpkg
 """
 
 
-@pytest.mark.parametrize("next_", ["undo", "more"])
+@pytest.mark.parametrize("next_", [pytest.param("undo", marks=at_length), "more"])
 def test_what_a_power_cut_ended_is_accounted_for(planted: Host, next_: str) -> None:
     planted.run(_SLOW, check=True)
     before = snapshot(planted)
@@ -147,6 +151,7 @@ def test_what_was_edited_meanwhile_is_kept(planted: Host) -> None:
     assert installed(planted, "inetutils-telnetd") == ["inetutils-telnetd"]
 
 
+@at_length
 def test_what_was_installed_again_is_not_set_back(planted: Host) -> None:
     """Nobody wants an older version than he has."""
     gone = went(removing(planted, "avahi-daemon", "rpcbind"))
@@ -160,6 +165,7 @@ def test_what_was_installed_again_is_not_set_back(planted: Host) -> None:
     assert planted.run(["dpkg-query", "-W", "-f", "${Version}", "rpcbind"]).stdout.endswith("+newer")
 
 
+@at_length
 def test_it_can_be_tried_again(planted: Host) -> None:
     """What it needs went meanwhile, as an autoremove does it."""
     before = snapshot(planted)

@@ -20,7 +20,8 @@ main() {
   cd / || exit 1
   setup
   [ "$here" -ef "$D" ] || trouble "$here is no record of this system" "see: thornwall history"
-  exec 9>"$D/lock"
+  # (one file that is there anyway: a full disk takes no new one)
+  exec 9<"$D/undo.sh"
   flock -n 9 || trouble "somebody takes change $ID back at this moment" "wait until that is done"
   read_state
   [ "$state" != undone ] || done_
@@ -70,8 +71,7 @@ cut_off() {
     case $(state_of "$name") in 'ii ' | 'rc ' | 'un ' | '') ;; *) half="$half $name" ;; esac
   done
   # shellcheck disable=SC2086
-  [ -z "$half" ] || timeout -k 60 1800 dpkg --remove $half </dev/null >>"$D/log" 2>&1 9>&- ||
-    trouble "dpkg does not remove$half" "run: dpkg --audit; then try again"
+  [ -z "$half" ] || timeout -k 60 1800 dpkg --remove $half </dev/null >>"$D/log" 2>&1 9>&- || stays $half
   active=''
   [ ! -f "$D/active" ] || read -r active <"$D/active"
   # shellcheck disable=SC2086
