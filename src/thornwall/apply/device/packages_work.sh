@@ -30,6 +30,7 @@ main() {
 # A link into /run: after a power cut it leads nowhere, and invoke-rc.d takes that for no policy at all.
 deny_starts() {
   policy=/usr/sbin/policy-rc.d
+  [ -L "$policy" ] && [ "$(readlink "$policy")" = /run/thornwall-policy-rc.d ] && rm -f "$policy"
   denied=''
   if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
     touch -r /usr/sbin "$D/sbin"
