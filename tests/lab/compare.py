@@ -162,7 +162,7 @@ def snapshot(host: Comparable) -> State:
         known = _recall(host)
         before = len(known)
         # By way of its init, so that what is mounted inside is seen as the host sees it.
-        files = compare_walk.walk(f"/proc/{host.machine.leader()}/root", _excluded(), known)
+        files = compare_walk.walk(f"/proc/{host.machine.leader()}/root", _excluded(), known, host.copied)
         if len(known) > before + _WORTH_KEEPING:
             _remember(host, known)
         return State(files, running, owned)

@@ -49,13 +49,16 @@ Contents = dict[tuple[int, ...], Facts]
 """What was read of a file (sha256, flags, xattr) by the numbers that change whenever any of it does."""
 
 
-def walk(root: str, excluded: str, known: Contents | None = None) -> dict[str, Facts]:
+def walk(root: str, excluded: str, known: Contents | None = None, copied: int | None = None) -> dict[str, Facts]:
     """Path below `root` -> what is there; mounts are crossed, links never followed.
 
     `excluded` is a regular expression for whole paths: what matches is left out, and all below it. `known` saves
     reading again what has not changed since: changing bytes, flags or attributes changes the ctime, which nobody can
-    set, so it is believed when it is old enough that a later change could not have the same.
+    set, so it is believed when it is old enough that a later change could not have the same. What copies of one root
+    share is only what is older than them (`copied`, ns): files that two of them wrote in the same instant can have
+    all the same numbers.
     """
+    until = time.time_ns() - _SETTLED_NS if copied is None else copied
     skip = re.compile(excluded).fullmatch
     found: dict[str, Facts] = {}
     inodes: dict[tuple[int, int], list[str]] = {}
@@ -78,10 +81,10 @@ def walk(root: str, excluded: str, known: Contents | None = None) -> dict[str, F
         if not stat.S_ISDIR(status.st_mode) and status.st_nlink > 1:
             inodes.setdefault((status.st_dev, status.st_ino), []).append(path)
         numbers = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        if known is not None and numbers in known:
+        settled = status.st_ctime_ns < until
+        if settled and known is not None and numbers in known:
             facts.update(known[numbers])
         else:
-            settled = status.st_ctime_ns < time.time_ns() - _SETTLED_NS
             unread.append((real, facts, numbers if settled else None))
     for paths in inodes.values():
         for path in paths:

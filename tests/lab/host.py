@@ -93,6 +93,11 @@ class Host:
         return _root(self.name)
 
     @property
+    def copied(self) -> int:
+        """When that was copied from the image (ns): whatever has an older ctime is the image's own."""
+        return _copied(self.root).stat().st_mtime_ns
+
+    @property
     def cgroup(self) -> Path:
         """The control group of everything that runs in the host: cpu.stat there is its CPU time."""
         return cgroups.group(self.name) / "payload"
@@ -238,6 +243,7 @@ def clean() -> None:
 
 def _copy_root(source: Image, host: Host) -> None:
     host.root.parent.mkdir()
+    _copied(host.root).touch()
     snapshot(source.root, host.root)
     if source.private_key is not None:
         # A copy of its own: the image may be rebuilt while the host runs.
@@ -254,6 +260,10 @@ def _copy_root(source: Image, host: Host) -> None:
 
 def _root(name: str) -> Path:
     return pool() / "hosts" / name / "root"
+
+
+def _copied(root: Path) -> Path:
+    return root.with_name("copied")
 
 
 def _folder(name: str) -> Path:

@@ -3,10 +3,12 @@
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from .compare import EXCLUDED, TRANSIENT, VOLATILE, State, difference, snapshot
+from .compare_walk import Contents, walk
 from .host import Host, start
 
 # What is done, and the start of each line that must come of it: that, and nothing more.
@@ -153,6 +155,18 @@ def test_a_rewrite_within_the_same_second_is_seen(looked_at: tuple[Host, State])
     lines = difference(before, snapshot(host))
     # sha256sum of '1\n' and of '2\n'
     assert lines == ["/root/fresh: sha256 4355a46b19d3 -> 53c234e5e847"]
+
+
+def test_what_two_copies_wrote_in_one_instant_is_read_from_each(tmp_path: Path) -> None:
+    file = tmp_path / "machine-id"
+    file.write_text("1\n")
+    status = file.stat()
+    numbers = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    others: Contents = {numbers: {"sha256": "of the file of another copy, with all the same numbers"}}
+    read = walk(str(tmp_path), "(?!)", others.copy(), copied=status.st_ctime_ns)
+    assert read["/machine-id"]["sha256"].startswith("4355a46b19d3")  # sha256sum
+    shared = walk(str(tmp_path), "(?!)", others.copy(), copied=status.st_ctime_ns + 1)
+    assert shared["/machine-id"]["sha256"].startswith("of the file of another copy")
 
 
 def test_every_omission_has_its_reason() -> None:
