@@ -143,6 +143,33 @@ def test_what_a_power_cut_ended_is_accounted_for(planted: Host, next_: str) -> N
     assert difference(before, snapshot(planted), packages=True) == []
 
 
+# dpkg that takes its time before it installs
+_LATE = """
+cat >/usr/sbin/dpkg <<'END'
+#!/bin/sh
+case " $* " in *' -i '*) touch /run/installs && sleep 5 ;; esac
+exec /usr/bin/dpkg "$@"
+END
+chmod 755 /usr/sbin/dpkg
+"""
+
+
+def test_undo_goes_on_when_the_link_breaks(planted: Host) -> None:
+    planted.run(_LATE, check=True)
+    before = snapshot(planted)
+    gone = went(removing(planted, "inetutils-telnetd", "rpcbind"))
+    with ThreadPoolExecutor() as pool:
+        broken = pool.submit(planted.run, f"sh /var/lib/thornwall/{gone.id}/undo.sh; exit $?")
+        assert faults.wait_until(lambda: planted.run("test -e /run/installs").returncode == 0, 60)
+        planted.run("pkill -KILL -f 'undo.sh$'", check=True)
+        assert broken.result().returncode == 128 + 9
+    # whoever asks again is told how that ends
+    assert "is taken back" in undone(planted, gone.id)
+    begun = planted.run(f"grep -c TAKING_BACK /var/lib/thornwall/{gone.id}/journal")
+    assert begun.stdout == "1\n"
+    assert difference(before, snapshot(planted), packages=True) == []
+
+
 def test_what_was_edited_meanwhile_is_kept(planted: Host) -> None:
     gone = went(removing(planted, "inetutils-telnetd"))
     planted.run("echo '# mine' >>/etc/inetd.conf; echo new >/etc/mine", check=True)

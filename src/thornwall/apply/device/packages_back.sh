@@ -7,7 +7,7 @@ put_back() {
     case $(state_of "$name")$(dpkg-query -W -f '${Version}' "$name" 2>/dev/null) in
       "ii $kept") ;; # (by a try before this one)
       'ii '*)
-        event LEFT "$name, of which somebody has installed another version"
+        tell LEFT "$name, of which somebody has installed another version"
         continue
         ;;
     esac
@@ -35,13 +35,13 @@ newer() {
   timeout -k 60 3600 apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \
     -o Dpkg::Options::=--force-confold --no-install-recommends install $away </dev/null >>"$D/log" 2>&1 9>&- ||
     give_up "dpkg -i: $why"
-  event LEFT "the versions of$away: what was kept did not fit any more, so the newer ones came"
+  tell LEFT "the versions of$away: what was kept did not fit any more, so the newer ones came"
 }
 
 # it can be tried again
 give_up() {
   token undoing confirmed
-  event STUCK "$1"
+  tell STUCK "$1"
   exit 12
 }
 
@@ -50,7 +50,7 @@ etc_back() {
   while IFS= read -r path; do
     case $edited in
       *"$nl$path$nl"*)
-        event LEFT "${path#.}, which is not as the packages left it"
+        tell LEFT "${path#.}, which is not as the packages left it"
         continue
         ;;
     esac

@@ -10,11 +10,10 @@ look_etc() {
   find ./etc ! -type d ! -path ./etc/ld.so.cache -printf '%y %m %U %G %T@ %l %p\n' -type f -exec sha256sum {} +
 }
 
-# sets `active`: the units of the packages in `list` that run
+# sets `active`: the units of the packages in `list` that run; `patterns`: all of them
 active_units() {
-  active=''
+  active='' patterns=''
   [ -d /run/systemd/system ] || return 0
-  patterns=''
   # shellcheck disable=SC2086
   for path in $(dpkg-query -L $list 2>/dev/null); do
     case $path in
@@ -39,6 +38,14 @@ stop_units() {
   active_units
   # shellcheck disable=SC2086
   [ -z "$active" ] || t 120 systemctl stop -- $active 2>/dev/null
+}
+
+# Their files are gone: nothing of them runs, though one that was stopped may have called another, over D-Bus, once more.
+stop_again() {
+  [ -d /run/systemd/system ] || return 0
+  t 60 systemctl daemon-reload
+  # shellcheck disable=SC2086
+  [ -z "$patterns" ] || t 120 systemctl stop -- $patterns 2>/dev/null
 }
 
 # sets `text` to what dpkg, which said `said`, complains of

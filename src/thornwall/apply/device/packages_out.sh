@@ -25,16 +25,18 @@ remove() {
   echo "$active" >"$D/active"
   settle
   # shellcheck disable=SC2086
-  said=$(timeout -k 60 1800 dpkg --remove $going </dev/null 2>&1) || {
+  if said=$(timeout -k 60 1800 dpkg --remove $going </dev/null 2>&1); then
+    stop_again
+  else
     complaint
     trouble "dpkg --remove"
     # shellcheck disable=SC2086
     stays $going
+    [ ! -d /run/systemd/system ] || t 60 systemctl daemon-reload
     # shellcheck disable=SC2086
     [ -z "$active" ] || t 120 systemctl start -- $active 2>/dev/null # what stays runs again
-  }
+  fi
   printf '%s\n' "$said" >>"$D/log"
-  [ ! -d /run/systemd/system ] || t 60 systemctl daemon-reload
   keep_changed
 }
 
