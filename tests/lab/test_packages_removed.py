@@ -89,10 +89,10 @@ def test_what_is_needed_or_set_up_stays(planted: Host) -> None:
     assert difference(before, snapshot(planted), packages=True) == []
 
 
-_LOCKED = """
+_REFUSING = """
 cat >/usr/sbin/dpkg <<'END'
 #!/bin/sh
-[ "$1" = --remove ] && echo "dpkg: error: dpkg frontend lock was locked by another process" >&2 && exit 2
+[ "$1" = --remove ] && echo "dpkg: error: unable to access the database" >&2 && exit 2
 exec /usr/bin/dpkg "$@"
 END
 chmod 755 /usr/sbin/dpkg
@@ -101,10 +101,10 @@ chmod 755 /usr/sbin/dpkg
 
 @at_length
 def test_what_dpkg_refuses_runs_on(planted: Host) -> None:
-    planted.run(_LOCKED, check=True)
+    planted.run(_REFUSING, check=True)
     before = snapshot(planted)
     said = removing(planted, "avahi-daemon", "rpcbind")
-    assert "was locked" in trouble(said)["dpkg --remove"]
+    assert "unable to access" in trouble(said)["dpkg --remove"]
     assert went(said).went == ""
     assert difference(before, snapshot(planted), packages=True) == []
 
@@ -171,10 +171,17 @@ def test_undo_goes_on_when_the_link_breaks(planted: Host) -> None:
 
 
 def test_what_was_edited_meanwhile_is_kept(planted: Host) -> None:
+    # (a file that a script of the package removes, and somebody makes anew)
+    script = "/var/lib/dpkg/info/inetutils-telnetd.prerm"
+    planted.run(
+        f"echo old >/etc/again; printf '#!/bin/sh\\nrm /etc/again\\n' >{script}; chmod 755 {script}", check=True
+    )
     gone = went(removing(planted, "inetutils-telnetd"))
-    planted.run("echo '# mine' >>/etc/inetd.conf; echo new >/etc/mine", check=True)
-    assert "/etc/inetd.conf" in undone(planted, gone.id)
-    assert planted.run("tail -n 1 /etc/inetd.conf; cat /etc/mine").stdout == "# mine\nnew\n"
+    planted.run("echo '# mine' >>/etc/inetd.conf; echo new >/etc/mine; echo new >/etc/again", check=True)
+    said = undone(planted, gone.id)
+    assert "/etc/inetd.conf" in said
+    assert "/etc/again" in said
+    assert planted.run("tail -n 1 /etc/inetd.conf; cat /etc/mine /etc/again").stdout == "# mine\nnew\nnew\n"
     assert installed(planted, "inetutils-telnetd") == ["inetutils-telnetd"]
 
 

@@ -73,7 +73,7 @@ def transaction_script(tx: Transaction) -> str:
         _function("new_files", laid.new),
         _function("skipped", [f"say SKIPPED {shlex.quote(comment(words))}" for words in laid.live_only]),
     )
-    device = map(template, ("record.sh", "guard.sh", "canary_call.sh", "common.sh"))
+    device = map(template, ("claim.sh", "record.sh", "guard.sh", "canary_call.sh", "common.sh"))
     return "\n".join(
         (
             body,

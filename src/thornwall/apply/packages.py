@@ -30,17 +30,17 @@ def packages_script(wanted: Packages, *, nonce: str, version: str = "") -> str:
     }
     body = fill(template("packages.sh"), {"nonce": nonce_of(nonce)})
     written = write_parts(parts, nonce=nonce, version=version, title=_title(wanted))
-    return f"{body}\n{written}\n{common}\n{CALL}"
+    return "\n".join((body, written, template("claim.sh"), common, CALL))
 
 
 def _work(wanted: Packages) -> dict[str, str]:
     fresh = wanted.refresh or wanted.upgrade
-    lines = ["  update"] * fresh
-    lines += [f"  install {' '.join(wanted.install)}"] * bool(wanted.install)
-    lines += ["  upgrade"] * wanted.upgrade
+    lines = ["    update"] * fresh
+    lines += [f"    install {' '.join(wanted.install)}"] * bool(wanted.install)
+    lines += ["    upgrade"] * wanted.upgrade
     # (what is kept of them needs the libraries that there are then)
-    lines += [f"  remove {' '.join(wanted.remove)}"] * bool(wanted.remove)
-    return {"work": "\n".join(lines), "steps": str(len(lines)), "fresh": "1" * fresh}
+    lines += [f"    remove {' '.join(wanted.remove)}"] * bool(wanted.remove)
+    return {"work": "\n".join(lines or ["    :"]), "steps": str(len(lines)), "fresh": "1" * fresh}
 
 
 def _title(wanted: Packages) -> str:

@@ -15,17 +15,26 @@ put_back() {
   done
   [ -n "$away" ] || return 0
   look_etc >"$D/etc.then"
-  edited=$nl$(grep -vxF -f "$D/etc.then" "$D/etc.after" | sed 's|.* \./etc/|./etc/|')$nl
+  paths_of <"$D/etc.then" >"$D/there.then"
+  paths_of <"$D/etc.after" >"$D/there.after"
+  # (changed or gone since, or made)
+  edited=$nl$(grep -vxF -f "$D/etc.then" "$D/etc.after" | paths_of
+    grep -vxF -f "$D/there.after" "$D/there.then")$nl
   # shellcheck disable=SC2086
-  said=$(timeout -k 60 3600 dpkg --force-confdef --force-confold -i $debs </dev/null 2>&1 9>&-) || newer
+  dpkg_ 3600 --force-confdef --force-confold -i $debs || newer
   printf '%s\n' "$said" >>"$D/log"
   etc_back
   read -r automatic <"$D/automatic"
+  list=''
+  for name in $automatic; do case " $away " in *" $name "*) list="$list $name" ;; esac; done
   # shellcheck disable=SC2086
-  [ -z "$automatic" ] || t 60 apt-mark -q auto $automatic >/dev/null 2>&1
+  [ -z "$list" ] || t 60 apt-mark -q auto $list >/dev/null 2>&1
   list=$away
   [ ! -d /run/systemd/system ] || units_again
 }
+
+# the paths of what look_etc has seen
+paths_of() { sed 's|.* \./etc/|./etc/|'; }
 
 # What was kept may need a library in the very version of that day: then what the archive has now comes.
 newer() {
@@ -33,16 +42,17 @@ newer() {
   why=$text
   # shellcheck disable=SC2086
   timeout -k 60 3600 apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \
-    -o Dpkg::Options::=--force-confold --no-install-recommends install $away </dev/null >>"$D/log" 2>&1 9>&- ||
+    -o Dpkg::Options::=--force-confold --no-install-recommends install $away </dev/null >>"$D/log" 2>&1 9>&- || {
+    half=''
+    for name in $away; do
+      case $(state_of "$name") in 'ii ' | 'rc ' | ?n* | '') ;; *) half="$half $name" ;; esac
+    done
+    # (half there, they would keep apt from all other work)
+    # shellcheck disable=SC2086
+    [ -z "$half" ] || dpkg_ 900 --remove $half
     give_up "dpkg -i: $why"
+  }
   tell LEFT "the versions of$away: what was kept did not fit any more, so the newer ones came"
-}
-
-# it can be tried again
-give_up() {
-  token undoing confirmed
-  tell STUCK "$1"
-  exit 12
 }
 
 # What somebody has edited meanwhile stays. (A file of the packages that nobody changed is as it was by now.)
@@ -54,6 +64,10 @@ etc_back() {
         continue
         ;;
     esac
+    [ -e "$D/was/$path" ] || [ -L "$D/was/$path" ] || {
+      tell LEFT "${path#.}, of which no copy was kept"
+      continue
+    }
     mkdir -p "${path%/*}" && cp -a "$D/was/$path" "$path.thornwall-$ID" && mv -f "$path.thornwall-$ID" "$path" || {
       rm -f "$path.thornwall-$ID"
       give_up "${path#.} cannot be written: is the disk full?"

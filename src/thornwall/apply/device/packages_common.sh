@@ -1,8 +1,15 @@
 # What both halves of package work need.
 
-# name, architecture and version of all that is installed
+# name, architecture and version of all that is installed; a list that may be short is none
 installed() {
-  t 60 dpkg-query -W -f '${db:Status-Status} ${binary:Package} ${Version}\n' | sed -n 's/^installed //p' | sort
+  named installed
+}
+
+# named STATUS: the same of all that dpkg has in that state
+named() {
+  all_=$(t 60 dpkg-query -W -f '${db:Status-Status} ${binary:Package} ${Version}\n') || return 1
+  case $all_ in *"installed dpkg "*) ;; *) return 1 ;; esac
+  printf '%s\n' "$all_" | sed -n "s/^$1 //p" | sort
 }
 
 # all that is in /etc but folders, a line each, and once more with its hash (but ldconfig's own, which it makes anew)
@@ -33,9 +40,8 @@ active_units() {
     sed 's/ .*//'); do active="$active $unit"; done
 }
 
-# Nothing of a package runs on without its files: not every package stops what it has started. Sets `active`.
+# Nothing of a package runs on without its files: not every package stops what it has started.
 stop_units() {
-  active_units
   # shellcheck disable=SC2086
   [ -z "$active" ] || t 120 systemctl stop -- $active 2>/dev/null
 }
@@ -46,6 +52,43 @@ stop_again() {
   t 60 systemctl daemon-reload
   # shellcheck disable=SC2086
   [ -z "$patterns" ] || t 120 systemctl stop -- $patterns 2>/dev/null
+}
+
+# dpkg_ SECONDS ARGUMENT…: dpkg, which does not wait for whoever else is at it, as apt does. Sets `said`.
+dpkg_() {
+  limit=$1
+  shift
+  for tries in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24; do
+    said=$(timeout -k 60 "$limit" dpkg "$@" </dev/null 2>&1 9>&-) && return 0
+    case $said in *' was locked by '*) ;; *) return 1 ;; esac
+    sleep 5
+  done
+  return 1
+}
+
+# Services do not start while packages come in: they start under guard. A link into /run: after a power cut it leads
+# nowhere, and invoke-rc.d takes that for no policy at all. (On /run itself, nothing may be run.)
+deny_starts() {
+  policy=/usr/sbin/policy-rc.d denied=''
+  [ -L "$policy" ] && [ "$(readlink "$policy")" = /run/thornwall-policy-rc.d ] && rm -f "$policy"
+  if [ -e "$policy" ] || [ -L "$policy" ]; then return 0; fi
+  touch -r /usr/sbin "$D/sbin"
+  names /usr/sbin
+  programs=$entries
+  printf '#!/bin/sh\nexit 101\n' >"$D/policy" && chmod 755 "$D/policy" &&
+    ln -sfn "/var/lib/thornwall/$ID/policy" /run/thornwall-policy-rc.d && ln -s /run/thornwall-policy-rc.d "$policy" || return 1
+  denied=1
+  "$policy" >/dev/null 2>&1
+  [ $? = 101 ]
+}
+
+allow_starts() {
+  [ -n "$denied" ] || return 0
+  rm -f /usr/sbin/policy-rc.d /run/thornwall-policy-rc.d
+  denied=''
+  # where nothing came or went, nothing is to be seen
+  names /usr/sbin
+  [ "$entries" != "$programs" ] || touch -r "$D/sbin" /usr/sbin
 }
 
 # sets `text` to what dpkg, which said `said`, complains of
@@ -98,10 +141,16 @@ let_go() {
   [ -z "$timers" ] || t 30 systemctl start $timers
 }
 
+# What scripts changed in /etc cannot be told from what others did: undo lets it be, and says so.
+nothing_changed() {
+  rm -rf "$D/was"
+  true >"$D/changed" && true >"$D/etc.after" && true >"$D/cut"
+}
+
 # Exactly what came, what was upgraded, and which of `going` went: from here on undo can rely on it. On a full disk it fails,
 # and can be done again.
 reckon() {
-  installed >"$D/after"
+  installed >"$D/after" && grep -q '^dpkg ' "$D/before" || return 1
   came='' upgraded='' went=''
   while read -r name version; do
     had=''
@@ -121,7 +170,7 @@ END
     grep -q "^${name}[ :]" "$D/after" || went="$went $name"
   done
   sed 's/:.*//' ./etc/passwd | grep -vxF -f "$D/accounts" >"$D/accounts.came"
-  [ -s "$D/after" ] && printf '%s\n' "${came# }" >"$D/came" && printf '%s\n' "${upgraded# }" >"$D/upgraded" &&
+  printf '%s\n' "${came# }" >"$D/came" && printf '%s\n' "${upgraded# }" >"$D/upgraded" &&
     printf '%s\n' "${went# }" >"$D/went" && seal || return 1
   settle
   token open confirmed
@@ -132,7 +181,7 @@ END
 # the hashes of all that undo relies on
 seal() {
   list=''
-  for file in undo.sh came went changed etc.after active automatic debs was; do
+  for file in undo.sh before settings came went changed etc.after active automatic debs was; do
     [ ! -e "$D/$file" ] || list="$list $D/$file"
   done
   # shellcheck disable=SC2086

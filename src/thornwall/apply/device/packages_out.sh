@@ -21,11 +21,13 @@ remove() {
   automatic=$(t 60 apt-mark showauto $going | tr '\n' ' ')
   echo "$automatic" >"$D/automatic"
   list=$going
-  stop_units
+  active_units
+  dependents
   echo "$active" >"$D/active"
   settle
+  stop_units
   # shellcheck disable=SC2086
-  if said=$(timeout -k 60 1800 dpkg --remove $going </dev/null 2>&1); then
+  if dpkg_ 1800 --remove $going; then
     stop_again
   else
     complaint
@@ -38,6 +40,18 @@ remove() {
   fi
   printf '%s\n' "$said" >>"$D/log"
   keep_changed
+}
+
+# adds to `active` what systemd stops with them, and nobody would start again
+dependents() {
+  [ -n "$active" ] || return 0
+  # shellcheck disable=SC2086
+  for unit in $(t 30 systemctl show --value -p RequiredBy -p BoundBy -p ConsistsOf -- $active); do
+    case " $active " in
+      *" $unit "*) ;;
+      *) t 20 systemctl is-active --quiet "$unit" && active="$active $unit" ;;
+    esac
+  done
 }
 
 # whether nothing goes with it but what goes anyway
@@ -119,6 +133,7 @@ keep_changed() {
   done <"$D/changed"
   settle
   [ -z "$failed" ] || {
+    nothing_changed
     text="is the disk full? What it was before is in /var/lib/thornwall/$ID/copy"
     trouble "keeping what changed in /etc"
     return 0

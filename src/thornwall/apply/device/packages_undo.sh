@@ -1,6 +1,6 @@
 main() {
   FRAME='' WANT=hand ROOT=/
-  here=$(cd -P "${0%/*}" && pwd -P)
+  case $0 in */*) here=$(cd -P "${0%/*}" && pwd -P) ;; *) here=$(pwd -P) ;; esac
   ID=${here##*/} LIVE=1
   while [ $# -gt 0 ]; do
     case $1 in
@@ -50,12 +50,17 @@ check() {
 
 # in a unit of its own where there is one: a link that breaks must not stop dpkg half-way
 by_hand() {
+  read_state
   journal_end
   number=$seq quiet='' again=0
-  read_state
-  [ "$state" != undone ] || last_word UNDONE "$ID"
-  [ "$state" != open ] || may_cut_off
-  begin
+  case $state in
+    open) may_cut_off ;;
+    # (what was told before is told again: nobody else may have heard it)
+    undoing | undone)
+      number=$(awk -F"$tab" -v end="$seq" '$3 == "TAKING_BACK" { end = $1 - 1 } END { print end }' "$D/journal")
+      ;;
+  esac
+  [ "$state" = undone ] || begin
   follow show_hand "$number" still_going
   ended $?
 }
@@ -87,7 +92,9 @@ begin() {
 # Where twice in a row nobody is at it, it is begun anew: whoever was may have been killed. What a full disk keeps out of
 # the journal is not waited for.
 still_going() {
-  if ! flock -n "$D/undo.sh" true; then
+  [ -e "$D/undo.sh" ] || last_word STUCK "its record is gone: somebody has forgotten it"
+  flock -n -E 75 "$D/undo.sh" true
+  if [ $? = 75 ]; then
     quiet=''
     return
   fi
@@ -140,8 +147,8 @@ now() {
   later
   [ "$state" = undoing ] || token confirmed undoing
   tell TAKING_BACK "it was asked for"
-  remove
   put_back
+  remove
   [ ! -f "$D/cut" ] || tell LEFT "what was changed in /etc before packages were cut off"
   read -r upgraded <"$D/upgraded"
   [ -z "$upgraded" ] || tell LEFT "the upgrades of $upgraded: an older version is not brought back"
@@ -176,8 +183,13 @@ trouble() {
 # Whoever was at it was stopped, by a power cut or by force: what is half there is brought to its end, and accounted for.
 # What scripts changed in /etc is not told any more from what others did since: that stays.
 cut_off() {
+  trap '' HUP INT PIPE TERM
   let_go
-  whole || trouble "dpkg is busy, or comes to no end" "run: dpkg --configure -a; then try again"
+  deny_starts
+  whole || {
+    allow_starts
+    trouble "dpkg is busy, or comes to no end" "run: dpkg --configure -a; then try again"
+  }
   going='' half=''
   set +f
   for deb in "$D"/debs/*.deb; do
@@ -191,12 +203,13 @@ cut_off() {
   done
   # shellcheck disable=SC2086
   [ -z "$half" ] || timeout -k 60 1800 dpkg --remove $half </dev/null >>"$D/log" 2>&1 9>&- || stays $half
+  allow_starts
   active=''
   [ ! -f "$D/active" ] || read -r active <"$D/active"
   # shellcheck disable=SC2086
   [ -z "$active" ] || t 120 systemctl start -- $active 2>/dev/null # what stayed runs again
-  rm -rf "$D/tree" "$D/tar" "$D/copy" "$D/was"
-  [ -z "$going" ] || { : >"$D/changed" && : >"$D/etc.after" && : >"$D/cut"; }
+  rm -rf "$D/tree" "$D/tar" "$D/copy"
+  [ -z "$going" ] || nothing_changed
   for file in active automatic; do [ -f "$D/$file" ] || echo >"$D/$file"; done
   reckon || trouble "the packages cannot be accounted for" "is the disk full?"
   state=confirmed
@@ -224,32 +237,85 @@ later() {
   set -f
 }
 
-# all that came, with one call of dpkg: it refuses where something else needs one of them by now
+# All that came goes, with one call of dpkg: it refuses where something that came later needs one of them by now.
 remove() {
-  installed >"$D/now"
-  list=''
   read -r came <"$D/came"
-  for name in $came; do
-    grep -q "^$name " "$D/now" && list="$list $name"
-  done
-  [ -n "$list" ] || return 0
+  to_go
+  needed_by_now
+  [ -n "$list$theirs" ] || return 0
+  purge=$list list="$list $theirs"
+  active_units
+  list=$purge
   stop_units
   # shellcheck disable=SC2086
-  said=$(timeout -k 10 900 dpkg --purge $list </dev/null 2>&1 9>&-) || {
+  { [ -z "$theirs" ] || dpkg_ 900 --remove $list $theirs; } && { [ -z "$list" ] || dpkg_ 900 --purge $list; } || {
     complaint
     # shellcheck disable=SC2086
-    stays $list
-    token undoing confirmed
+    stays $list $theirs
     # shellcheck disable=SC2086
     [ -z "$active" ] || t 120 systemctl start -- $active 2>/dev/null
-    tell STUCK "dpkg --purge: $text"
-    exit 12
+    give_up "dpkg --purge: $text"
   }
   printf '%s\n' "$said" >>"$D/log"
   stop_again
-  installed >"$D/now"
-  for name in $came; do
-    grep -q "^$name " "$D/now" && tell STUCK "$name is still installed" && exit 12
+  to_go
+  for name in $list $theirs; do
+    case " $needed " in *" $name "*) ;; *) give_up "$name is still installed" ;; esac
   done
-  return 0
+}
+
+# Of what came, what is still there, whole or half. Sets `list`, and `theirs`: of these somebody had settings before.
+to_go() {
+  # shellcheck disable=SC2086
+  rows=$(t 60 dpkg-query -W -f '${db:Status-Abbrev}|${binary:Package}\n' dpkg $came 2>/dev/null)
+  list='' theirs=''
+  case $nl$rows$nl in *"|dpkg$nl"*) ;; *) give_up "dpkg-query does not tell what is installed" ;; esac
+  IFS=$nl
+  for row in $rows; do
+    name=${row#*|}
+    case $row in ?n* | *'|dpkg') continue ;; esac
+    if ! grep -q "^$name " "$D/settings"; then
+      list="$list $name"
+    else
+      case $row in ?c*) ;; *) theirs="$theirs $name" ;; esac
+    fi
+  done
+  unset IFS
+}
+
+# What a package of before needs since its upgrade, which is not taken back, stays. Sets `needed`.
+needed_by_now() {
+  needed=''
+  while [ -n "$list" ]; do
+    # shellcheck disable=SC2086
+    said=$(timeout -k 10 300 dpkg --no-act --purge $list </dev/null 2>&1 9>&-) && return 0
+    more=''
+    while read -r who what; do
+      case " $needed " in
+        *" $who "*) more="$more $what" ;;
+        *) ! grep -q "^${who}[ :]" "$D/before" || more="$more $what" ;;
+      esac
+    done <<END
+$(printf '%s\n' "$said" | awk '
+  /^dpkg: dependency problems prevent removal of / { what = $NF; sub(/:$/, "", what) }
+  /depends on / { print $1, what }')
+END
+    [ -n "$more" ] || return 0
+    needed="$needed$more" rest=''
+    for name in $list; do
+      case " $more " in
+        *" $name "*) tell LEFT "$name, which is needed since the upgrades" ;;
+        *) rest="$rest $name" ;;
+      esac
+    done
+    [ "$rest" != "$list" ] || return 0
+    list=$rest
+  done
+}
+
+# it can be tried again
+give_up() {
+  token undoing confirmed
+  tell STUCK "$1"
+  exit 12
 }

@@ -1,4 +1,4 @@
-# Installs and upgrades, in a unit of its own. Services do not start while packages come in: they start under guard.
+# Installs and upgrades, in a unit of its own.
 main() {
   here=$(cd -P "${0%/*}" && pwd -P)
   ID=${here##*/} LIVE=1
@@ -10,7 +10,7 @@ main() {
   [ -e "$D/state/open" ] || exit 0
   APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l NEEDRESTART_SUSPEND=1
   export APT_LISTCHANGES_FRONTEND NEEDRESTART_MODE NEEDRESTART_SUSPEND
-  step=0 steps=@steps@ fresh='@fresh@' going=''
+  step=0 steps=@steps@ fresh='@fresh@' going='' denied=''
   timers=''
   for timer in apt-daily.timer apt-daily-upgrade.timer; do
     t 20 systemctl is-active --quiet "$timer" && timers="$timers $timer"
@@ -18,36 +18,17 @@ main() {
   echo "$timers" >"$D/timers"
   # shellcheck disable=SC2086
   [ -z "$timers" ] || t 30 systemctl stop $timers
-  deny_starts
   trap 'allow_starts' EXIT
+  if deny_starts; then
 @work@
+  else
+    text="no program runs there: is it mounted noexec?"
+    trouble "keeping services from starting by /var/lib/thornwall/$ID/policy"
+  fi
   allow_starts
   trap - EXIT
   let_go
   reckon || { text="is the disk full?" && trouble "accounting for the packages"; }
-}
-
-# A link into /run: after a power cut it leads nowhere, and invoke-rc.d takes that for no policy at all.
-deny_starts() {
-  policy=/usr/sbin/policy-rc.d
-  [ -L "$policy" ] && [ "$(readlink "$policy")" = /run/thornwall-policy-rc.d ] && rm -f "$policy"
-  denied=''
-  if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
-    touch -r /usr/sbin "$D/sbin"
-    names /usr/sbin
-    programs=$entries
-    printf '#!/bin/sh\nexit 101\n' >/run/thornwall-policy-rc.d && chmod 755 /run/thornwall-policy-rc.d
-    ln -s /run/thornwall-policy-rc.d "$policy" && denied=1
-  fi
-}
-
-allow_starts() {
-  [ -n "$denied" ] || return 0
-  rm -f /usr/sbin/policy-rc.d /run/thornwall-policy-rc.d
-  denied=''
-  # where nothing came or went, nothing is to be seen
-  names /usr/sbin
-  [ "$entries" != "$programs" ] || touch -r "$D/sbin" /usr/sbin
 }
 
 # doing NAME: the next piece of work begins

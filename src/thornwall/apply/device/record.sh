@@ -19,7 +19,7 @@ folders() {
   set -- ${stats%%"$nl"*}
   stats=${stats#*"$nl"} home_dev=$4
   devs=$nl kept_folders=0
-  : >"$D/mtimes"
+  true >"$D/mtimes"
   IFS=$nl
   for line in $stats; do
     unset IFS
@@ -158,7 +158,7 @@ look_before() {
 
 # the new files, complete and with mode and owner, beside the old ones: only a rename is left to do
 staged_files() {
-  : >>"$D/before.new"
+  true >>"$D/before.new"
   mv "$D/before.new" "$D/before"
   for vault in $VAULTS; do echo "$vault"; done >"$D/vaults"
   folders_='' owners='' modes='' checks='' attributes=''
@@ -290,7 +290,7 @@ keep_runtime() {
     kept_times
     trees >"$D/before.kept"
   elif [ -f "$D/keeps" ]; then
-    : >"$D/before.kept"
+    true >"$D/before.kept"
   fi
   [ "$LIVE" = 1 ] || return 0
   if systemd; then

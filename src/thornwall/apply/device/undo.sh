@@ -71,7 +71,7 @@ set_how() {
 }
 
 # (a rename needs no room; and whoever goes on with it must know)
-from_now_later() { mv "$D/window" "$D/later" 2>/dev/null || : >"$D/later"; }
+from_now_later() { mv "$D/window" "$D/later" 2>/dev/null || true >"$D/later"; }
 
 # Only one at a time takes it back; whoever comes second waits for the first. A link is made in one piece, holds the
 # number of its maker, and needs no room on the disk.
@@ -146,7 +146,7 @@ deadline() {
   done
   if [ ! -e "$D/rebooted" ]; then
     tell REBOOTING "what could not be taken back at once is taken back at boot"
-    : >"$D/rebooted"
+    true >"$D/rebooted"
     settle
     reboot_
     leave 1
@@ -243,7 +243,7 @@ files_first() {
   files_back
   kept_back "$how"
   folders_back
-  : >"$D/rebooted"
+  true >"$D/rebooted"
   settle
 }
 

@@ -1,0 +1,146 @@
+"""Packages that came go again, whatever was in the way: each case was once told as done, or could never be done."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from thornwall.apply.events import Refused
+
+from . import faults
+from .compare import difference, snapshot
+from .host import Host
+from .random_faults import home_of
+from .test_taking_back import bringing, brought, stocked
+
+__all__ = ["stocked"]
+CAME = "distro-info-data"  # no service, no script, needs nothing
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home_of(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def undo(host: Host, id_: str, status: int = 0) -> str:
+    done = host.run(f"cd /var/lib/thornwall/{id_} && sh undo.sh", timeout=300)
+    assert done.returncode == status, done
+    return done.stdout
+
+
+def state(host: Host, name: str) -> str:
+    """As dpkg has it: `ii`, `rc`…; empty where it knows nothing of it."""
+    return host.run(["dpkg-query", "-W", "-f", "${db:Status-Abbrev}", name]).stdout.strip()
+
+
+def stub(host: Host, name: str, text: str) -> None:
+    """A program in the way of one of the same name."""
+    host.run(f"cat >/usr/sbin/{name} && chmod 755 /usr/sbin/{name}", input=f"#!/bin/sh\n{text}\n", check=True)
+
+
+def test_a_list_that_is_cut_short_is_none(stocked: Host) -> None:
+    before = snapshot(stocked)
+    stub(stocked, "dpkg-query", '/usr/bin/dpkg-query "$@" | head -n 5; exit 2')
+    (said,) = bringing(stocked, CAME)
+    assert isinstance(said, Refused)
+    stocked.run("rm /usr/sbin/dpkg-query", check=True)
+    assert difference(before, snapshot(stocked), ignore=["/usr/sbin"]) == []
+    came = brought(stocked, CAME)
+    stub(stocked, "dpkg-query", "exit 2")
+    assert "dpkg-query" in undo(stocked, came.id, status=12)
+    stocked.run("rm /usr/sbin/dpkg-query", check=True)
+    undo(stocked, came.id)
+    assert state(stocked, CAME) == ""
+
+
+def test_what_did_not_go_to_its_end_goes_the_next_time(stocked: Host) -> None:
+    came = brought(stocked, CAME)
+    postrm = f"/var/lib/dpkg/info/{CAME}.postrm"
+    stocked.run(f"printf '#!/bin/sh\\ntest -e /root/may-go\\n' >{postrm}; chmod 755 {postrm}", check=True)
+    assert CAME in undo(stocked, came.id, status=12)
+    assert state(stocked, CAME) != ""
+    stocked.run("touch /root/may-go", check=True)
+    undo(stocked, came.id)
+    assert state(stocked, CAME) == ""
+    assert stocked.run("dpkg --audit", check=True).stdout == ""
+
+
+def test_settings_of_somebody_from_before_stay(stocked: Host) -> None:
+    conf = "/etc/needrestart/needrestart.conf"
+    stocked.run(
+        "apt-get -y --no-install-recommends install needrestart"
+        f" && echo '# mine' >>{conf} && apt-get -y remove needrestart",
+        timeout=120,
+        check=True,
+    )
+    came = brought(stocked, "needrestart")
+    assert state(stocked, "needrestart") == "ii"
+    undo(stocked, came.id)
+    assert state(stocked, "needrestart") == "rc"
+    assert stocked.run(f"tail -n 1 {conf}").stdout == "# mine\n"
+
+
+_NEEDER = """
+mkdir -p /root/needer/DEBIAN
+printf '%s\\n' 'Package: needer' 'Version: 1' 'Architecture: all' 'Maintainer: x' 'Description: x' \
+    'Depends: distro-info-data' >/root/needer/DEBIAN/control
+dpkg-deb --build /root/needer /root/needer.deb && dpkg -i /root/needer.deb
+"""
+
+
+@pytest.mark.parametrize("since", ["an upgrade", "somebody"])
+def test_what_something_needs_by_now(stocked: Host, since: str) -> None:
+    came = brought(stocked, CAME, "debsums")
+    stocked.run(_NEEDER, check=True)
+    if since == "an upgrade":  # then it was there before, in a version that needed nothing
+        folder = f"/var/lib/thornwall/{came.id}"
+        resealed = f"sha256sum ./{folder}/before >>{folder}/sums"
+        stocked.run(
+            f"cd / && echo 'needer 0' >>{folder}/before && sed -i '/before$/d' {folder}/sums && {resealed}", check=True
+        )
+        assert f"{CAME}, which is needed" in undo(stocked, came.id)
+        assert state(stocked, CAME) == "ii"
+    else:
+        assert "needer" in undo(stocked, came.id, status=12)
+        assert state(stocked, "debsums") in {"", "ii"}
+        stocked.run("dpkg --purge needer", check=True)
+        undo(stocked, came.id)
+        assert state(stocked, CAME) == ""
+    assert state(stocked, "debsums") == ""
+    assert stocked.run("dpkg --audit", check=True).stdout == ""
+
+
+def test_somebody_else_is_installing(stocked: Host) -> None:
+    came = brought(stocked, CAME)
+    with ThreadPoolExecutor() as pool, faults.dpkg_locked(stocked):
+        undone = pool.submit(undo, stocked, came.id)
+        assert faults.wait_until(
+            lambda: "TAKING_BACK" in stocked.run(f"cat /var/lib/thornwall/{came.id}/journal").stdout, 60
+        )
+        with pytest.raises(TimeoutError):
+            undone.result(timeout=4)
+    undone.result()
+    assert state(stocked, CAME) == ""
+
+
+def test_no_service_starts_with_its_package(stocked: Host) -> None:
+    """Where nothing may be run from /run, as behind the initramfs of Debian."""
+    stocked.run("mount -o remount,noexec /run", check=True)
+    came = brought(stocked, "unattended-upgrades")
+    assert "unattended-upgrades" in came.came.split()
+    assert stocked.run("systemctl is-active unattended-upgrades.service").stdout == "inactive\n"
+    assert stocked.run("ls /usr/sbin/policy-rc.d").returncode != 0
+
+
+def test_a_change_that_is_over_is_told_again(stocked: Host) -> None:
+    """Whoever asks again may never have heard what stays."""
+    came = brought(stocked, CAME)
+    stocked.run(_NEEDER, check=True)
+    folder = f"/var/lib/thornwall/{came.id}"
+    stocked.run(f"echo libfoo >{folder}/upgraded; sed -i '/upgraded$/d' {folder}/sums; dpkg --purge needer", check=True)
+    first = undo(stocked, came.id)
+    assert "Left as it is: the upgrades of libfoo" in first
+    assert undo(stocked, came.id) == first
