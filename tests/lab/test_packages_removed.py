@@ -170,6 +170,31 @@ def test_undo_goes_on_when_the_link_breaks(planted: Host) -> None:
     assert difference(before, snapshot(planted), packages=True) == []
 
 
+# dpkg that is killed when it has installed what comes back
+_KILLED = """
+cat >/usr/sbin/dpkg <<'END'
+#!/bin/sh
+case " $* " in *' -i '*) /usr/bin/dpkg "$@"; mkdir /run/killed && pkill -KILL -f 'undo.sh --run' ;; esac
+exec /usr/bin/dpkg "$@"
+END
+chmod 755 /usr/sbin/dpkg
+"""
+
+
+def test_undo_that_is_killed_keeps_what_it_did_not_put_back(planted: Host) -> None:
+    planted.run(_KILLED, check=True)
+    setting = planted.run("cat /etc/inetd.conf", check=True).stdout
+    gone = went(removing(planted, "inetutils-telnetd"))
+    said = undone(planted, gone.id)
+    planted.run("ls -d /run/killed", check=True)
+    assert installed(planted, "inetutils-telnetd") == ["inetutils-telnetd"]
+    if "/etc/inetd.conf" in said:
+        kept = planted.run(f"cat /var/lib/thornwall/{gone.id}/was/etc/inetd.conf", check=True).stdout
+        assert kept == setting
+    else:
+        assert planted.run("cat /etc/inetd.conf").stdout == setting
+
+
 def test_what_was_edited_meanwhile_is_kept(planted: Host) -> None:
     # (a file that a script of the package removes, and somebody makes anew)
     script = "/var/lib/dpkg/info/inetutils-telnetd.prerm"

@@ -68,48 +68,95 @@ def test_what_did_not_go_to_its_end_goes_the_next_time(stocked: Host) -> None:
     assert stocked.run("dpkg --audit", check=True).stdout == ""
 
 
-def test_settings_of_somebody_from_before_stay(stocked: Host) -> None:
-    conf = "/etc/needrestart/needrestart.conf"
+def deb(host: Host, name: str, *, needs: str = "", postinst: str = "true") -> str:
+    """A package of somebody's own, at the path that comes back."""
+    needed = f"Depends: {needs}\n" if needs else ""
+    control = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: x\n{needed}Description: x\n"
+    folder = f"/root/{name}"
+    host.run(f"mkdir -p {folder}/DEBIAN && cat >{folder}/DEBIAN/control", input=control, check=True)
+    host.run(f"cat >{folder}/DEBIAN/postinst", input=f"#!/bin/sh\n{postinst}\n", check=True)
+    host.run(f"chmod 755 {folder}/DEBIAN/postinst && dpkg-deb --build {folder} {folder}.deb", check=True)
+    return f"{folder}.deb"
+
+
+def was_there_before(host: Host, id_: str, name: str) -> None:
+    """In an older version, which needed nothing."""
+    record = f"./var/lib/thornwall/{id_}"
+    resealed = f"sed -i '/before$/d' {record}/sums && sha256sum {record}/before >>{record}/sums"
+    host.run(f"cd / && echo '{name} 0' >>{record}/before && {resealed}", check=True)
+
+
+@pytest.mark.parametrize("needed", [False, True])
+def test_settings_of_somebody_from_before_stay(stocked: Host, needed: bool) -> None:
+    conf, apt = "/etc/needrestart/needrestart.conf", "apt-get -y --no-install-recommends"
     stocked.run(
-        "apt-get -y --no-install-recommends install needrestart"
-        f" && echo '# mine' >>{conf} && apt-get -y remove needrestart",
-        timeout=120,
-        check=True,
+        f"{apt} install needrestart && echo '# mine' >>{conf} && apt-get -y remove needrestart", timeout=120, check=True
     )
     came = brought(stocked, "needrestart")
     assert state(stocked, "needrestart") == "ii"
-    undo(stocked, came.id)
-    assert state(stocked, "needrestart") == "rc"
+    if needed:
+        stocked.run(f"dpkg -i {deb(stocked, 'needer', needs='needrestart')}", check=True)
+        was_there_before(stocked, came.id, "needer")
+    said = undo(stocked, came.id)
+    assert ("needrestart, which is needed" in said) == needed
+    assert state(stocked, "needrestart") == ("ii" if needed else "rc")
     assert stocked.run(f"tail -n 1 {conf}").stdout == "# mine\n"
-
-
-_NEEDER = """
-mkdir -p /root/needer/DEBIAN
-printf '%s\\n' 'Package: needer' 'Version: 1' 'Architecture: all' 'Maintainer: x' 'Description: x' \
-    'Depends: distro-info-data' >/root/needer/DEBIAN/control
-dpkg-deb --build /root/needer /root/needer.deb && dpkg -i /root/needer.deb
-"""
+    assert stocked.run("dpkg --audit", check=True).stdout == ""
 
 
 @pytest.mark.parametrize("since", ["an upgrade", "somebody"])
 def test_what_something_needs_by_now(stocked: Host, since: str) -> None:
     came = brought(stocked, CAME, "debsums")
-    stocked.run(_NEEDER, check=True)
-    if since == "an upgrade":  # then it was there before, in a version that needed nothing
-        folder = f"/var/lib/thornwall/{came.id}"
-        resealed = f"sha256sum ./{folder}/before >>{folder}/sums"
-        stocked.run(
-            f"cd / && echo 'needer 0' >>{folder}/before && sed -i '/before$/d' {folder}/sums && {resealed}", check=True
-        )
+    stocked.run(f"dpkg -i {deb(stocked, 'needer', needs=CAME)}", check=True)
+    if since == "an upgrade":
+        was_there_before(stocked, came.id, "needer")
         assert f"{CAME}, which is needed" in undo(stocked, came.id)
         assert state(stocked, CAME) == "ii"
     else:
         assert "needer" in undo(stocked, came.id, status=12)
-        assert state(stocked, "debsums") in {"", "ii"}
         stocked.run("dpkg --purge needer", check=True)
         undo(stocked, came.id)
         assert state(stocked, CAME) == ""
     assert state(stocked, "debsums") == ""
+    assert stocked.run("dpkg --audit", check=True).stdout == ""
+
+
+def test_what_was_half_there_before_stays(stocked: Host) -> None:
+    path = deb(stocked, "owned", postinst="test -e /root/may-come")
+    assert stocked.run(f"dpkg -i {path}").returncode != 0
+    assert state(stocked, "owned") == "iF"
+    stocked.run("touch /root/may-come", check=True)
+    came = brought(stocked, CAME)  # and apt brings the other to its end
+    assert state(stocked, "owned") == "ii"
+    undo(stocked, came.id)
+    assert (state(stocked, "owned"), state(stocked, CAME)) == ("ii", "")
+
+
+def test_what_came_half_goes_whole(stocked: Host) -> None:
+    path = deb(stocked, "bad", postinst="false")
+    stub(
+        stocked, "apt-get", f'case "$*" in *" install "*) dpkg -i {path}; exit 100 ;; esac; exec /usr/bin/apt-get "$@"'
+    )
+    came = brought(stocked, "bad")
+    assert came.came == "bad"
+    undo(stocked, came.id)
+    assert state(stocked, "bad") == ""
+    assert stocked.run("dpkg --audit", check=True).stdout == ""
+
+
+def test_a_power_cut_between_a_package_and_what_it_needs(stocked: Host) -> None:
+    """What dpkg alone brings to no end."""
+    path = deb(stocked, "torn", needs="missing-for-ever")
+    unpacked = f"dpkg --unpack {path}; exec sleep 300"
+    stub(stocked, "apt-get", f'case "$*" in *"recommends bad"*) {unpacked} ;; esac; exec /usr/bin/apt-get "$@"')
+    with ThreadPoolExecutor() as pool:
+        work = pool.submit(brought, stocked, "bad")
+        assert faults.wait_until(lambda: state(stocked, "torn") == "iU", 60)
+        stocked.run("systemctl kill -s KILL thornwall-packages-0001.service", check=True)
+        assert work.result().came == "torn"
+    assert stocked.run("ls /usr/sbin/policy-rc.d").returncode != 0
+    undo(stocked, "0001")
+    assert state(stocked, "torn") == ""
     assert stocked.run("dpkg --audit", check=True).stdout == ""
 
 
@@ -138,9 +185,7 @@ def test_no_service_starts_with_its_package(stocked: Host) -> None:
 def test_a_change_that_is_over_is_told_again(stocked: Host) -> None:
     """Whoever asks again may never have heard what stays."""
     came = brought(stocked, CAME)
-    stocked.run(_NEEDER, check=True)
-    folder = f"/var/lib/thornwall/{came.id}"
-    stocked.run(f"echo libfoo >{folder}/upgraded; sed -i '/upgraded$/d' {folder}/sums; dpkg --purge needer", check=True)
+    stocked.run(f"echo libfoo >/var/lib/thornwall/{came.id}/upgraded", check=True)
     first = undo(stocked, came.id)
     assert "Left as it is: the upgrades of libfoo" in first
     assert undo(stocked, came.id) == first

@@ -10,7 +10,7 @@ main() {
   write_parts
   sed 's/:.*//' ./etc/passwd >"$D/accounts"
   # (settings: those of packages that went, which are somebody's)
-  installed >"$D/before" && named config-files >"$D/settings" ||
+  installed >"$D/before" && settings_left >"$D/settings" ||
     refuse "dpkg-query does not tell what is installed" "run: dpkg --audit"
   true >"$D/journal" || refuse "/var/lib/thornwall cannot be written" "is the disk full?"
   seq=0

@@ -41,7 +41,7 @@ newer() {
   complaint
   why=$text
   # shellcheck disable=SC2086
-  timeout -k 60 3600 apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \
+  timeout -k 60 3600 apt-get -q -y --no-remove -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \
     -o Dpkg::Options::=--force-confold --no-install-recommends install $away </dev/null >>"$D/log" 2>&1 9>&- || {
     half=''
     for name in $away; do
@@ -58,21 +58,30 @@ newer() {
 # What somebody has edited meanwhile stays. (A file of the packages that nobody changed is as it was by now.)
 etc_back() {
   while IFS= read -r path; do
-    case $edited in
-      *"$nl$path$nl"*)
-        tell LEFT "${path#.}, which is not as the packages left it"
-        continue
-        ;;
-    esac
     [ -e "$D/was/$path" ] || [ -L "$D/was/$path" ] || {
       tell LEFT "${path#.}, of which no copy was kept"
       continue
     }
+    # (by a try before this one)
+    ! same "$D/was/$path" "$path" || continue
+    case $edited in
+      *"$nl$path$nl"*)
+        edits=1
+        tell LEFT "${path#.}, which is not as the packages left it: what it was is in ${D#.}/was"
+        continue
+        ;;
+    esac
     mkdir -p "${path%/*}" && cp -a "$D/was/$path" "$path.thornwall-$ID" && mv -f "$path.thornwall-$ID" "$path" || {
       rm -f "$path.thornwall-$ID"
       give_up "${path#.} cannot be written: is the disk full?"
     }
   done <"$D/changed"
+}
+
+# same ONE OTHER: whether two files, or links, are the same but for their names
+same() {
+  [ "$(stat -c '%f %u %g %Y' "$1")" = "$(stat -c '%f %u %g %Y' "$2" 2>/dev/null)" ] || return 1
+  if [ -L "$1" ]; then [ "$(readlink "$1")" = "$(readlink "$2")" ]; else cmp -s "$1" "$2"; fi
 }
 
 # what ran runs again, and nothing else of them

@@ -1,15 +1,19 @@
 # What both halves of package work need.
 
-# name, architecture and version of all that is installed; a list that may be short is none
+# name, architecture and version of all that is there, whole or half (so undo takes nothing for new that was half there)
 installed() {
-  named installed
+  rows_of_dpkg && printf '%s\n' "$rows" | sed -n '/^not-installed /d; /^config-files /d; s/^[^ ]* //p' | sort
 }
 
-# named STATUS: the same of all that dpkg has in that state
-named() {
-  all_=$(t 60 dpkg-query -W -f '${db:Status-Status} ${binary:Package} ${Version}\n') || return 1
-  case $all_ in *"installed dpkg "*) ;; *) return 1 ;; esac
-  printf '%s\n' "$all_" | sed -n "s/^$1 //p" | sort
+# the same of what went but for its settings, which are somebody's
+settings_left() {
+  rows_of_dpkg && printf '%s\n' "$rows" | sed -n 's/^config-files //p' | sort
+}
+
+# sets `rows`; a list that may be cut short is none
+rows_of_dpkg() {
+  rows=$(t 60 dpkg-query -W -f '${db:Status-Status} ${binary:Package} ${Version}\n') || return 1
+  case $rows in *"installed dpkg "*) ;; *) return 1 ;; esac
 }
 
 # all that is in /etc but folders, a line each, and once more with its hash (but ldconfig's own, which it makes anew)
@@ -98,9 +102,15 @@ complaint() {
   one_line "$text"
 }
 
-# What was stopped in the middle is brought to its end: no package stays half there, and the next ones can come.
+# What was stopped in the middle is brought to its end: no package stays half there, and the next ones can come. It fails
+# only where somebody else is installing: what cannot be whole is counted as it is.
 whole() {
-  timeout -k 60 3600 dpkg --force-confdef --force-confold --configure -a </dev/null >>"$D/log" 2>&1 9>&-
+  dpkg_ 3600 --force-confdef --force-confold --configure -a && return 0
+  printf '%s\n' "$said" >>"$D/log"
+  case $said in *' was locked by '*) return 1 ;; esac
+  timeout -k 60 3600 apt-get -q -y --no-remove -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \
+    -o Dpkg::Options::=--force-confold -f install </dev/null >>"$D/log" 2>&1 9>&-
+  return 0
 }
 
 # state_of NAME: how dpkg has it: `ii ` where it is installed, and wanted
@@ -156,7 +166,11 @@ reckon() {
     had=''
     # shellcheck disable=SC2094
     while read -r name_ version_; do
-      [ "$name_" = "$name" ] && had=$version_ && break
+      # (an upgrade may make a package one of several architectures, or no more)
+      if [ "$name_" = "$name" ] || [ "$name_" = "${name%:*}" ] || [ "${name_%:*}" = "$name" ]; then
+        had=$version_
+        break
+      fi
     done <"$D/before"
     case $had in
       '') came="$came $name" ;;
@@ -167,7 +181,7 @@ reckon() {
 $(diff "$D/before" "$D/after" | sed -n 's/^> //p')
 END
   for name in $going; do
-    grep -q "^${name}[ :]" "$D/after" || went="$went $name"
+    case $(state_of "$name") in ?i*) ;; *) went="$went $name" ;; esac
   done
   sed 's/:.*//' ./etc/passwd | grep -vxF -f "$D/accounts" >"$D/accounts.came"
   printf '%s\n' "${came# }" >"$D/came" && printf '%s\n' "${upgraded# }" >"$D/upgraded" &&

@@ -147,6 +147,7 @@ now() {
   later
   [ "$state" = undoing ] || token confirmed undoing
   tell TAKING_BACK "it was asked for"
+  edits=''
   put_back
   remove
   [ ! -f "$D/cut" ] || tell LEFT "what was changed in /etc before packages were cut off"
@@ -154,7 +155,8 @@ now() {
   [ -z "$upgraded" ] || tell LEFT "the upgrades of $upgraded: an older version is not brought back"
   accounts_left
   token undoing undone || exit 12
-  rm -rf "$D/debs" "$D/was"
+  rm -rf "$D/debs"
+  [ -n "$edits" ] || rm -rf "$D/was"
   undone_
 }
 
@@ -188,7 +190,7 @@ cut_off() {
   deny_starts
   whole || {
     allow_starts
-    trouble "dpkg is busy, or comes to no end" "run: dpkg --configure -a; then try again"
+    trouble "somebody else is installing packages" "wait until that is done"
   }
   going='' half=''
   set +f
@@ -202,7 +204,7 @@ cut_off() {
     case $(state_of "$name") in 'ii ' | 'rc ' | 'un ' | '') ;; *) half="$half $name" ;; esac
   done
   # shellcheck disable=SC2086
-  [ -z "$half" ] || timeout -k 60 1800 dpkg --remove $half </dev/null >>"$D/log" 2>&1 9>&- || stays $half
+  [ -z "$half" ] || dpkg_ 1800 --force-remove-reinstreq --remove $half || stays $half
   allow_starts
   active=''
   [ ! -f "$D/active" ] || read -r active <"$D/active"
@@ -248,7 +250,7 @@ remove() {
   list=$purge
   stop_units
   # shellcheck disable=SC2086
-  { [ -z "$theirs" ] || dpkg_ 900 --remove $list $theirs; } && { [ -z "$list" ] || dpkg_ 900 --purge $list; } || {
+  { [ -z "$theirs" ] || dpkg_ 900 --force-remove-reinstreq --remove $list $theirs; } && { [ -z "$list" ] || dpkg_ 900 --force-remove-reinstreq --purge $list; } || {
     complaint
     # shellcheck disable=SC2086
     stays $list $theirs
@@ -285,10 +287,11 @@ to_go() {
 
 # What a package of before needs since its upgrade, which is not taken back, stays. Sets `needed`.
 needed_by_now() {
-  needed=''
-  while [ -n "$list" ]; do
+  needed='' was_needed=none
+  while [ -n "$list$theirs" ] && [ "$needed" != "$was_needed" ]; do
+    was_needed=$needed
     # shellcheck disable=SC2086
-    said=$(timeout -k 10 300 dpkg --no-act --purge $list </dev/null 2>&1 9>&-) && return 0
+    said=$(timeout -k 10 300 dpkg --no-act --force-remove-reinstreq --remove $list $theirs </dev/null 2>&1 9>&-) && return 0
     more=''
     while read -r who what; do
       case " $needed " in
@@ -300,17 +303,27 @@ $(printf '%s\n' "$said" | awk '
   /^dpkg: dependency problems prevent removal of / { what = $NF; sub(/:$/, "", what) }
   /depends on / { print $1, what }')
 END
-    [ -n "$more" ] || return 0
-    needed="$needed$more" rest=''
-    for name in $list; do
-      case " $more " in
-        *" $name "*) tell LEFT "$name, which is needed since the upgrades" ;;
-        *) rest="$rest $name" ;;
-      esac
-    done
-    [ "$rest" != "$list" ] || return 0
-    list=$rest
+    # shellcheck disable=SC2086
+    without list $list
+    # shellcheck disable=SC2086
+    without theirs $theirs
   done
+}
+
+# without NAME PACKAGE…: sets the variable to those that are not in `more`, and tells which are
+without() {
+  variable=$1 rest=''
+  shift
+  for name; do
+    case " $more " in
+      *" $name "*)
+        needed="$needed $name"
+        tell LEFT "$name, which is needed since the upgrades"
+        ;;
+      *) rest="$rest $name" ;;
+    esac
+  done
+  case $variable in list) list=$rest ;; *) theirs=$rest ;; esac
 }
 
 # it can be tried again

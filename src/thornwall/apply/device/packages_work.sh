@@ -18,7 +18,8 @@ main() {
   echo "$timers" >"$D/timers"
   # shellcheck disable=SC2086
   [ -z "$timers" ] || t 30 systemctl stop $timers
-  trap 'allow_starts' EXIT
+  trap 'exit 143' HUP INT TERM
+  trap 'allow_starts; let_go' EXIT
   if deny_starts; then
 @work@
   else
@@ -37,9 +38,10 @@ doing() {
   tell DOING "$step" "$steps" "$1"
 }
 
-# apt ARGUMENT…: what it complains of last is in `text`. A card that is slow, and a thousand files to unpack, take hours.
+# apt ARGUMENT…: what it complains of last is in `text`. It takes nothing of others away, which nobody could put
+# back. A card that is slow, and a thousand files to unpack, take hours.
 apt() {
-  said=$(timeout -k 60 10800 apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \
+  said=$(timeout -k 60 10800 apt-get -q -y --no-remove -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef \
     -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 "$@" </dev/null 2>&1)
   status=$?
   printf '%s\n' "$said" >>"$D/log"
@@ -69,5 +71,9 @@ install() {
 
 upgrade() {
   doing "install updates"
-  apt full-upgrade || trouble "the updates"
+  apt full-upgrade && return 0
+  why=$text
+  case $why in *'need to be removed'*) apt upgrade --with-new-pkgs ;; esac
+  text=$why
+  trouble "the updates"
 }
