@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -221,6 +222,25 @@ class VM:
         process.stdin.close()
         process.wait()
 
+    def plug_in(self, name: str, driver: str, **properties: str) -> None:
+        """Plug something into USB, as QEMU's `device_add` has it (`usb-kbd`). LabError when it cannot."""
+        self._monitor("device_add", id=name, driver=driver, bus="usb.0", **properties)
+
+    def unplug(self, name: str) -> None:
+        """Pull it out again; `keyboard` is plugged in from the beginning."""
+        self._monitor("device_del", id=name)
+
+    def _monitor(self, command: str, **arguments: str) -> None:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(30)
+            connection.connect(str(self._folder / "monitor.sock"))
+            file = connection.makefile("rb")
+            for each in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
+                connection.sendall(json.dumps(each).encode() + b"\n")
+                answer = next(said for line in file if {"return", "error"} & (said := json.loads(line)).keys())
+                if "error" in answer:
+                    raise LabError(f"{self.name}: {command} {arguments}: {answer['error'].get('desc')}")
+
     def is_on(self) -> bool:
         """Whether it runs."""
         return self.name in _plugs and _plugs[self.name].poll() is None
@@ -295,7 +315,9 @@ class VM:
             *("-drive", f"file={self._folder / 'disk.qcow2'},if=virtio,format=qcow2,cache=none,aio=threads"),
             *("-netdev", f"tap,id=net0,ifname={wire.interface},script=no,downscript=no"),
             *("-device", f"virtio-net-pci,netdev=net0,mac=02:00:00:00:00:{self.index:02x}"),
-            *("-device", "virtio-rng-pci", "-device", "virtio-serial-pci"),
+            *("-device", "virtio-rng-pci", "-device", "virtio-serial-pci", "-device", "qemu-xhci,id=usb"),
+            *("-device", "usb-kbd,id=keyboard,bus=usb.0"),
+            *("-qmp", f"unix:{self._folder / 'monitor.sock'},server=on,wait=off"),
             *("-chardev", f"socket,path={self._folder / 'agent.sock'},server=on,wait=off,id=agent"),
             *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
             *("-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console"),

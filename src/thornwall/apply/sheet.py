@@ -213,7 +213,9 @@ class _Maker:
             self.sheet.back_before.append(lines)
         after = [f"! tool_ran {number} || runs {_SECONDS} {shlex.join(argv)}" for argv in operation.undo_after]
         self.sheet.back.append(after)
-        self.sheet.summary.append(f"  {operation.name}: its files as they were ({', '.join(operation.keeps)})")
+        kept = f"its files as they were ({', '.join(operation.keeps)})"
+        told = kept if operation.keeps else "; ".join(shlex.join(argv) for argv in operation.undo_after)
+        self.sheet.summary.append(f"  {operation.name}: {told}")
 
 
 def _stopped_at_once(lines: list[str]) -> list[str]:

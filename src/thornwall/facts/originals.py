@@ -45,6 +45,8 @@ PATHS: tuple[str, ...] = (
     "/run/sysctl.d/*",
     "/etc/modprobe.d/*",
     "/etc/udev/rules.d/*",
+    "/etc/usbguard/*.conf",
+    "/etc/usbguard/rules.d/*",
     "/etc/modules-load.d/*",
     "/etc/fstab",
     "/boot/*.txt",
@@ -154,7 +156,7 @@ EDITED: tuple[str, ...] = (
     *("/etc/apache2/*.conf", "/etc/apache2/*/*.conf", "/etc/lighttpd/*.conf", "/etc/lighttpd/*/*.conf"),
     *("/etc/avahi/*.conf", "/etc/cups/*.conf", "/etc/exim4/update-exim4.conf.conf", "/etc/postfix/main.cf"),
     *("/etc/samba/smb.conf", "/etc/redis/*.conf", "/etc/mysql/*.conf.d/*", "/etc/postgresql/*/*/*.conf"),
-    *("/etc/memcached.conf", "/etc/exports"),
+    *("/etc/memcached.conf", "/etc/exports", "/etc/usbguard/usbguard-daemon.conf"),
 )
 """Of them, those whose lines are edited: they are sent byte for byte, comments too, but only those without a secret.
 

@@ -24,6 +24,7 @@ from thornwall.facts import (
     ssh,
     sudo,
     updates,
+    usb,
 )
 from thornwall.model.capture import Capture
 from thornwall.model.probe import Probe
@@ -47,6 +48,7 @@ SUBJECTS = (
     boot,
     radios,
     kernel,
+    usb,
     backup,
 )
 
@@ -78,5 +80,6 @@ def snapshot(capture: Capture) -> Snapshot:
         boot=boot.parse(capture),
         radios=radios.parse(capture),
         kernel=kernel.parse(capture),
+        usb=usb.parse(capture),
         backup=backup.parse(capture),
     )

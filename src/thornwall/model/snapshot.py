@@ -22,6 +22,7 @@ from thornwall.model.sessions import Sessions
 from thornwall.model.ssh import SshServer
 from thornwall.model.sudo import Sudo
 from thornwall.model.updates import Updates
+from thornwall.model.usb import Usb
 
 NOT_READ = Unknown("it was not read")
 
@@ -47,4 +48,5 @@ class Snapshot:
     boot: Fact[Boot] = NOT_READ
     radios: Fact[Radios] = NOT_READ
     kernel: Fact[Kernel] = NOT_READ
+    usb: Fact[Usb] = NOT_READ
     backup: Fact[Backup] = NOT_READ

@@ -22,6 +22,7 @@ from thornwall.plan.fixes import (
     sudo,
     tools,
     updates,
+    usb,
 )
 from thornwall.plan.interlocks import host, login, removals, workload
 from thornwall.plan.interlocks import network as network_locks
@@ -47,6 +48,7 @@ FIXES: dict[str, Fix] = {
         sudo,
         tools,
         updates,
+        usb,
     )
     for fix in subject.FIXES
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from thornwall.model.fact import Known
 from thornwall.model.finding import (
     Attacker,
     Consequence,
@@ -13,132 +12,20 @@ from thornwall.model.finding import (
     FaultClass,
     Fixable,
     Kind,
-    Need,
     Reach,
     References,
 )
-from thornwall.model.kernel import STORAGE_REFUSED, Kernel
 from thornwall.model.rule import Context, Option, Preset, Verdict, fail, passed, rule, unknown
 from thornwall.rules.sysctl import contained, demand, kernel, set_commands
 
 _PROTOCOLS = ("dccp", "sctp", "rds", "tipc", "atm")
 _FILESYSTEMS = ("cramfs", "freevxfs", "hfs", "jffs2")
-_SYSTEM_MOUNTS = ("/", "/boot", "/boot/firmware", "/usr", "/var", "/home")
 
 
-def _of_files(ctx: Context) -> str:
+def of_files(ctx: Context) -> str:
     """What is to be added in a container."""
     said = " (By this host's files; what is loaded belongs to the machine around this container.)"
     return said if contained(ctx) else ""
-
-
-def _usb_root(ctx: Context, facts: Kernel) -> str:
-    """The mount that hangs on a USB disk and that the device needs to run, or empty."""
-    seen = ctx.host.filesystem
-    disks = tuple(f"/dev/{disk}" for disk in facts.usb_disks)
-    mounts = seen.value.mounts if isinstance(seen, Known) else ()
-    return next((each.path for each in mounts if each.path in _SYSTEM_MOUNTS and each.device.startswith(disks)), "")
-
-
-@rule(
-    "usb-storage-allowed",
-    "Nothing refuses USB sticks and disks",
-    subject="kernel",
-    kind=Kind.PHYSICAL,
-    fault_class=FaultClass.PHYSICAL,
-    likelihood=1,
-    impact=3,
-    attacker=Attacker.NEAR,
-    reach=Reach.TOUCH,
-    consequence=Consequence.TAKEOVER,
-    effort=Effort.MINUTE,
-    fixable=Fixable.NEEDS_ANSWER,
-    preset=Preset.DOCUMENTS,
-    needs=(Need.REBOOT,),
-    references=References(
-        document=("Identify the attack surface",),
-        cis_debian12=("1.1.1.9",),
-        ssg=("kernel_module_usb-storage_disabled",),
-        etsi=("5.6-3",),
-        nist=("Logical Access to Interfaces",),
-        owasp_iot=("I10",),
-        cwe=(1299,),
-    ),
-    commands=(r"printf 'install %s /bin/false\n' usb-storage uas | sudo tee /etc/modprobe.d/usb-storage.conf",),
-)
-def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
-    """Nothing keeps the kernel from its driver for USB sticks and disks, whoever plugs one in.
-
-    What:
-        Whether modprobe refuses `usb-storage`: an `install usb-storage /bin/false` in /etc/modprobe.d, or a
-        `blacklist` of both `usb-storage` and `uas` (which loads the other as its dependency); whether a rule of udev
-        in /etc/udev/rules.d authorizes no such device; or whether USBGuard decides what may be plugged in.
-
-    Why:
-        'Would a USB stick be able to run programs on the system?' A stick can carry a file system made to break the
-        driver that reads it, carry files away, or start what a desktop opens by itself.
-
-    Remedy:
-        Keep the drivers of USB storage from being loaded, unless the device starts from a USB disk, and reboot. Kernels
-        of Raspberry Pi have the driver built in, so that modprobe has no say: there udev takes from each stick the
-        leave to be used, as soon as it is plugged in. Where single sticks are to be let in, use USBGuard (`sudo apt-get
-        install usbguard`), and allow first what is plugged in (`sudo usbguard generate-policy`).
-    Risk of the remedy:
-        Sticks and disks no longer work, among them those of a backup. Never do it where the system itself starts from
-        a USB disk. With the rule of udev a modem that shows itself as a disk first stays one. USBGuard without a rule
-        for them locks out keyboards, and on Pi 1 to 3 the Ethernet port, which hangs on USB.
-    """
-    facts = kernel(ctx)
-    services = ctx.host.services
-    if isinstance(services, Known) and (services.value.enabled("usbguard") or services.value.active("usbguard")):
-        unit = services.value.unit("usbguard")
-        yield passed(
-            "USBGuard decides what may be plugged in.", Evidence(unit.where if unit else "usbguard", "enabled")
-        )
-        return
-    if (line := facts.storage_refused) is not None:
-        yield passed("udev refuses USB sticks and disks.", Evidence(line.path, line.text, line.line))
-        return
-    refused = facts.refused("usb-storage")
-    listed = [facts.directive(name, "blacklist") for name in ("usb-storage", "uas")]
-    lines = [refused] if refused else [each for each in listed if each is not None]
-    said = [Evidence(each.path, each.text, each.line) for each in lines]
-    root = _usb_root(ctx, facts)
-    if "usb_storage" in facts.builtin:
-        yield _built_in(facts, said, _USBGUARD if root else _UDEV)
-    elif refused is not None or (len(lines) == 2 and (facts.refused("uas") or all(listed))):
-        loaded = isinstance(facts.modules, Known) and "usb_storage" in facts.modules.value and not contained(ctx)
-        if loaded:
-            running = Evidence("/proc/modules", "usb_storage")
-            yield fail("The driver for USB storage is refused from the next boot on, but loaded now.", *said, running)
-        else:
-            yield passed("modprobe refuses the driver for USB storage.", *said)
-    elif facts.modprobe_unread is not None:
-        yield unknown(facts.modprobe_unread.reason, mend=facts.modprobe_unread.mend)
-    elif root:
-        yield fail(
-            f"USB storage is allowed. {root} lies on a USB disk: use USBGuard, and do not refuse the driver.",
-            Evidence("/proc/mounts", root),
-            commands=_USBGUARD,
-        )
-    else:
-        half = " A blacklist of usb-storage alone does not help: uas loads it." if said else ""
-        yield fail(
-            f"Nothing keeps USB sticks and disks out.{half}{_of_files(ctx)}",
-            *(said or [Evidence("modprobe --showconfig", "no 'install usb-storage /bin/false'")]),
-        )
-
-
-def _built_in(facts: Kernel, said: list[Evidence], commands: tuple[str, ...]) -> Verdict:
-    """Modprobe has no say there, and no line of udev that was read refuses such devices."""
-    if facts.udev_unread is not None:
-        return unknown(facts.udev_unread.reason, mend=facts.udev_unread.mend)
-    built = Evidence("/lib/modules/*/modules.builtin", "usb-storage: modprobe has no say")
-    return fail("The driver for USB storage is built into the kernel.", built, *said, commands=commands)
-
-
-_UDEV = (f"echo '{STORAGE_REFUSED}' | sudo tee /etc/udev/rules.d/60-usb-storage.rules",)
-_USBGUARD = ("sudo apt-get install usbguard", "sudo usbguard generate-policy | sudo tee /etc/usbguard/rules.conf")
 
 
 def _loadable(ctx: Context, modules: tuple[str, ...], what: str) -> Iterator[Verdict]:
@@ -150,7 +37,7 @@ def _loadable(ctx: Context, modules: tuple[str, ...], what: str) -> Iterator[Ver
     elif may:
         command = "".join(rf"install {name} /bin/false\n" for name in may)
         yield fail(
-            f"modprobe does not refuse {what}: {', '.join(may)}.{_of_files(ctx)}",
+            f"modprobe does not refuse {what}: {', '.join(may)}.{of_files(ctx)}",
             Evidence("modprobe --showconfig", f"no line for {', '.join(may)}"),
             commands=(f"printf '{command}' | sudo tee /etc/modprobe.d/rare-{modules[0]}.conf",),
         )
@@ -336,4 +223,4 @@ def line_disciplines_autoload(ctx: Context) -> Iterator[Verdict]:
     )
 
 
-RULES = (usb_storage_allowed, rare_network_protocols, rare_filesystems, firewire_allowed, line_disciplines_autoload)
+RULES = (rare_network_protocols, rare_filesystems, firewire_allowed, line_disciplines_autoload)

@@ -31,6 +31,7 @@ _OFFERS = (
 )
 _RADIOS = {"wifi-on": "Wi-Fi", "bluetooth-on": "Bluetooth", "wifi-access-point-open": "Wi-Fi access point"}
 _PHYSICAL = {
+    "usb-devices-allowed": "USB devices",
     "usb-storage-allowed": "USB storage",
     "usb-gadget-on": "USB gadget",
     "serial-console-open": "serial console",

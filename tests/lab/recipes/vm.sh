@@ -3,7 +3,7 @@
 mkdir -p /etc/initramfs-tools/conf.d
 printf 'MODULES=list\nFSTYPE=ext4\nRESUME=none\n' >/etc/initramfs-tools/conf.d/lab
 printf 'virtio_pci\nvirtio_blk\next4\n' >/etc/initramfs-tools/modules
-apt_get install linux-image-cloud-amd64 initramfs-tools qemu-guest-agent
+apt_get install linux-image-amd64 initramfs-tools qemu-guest-agent
 
 printf 'PARTUUID=5a1c7e09-02  /               ext4    defaults,noatime  0       1\n' >>/etc/fstab
 

@@ -26,6 +26,7 @@ from thornwall.model.servers import Servers
 from thornwall.model.services import InetdEntry, Services, Setting, Unit
 from thornwall.model.snapshot import Snapshot
 from thornwall.model.updates import Package, Updates
+from thornwall.model.usb import Usb
 from thornwall.plan.fix import Hold, Situation, Want
 from thornwall.plan.registry import FIXES
 from thornwall.rules.judge import judge
@@ -49,6 +50,7 @@ class Host:
     radios: Radios = field(default_factory=lambda: Radios(Known(())))
     boot: Boot = field(default_factory=Boot)
     kernel: Kernel = field(default_factory=Kernel)
+    usb: Usb = field(default_factory=lambda: Usb(Known({}), Known(())))
     servers: Servers = field(default_factory=Servers)
     filesystem: FileSystem = field(default_factory=FileSystem)
     schedule: Schedule = field(default_factory=Schedule)
@@ -79,6 +81,7 @@ class Host:
                 boot=Known(self.boot),
                 radios=Known(self.radios),
                 kernel=Known(self.kernel),
+                usb=Known(self.usb),
                 filesystem=Known(self.filesystem),
                 schedule=Known(self.schedule),
                 updates=Known(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thornwall.model.change import EditLine, OwnLine, Packages, Sysctl, UnitsOff, Wish
+from thornwall.model.change import EditLine, OwnLine, Packages, Sysctl, UnitsOff, UnitsOn, Wish
 from thornwall.model.fact import Known, Unknown
 from thornwall.model.filesystem import FileSystem, Mount
 from thornwall.model.kernel import STORAGE_REFUSED, Kernel
@@ -12,6 +12,7 @@ from thornwall.model.network import Network, Peer, Socket
 from thornwall.model.plan import WayIn
 from thornwall.model.radios import Radios
 from thornwall.model.services import Setting, Unit
+from thornwall.model.usb import Usb
 from thornwall.plan.fix import Hold
 from thornwall.plan.interlocks.workload import INTERLOCKS
 
@@ -94,10 +95,10 @@ def disk(device: str, path: str, *usb: str) -> Host:
     return Host(kernel=Kernel(usb_disks=frozenset(usb)), filesystem=tree)
 
 
-@pytest.mark.parametrize("wish", [STORAGE, BY_UDEV, GUARD])
+@pytest.mark.parametrize("wish", [STORAGE, BY_UDEV])
 def test_a_disk_on_usb_keeps_its_driver(wish: Wish) -> None:
     (hold,) = held(disk("/dev/sda2", "/", "sda"), wish)
-    assert (hold.interlock in {"usb-storage", "usbguard"}, hold.accept) == (True, False)
+    assert (hold.interlock, hold.accept) == ("usb-storage", False)
     (hold,) = held(disk("/dev/sda1", "/srv/photos", "sda"), wish)
     assert hold.accept
     assert held(disk("/dev/sda1", "/srv/photos"), wish) == []  # a disk on SATA
@@ -108,25 +109,28 @@ def test_a_root_that_may_be_on_usb_counts_as_such() -> None:
     assert names(host, STORAGE) == ["usb-storage"]
 
 
-def test_usbguard_would_cut_a_network_on_usb() -> None:
-    assert names(Host(model="Raspberry Pi 3 Model B Rev 1.2"), GUARD) == ["usbguard"]
-    assert names(Host(model="Raspberry Pi 4 Model B Rev 1.4"), GUARD) == []
+@pytest.mark.parametrize("wish", [GUARD, UnitsOn(("usbguard.service",))])
+def test_usbguard_runs_only_where_what_is_plugged_in_is_on_its_list(wish: Wish) -> None:
+    (hold,) = held(Host(usb=Usb(Known({}), Unknown("it was not read"))), wish)
+    assert (hold.interlock, hold.accept) == ("usbguard", False)
+    assert names(Host(usb=Usb(Known({}), Known(()))), wish) == []
+    assert names(disk("/dev/sda2", "/", "sda"), wish) == []  # it is on the list
+    assert names(Host(), UnitsOn(("ufw.service",))) == []
+
+
+@pytest.mark.parametrize(("wish", "name"), [(BY_UDEV, "usb-storage"), (GUARD, "usbguard")])
+def test_a_modem_shows_itself_as_a_disk_first(wish: Wish, name: str) -> None:
     adapter = Host(links={"/sys/class/net/eth1/device": "../../../usb1/1-1/1-1:1.0"})
-    (hold,) = held(adapter, GUARD)
+    (hold,) = held(adapter, wish)
+    assert (hold.interlock, hold.accept) == (name, True)
     assert "eth1" in hold.why
-    assert names(adapter, STORAGE) == []
-
-
-def test_a_modem_shows_itself_as_a_disk_first() -> None:
-    adapter = Host(links={"/sys/class/net/eth1/device": "../../../usb1/1-1/1-1:1.0"})
-    (hold,) = held(adapter, BY_UDEV)
-    assert (hold.interlock, hold.accept) == ("usb-storage", True)
-    (hold,) = held(Host(links=adapter.links, way_in=WayIn(interface="eth1")), BY_UDEV)
+    (hold,) = held(Host(links=adapter.links, way_in=WayIn(interface="eth1")), wish)
     assert not hold.accept
-    assert names(Host(links={"/sys/class/net/eth0/device": "../../../1f00050000.ethernet"}), BY_UDEV) == []
+    assert names(adapter, STORAGE) == []
+    assert names(Host(links={"/sys/class/net/eth0/device": "../../../1f00050000.ethernet"}), wish) == []
     socket = {"/sys/class/net/eth0/device": "../../../usb1/1-1/1-1.1/1-1.1:1.0"}
-    assert names(Host(links=socket, model="Raspberry Pi 3 Model B Rev 1.2"), BY_UDEV) == []  # is soldered on
-    assert names(Host(links=socket, model="Raspberry Pi Zero W Rev 1.1"), BY_UDEV) == ["usb-storage"]
+    assert names(Host(links=socket, model="Raspberry Pi 3 Model B Rev 1.2"), wish) == []  # is soldered on
+    assert names(Host(links=socket, model="Raspberry Pi Zero W Rev 1.1"), wish) == [name]
 
 
 FORWARD = Sysctl("net.ipv4.ip_forward", "0")

@@ -142,31 +142,43 @@ def _mounts(situation: Situation, wish: UnitsOff) -> Iterator[tuple[str, str]]:
             yield f"{mount.path} is mounted over NFS version 3, which needs the port mapper.", name
 
 
-def usb_off(situation: Situation, wish: Wish) -> Hold | None:
-    """The disk or the network may hang on USB: on Raspberry Pi 1 to 3 the socket for the cable does."""
-    storage = bool(_USB_STORAGE.search(written(wish)))
-    guard = (isinstance(wish, Packages) and "usbguard" in wish.install) or (
-        isinstance(wish, UnitsOn) and any(name.startswith("usbguard") for name in wish.units)
-    )
-    if not storage and not guard:
+def usb_storage_off(situation: Situation, wish: Wish) -> Hold | None:
+    """A disk may hang on USB; and so may the network, by a modem that shows itself as a disk first."""
+    if not _USB_STORAGE.search(written(wish)):
         return None
-    name = "usb-storage" if storage else "usbguard"
-    by_udev = "bInterfaceClass" in written(wish)
-    disk = _usb_disk(situation)
-    if disk:
+    if disk := _usb_disk(situation):
         path, device = disk
         essential = path in {"/", "/boot", "/boot/firmware", "/usr", "/var", "/home"}
         unlock = "Move the system to the card first." if essential else "Say so, if that disk is no longer needed."
-        return Hold(name, f"{path} lies on a USB disk ({device}).", unlock, accept=not essential)
-    if guard and (link := _usb_network(situation)):
-        return Hold(
-            name, f"The network hangs on USB ({link}).", "Allow that device first ('usbguard generate-policy')."
-        )
-    if by_udev and (link := _usb_link(situation)) and not (link == "eth0" and _usb_socket(situation)):
-        why = f"The network hangs on USB ({link}), and a modem shows itself as a disk first."
-        reached = situation.way_in.interface == link
-        return Hold(name, why, "Reach the host by another way; or say that it is no modem.", accept=not reached)
-    return None
+        return Hold("usb-storage", f"{path} lies on a USB disk ({device}).", unlock, accept=not essential)
+    return _modem(situation, "usb-storage") if "bInterfaceClass" in written(wish) else None
+
+
+def usbguard_on(situation: Situation, wish: Wish) -> Hold | None:
+    """What is plugged in must be on its list: a keyboard, a disk, and on Raspberry Pi 1 to 3 the socket for the cable.
+
+    Even so, what becomes another device later is on no list.
+    """
+    guard = (isinstance(wish, Packages) and "usbguard" in wish.install) or (
+        isinstance(wish, UnitsOn) and any(name.startswith("usbguard") for name in wish.units)
+    )
+    if not guard:
+        return None
+    usb = situation.facts.usb
+    if not isinstance(usb, Known) or not isinstance(usb.value.devices, Known):
+        why = "What is plugged into USB could not be read, and would be locked out."
+        return Hold("usbguard", why, "Plan for the running device, with sudo.")
+    return _modem(situation, "usbguard")
+
+
+def _modem(situation: Situation, name: str) -> Hold | None:
+    """What a network hangs on may be another device after a restart: not so the board's own socket for the cable."""
+    link = _usb_link(situation)
+    if not link or (link == "eth0" and _usb_socket(situation)):
+        return None
+    why = f"The network hangs on USB ({link}), and a modem shows itself as a disk first."
+    reached = situation.way_in.interface == link
+    return Hold(name, why, "Reach the host by another way; or say that it is no modem.", accept=not reached)
 
 
 def _usb_disk(situation: Situation) -> tuple[str, str] | None:
@@ -191,13 +203,6 @@ def _usb_link(situation: Situation) -> str:
         if found and "/usb" in record.target:
             return found[1]
     return ""
-
-
-def _usb_network(situation: Situation) -> str:
-    """The same, or the board's own socket where that hangs on USB."""
-    if link := _usb_link(situation):
-        return link
-    return _usb_socket(situation)
 
 
 def _usb_socket(situation: Situation) -> str:
@@ -249,7 +254,8 @@ def _needs(name: str, what: str, found: list[str]) -> Hold | None:
 INTERLOCKS: tuple[Interlock, ...] = (
     bluetooth_off,
     service_off,
-    usb_off,
+    usb_storage_off,
+    usbguard_on,
     forwarding_off,
     hidepid_on,
     userns_off,

@@ -141,6 +141,8 @@ def _shown(operation: Operation, context: int) -> Shown:  # noqa: PLR0911 - one 
             words = _FIELDS[field].format(value if field in _NAMES else f"{value} day{'' if value == '1' else 's'}")
             old = "; the password it had is not brought back by undo: everybody knows it" if known else ""
             return Shown("account", line(user), line(words + old))
+        case Tool(name, (), _, _, after):
+            return Shown("undo runs", line(name), commands=tuple(command(argv) for argv in after))
         case Tool(name, run, keeps):
             note = f"undo gives back {', '.join(keeps)}" if keeps else ""
             return Shown("run", line(name), line(note), commands=tuple(command(argv) for argv in run))

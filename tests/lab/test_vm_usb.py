@@ -1,0 +1,73 @@
+"""USB, on a machine that has it: what was plugged in when it was hardened is let in, and nothing else.
+
+A quarter of an hour for each release: `make test-vm`, or THORNWALL_LAB_VM=1 pytest.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from . import vm
+from .compare import difference, snapshot
+from .test_vm_harden import NO_TIMERS
+from .vm_desk import VMDesk
+
+pytestmark = [
+    pytest.mark.skipif("THORNWALL_LAB_VM" not in os.environ, reason="THORNWALL_LAB_VM is not set (make test-vm)"),
+    pytest.mark.skipif(vm.missing_for_vm() is not None, reason=str(vm.missing_for_vm())),
+]
+
+WHAT = ("--preset", "strict", "--only", "usb-devices-allowed")
+# what the package's own scripts and its daemon leave when it is purged
+LEFT = ("/etc/usbguard", "/var/log/usbguard")
+
+
+def keyboards(machine: vm.VM, number: int) -> None:
+    """The kernel listens to that many, as input devices, within seconds."""
+    deadline = time.monotonic() + 60
+    found = -1
+    while time.monotonic() < deadline and found != number:
+        time.sleep(3)  # what is refused does not show itself either: it gets its time
+        found = int(machine.run("grep -c '^N: .*USB Keyboard' /proc/bus/input/devices || true").stdout)
+    assert found == number, machine.run("usbguard list-devices; dmesg | tail -20").stdout
+
+
+def test_only_what_was_plugged_in_is_let_in(release: str, tmp_path: Path) -> None:
+    with vm.start(release) as machine:
+        desk = VMDesk(machine, tmp_path)
+        machine.run(NO_TIMERS, check=True)
+        machine.plug_in("stranger", "usb-kbd")
+        keyboards(machine, 2)  # so it is without a guard
+        machine.unplug("stranger")
+        keyboards(machine, 1)
+        before = snapshot(machine)
+
+        done = desk.mend(*WHAT)
+        assert done.code == 0, done.stdout + done.stderr
+        assert machine.run("grep ^PresentDevicePolicy /etc/usbguard/usbguard-daemon.conf").stdout.endswith("=keep\n")
+        keyboards(machine, 1)
+        machine.plug_in("stranger", "usb-kbd")
+        keyboards(machine, 1)
+        assert "block id 0627:0001" in machine.run("usbguard list-devices --blocked").stdout
+        machine.unplug("keyboard")
+        keyboards(machine, 0)
+        machine.plug_in("keyboard", "usb-kbd", port="1")
+        keyboards(machine, 1)
+        machine.plug_in("sockets", "usb-hub", port="4")
+        assert machine.run("sleep 3; cat /sys/bus/usb/devices/1-4/authorized").stdout == "1\n"
+
+        machine.reboot()  # by now the stranger's keyboard is the owner's only one, say
+        keyboards(machine, 2)
+        machine.unplug("stranger")
+        keyboards(machine, 1)
+        machine.plug_in("stranger", "usb-kbd")
+        keyboards(machine, 1)
+        machine.unplug("stranger")
+
+        undone = desk.undo()
+        assert undone.code == 0, undone.stdout + undone.stderr
+        machine.plug_in("stranger", "usb-kbd")
+        keyboards(machine, 2)
+        assert [line for line in difference(before, snapshot(machine)) if not any(path in line for path in LEFT)] == []
