@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 TARGET ?=
 ARGS ?=
+# files of lab tests at once: they mostly wait, for hosts that boot and for windows that end
+LAB_WORKERS ?= 2
 
 .PHONY: help audit test unit lab lint format bench docs clean test-vm test-faults
 .DEFAULT_GOAL := help
@@ -44,7 +46,7 @@ unit: $(VENV)/.dev
 
 lab: $(VENV)/.dev
 	@tools/setup lab $(VENV)
-	$(BIN)/pytest tests/lab
+	$(BIN)/pytest tests/lab -n $(LAB_WORKERS) --dist loadfile
 
 test-faults: $(VENV)/.dev
 	@tools/setup lab $(VENV)
