@@ -12,8 +12,9 @@ import pytest
 
 from . import vm
 from .compare import difference, snapshot
+from .hardening import NEW
 from .test_vm_harden import NO_TIMERS
-from .vm_desk import VMDesk
+from .vm_desk import PATIENCE, VMDesk
 
 pytestmark = [
     pytest.mark.skipif("THORNWALL_LAB_VM" not in os.environ, reason="THORNWALL_LAB_VM is not set (make test-vm)"),
@@ -25,6 +26,25 @@ WHAT = ("--preset", "strict", "--only", "usb-devices-allowed")
 LEFT = ("/etc/usbguard",)
 # what a start reckons from the memory that is free then, and there was one in between
 OF_MEMORY = re.compile(r"sysctl fs\.epoll\.max_user_watches:|mount .*\bsize=\d+k")
+
+PHOTOS = """
+set -e
+until [ -b /dev/sda ] && [ -e /sys/class/net/usb0 ]; do sleep 1; done
+mkfs.ext4 -q -L photos /dev/sda
+mkdir /srv/photos
+echo 'LABEL=photos /srv/photos ext4 nofail 0 0' >>/etc/fstab
+systemctl daemon-reload
+mount /srv/photos
+"""
+# a disk that is in use, and a network adapter, both on USB
+HERE = """
+set -e
+mountpoint -q /srv/photos
+touch /srv/photos/new
+sync -f /srv/photos
+rm /srv/photos/new
+ip link show usb0
+"""
 
 
 def keyboards(machine: vm.VM, number: int) -> None:
@@ -45,10 +65,16 @@ def test_only_what_was_plugged_in_is_let_in(release: str, tmp_path: Path) -> Non
         keyboards(machine, 2)  # so it is without a guard
         machine.unplug("stranger")
         keyboards(machine, 1)
+        machine.plug_in_disk("disk")
+        machine.plug_in_network("adapter")
+        machine.run(PHOTOS, check=True)
         before = snapshot(machine)
 
-        done = desk.mend(*WHAT)
+        held = desk.run("plan", desk.where, "--secrets", desk.secrets(**NEW), *PATIENCE[:2], *WHAT, timeout=1200)
+        assert "a modem shows itself as a disk first" in " ".join(held.stdout.split())
+        done = desk.mend(*WHAT, "--accept", "usbguard")
         assert done.code == 0, done.stdout + done.stderr
+        machine.run(HERE, check=True)
         assert machine.run("grep ^PresentDevicePolicy /etc/usbguard/usbguard-daemon.conf").stdout.endswith("=keep\n")
         keyboards(machine, 1)
         machine.plug_in("stranger", "usb-kbd")
@@ -59,14 +85,17 @@ def test_only_what_was_plugged_in_is_let_in(release: str, tmp_path: Path) -> Non
         machine.plug_in("keyboard", "usb-kbd", port="1")
         keyboards(machine, 1)
         machine.plug_in("sockets", "usb-hub", port="4")
-        assert machine.run("sleep 3; cat /sys/bus/usb/devices/1-4/authorized").stdout == "1\n"
+        hub = "sleep 3; cat $(dirname $(grep -l 55aa /sys/bus/usb/devices/*/idProduct))/authorized"
+        assert machine.run(hub).stdout == "1\n"
 
         machine.reboot()  # by now the stranger's keyboard is the owner's only one, say
         keyboards(machine, 2)
+        machine.run(HERE, check=True)
         machine.unplug("stranger")
         keyboards(machine, 1)
         machine.plug_in("stranger", "usb-kbd")
         keyboards(machine, 1)
+        assert "block id 0627:0001" in machine.run("usbguard list-devices --blocked").stdout
         machine.unplug("stranger")
 
         undone = desk.undo()

@@ -226,11 +226,24 @@ class VM:
         """Plug something into USB, as QEMU's `device_add` has it (`usb-kbd`). LabError when it cannot."""
         self._monitor("device_add", id=name, driver=driver, bus="usb.0", **properties)
 
+    def plug_in_disk(self, name: str) -> None:
+        """An empty one of 64 MiB; plugged in again it is empty again."""
+        file = self._folder / f"{name}.img"
+        file.touch()
+        os.truncate(file, 64 << 20)
+        self._monitor("blockdev-add", driver="file", filename=str(file), **{"node-name": name})
+        self.plug_in(name, "usb-storage", drive=name)
+
+    def plug_in_network(self, name: str) -> None:
+        """An adapter, at a cable that leads nowhere."""
+        self._monitor("netdev_add", type="hubport", id=f"{name}-cable", hubid=0)
+        self.plug_in(name, "usb-net", netdev=f"{name}-cable")
+
     def unplug(self, name: str) -> None:
         """Pull it out again; `keyboard` is plugged in from the beginning."""
         self._monitor("device_del", id=name)
 
-    def _monitor(self, command: str, **arguments: str) -> None:
+    def _monitor(self, command: str, **arguments: str | int) -> None:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(30)
             connection.connect(str(self._folder / "monitor.sock"))

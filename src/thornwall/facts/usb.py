@@ -12,7 +12,7 @@ from thornwall.model.probe import Probe, Read
 from thornwall.model.usb import GUARD_CONF, Device, Setting, Usb
 
 _DEVICES = "/sys/bus/usb/devices"
-_FIELDS = ("idVendor", "idProduct", "serial", "product", "bDeviceClass")
+_FIELDS = ("idVendor", "idProduct", "serial", "bDeviceClass")
 
 PROBES: tuple[Probe, ...] = (
     Read(f"{_DEVICES}/usb*/authorized_default", PLAIN),
@@ -63,9 +63,9 @@ def _devices(capture: Capture) -> Fact[tuple[Device, ...]]:
 def _plugged(capture: Capture) -> Iterator[Device]:
     for path, _ in capture.glob(f"{_DEVICES}/*/idVendor"):
         folder = path.removesuffix("/idVendor")
-        vendor, product, serial, title, kind = (_text(capture, f"{folder}/{name}") for name in _FIELDS)
+        vendor, product, serial, kind = (_text(capture, f"{folder}/{name}") for name in _FIELDS)
         if _ID.fullmatch(vendor) and _ID.fullmatch(product):
-            yield Device(folder.rpartition("/")[2], vendor, product, serial, title, kind == _HUB)
+            yield Device(vendor, product, serial, kind == _HUB)
 
 
 def _text(capture: Capture, path: str) -> str:

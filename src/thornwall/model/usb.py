@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 
 from thornwall.model.fact import Fact, Unknown
 from thornwall.model.record import record
@@ -20,17 +19,14 @@ REFUSING: Mapping[str, frozenset[str]] = {
 
 @record
 class Device:
-    """One that is plugged in. `port`: its place (`1-1.2`; `usb1` is a controller itself).
+    """One that is plugged in, or a controller. `vendor`, `product`: four hexadecimal digits each.
 
-    `vendor`, `product`: four hexadecimal digits each. `serial`, `title`: what it says of itself, empty where it says
-    nothing. `hub`: it is nothing but sockets for others.
+    `serial`: what it says of itself, empty where it says nothing. `hub`: it is nothing but sockets for others.
     """
 
-    port: str
     vendor: str
     product: str
     serial: str = ""
-    title: str = ""
     hub: bool = False
 
 
@@ -52,4 +48,4 @@ class Usb:
 
     controllers: Fact[Mapping[str, str]] = NOT_READ
     devices: Fact[tuple[Device, ...]] = NOT_READ
-    guard: Fact[Mapping[str, Setting]] = field(default=NOT_READ)
+    guard: Fact[Mapping[str, Setting]] = NOT_READ

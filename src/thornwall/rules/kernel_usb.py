@@ -16,14 +16,51 @@ from thornwall.model.finding import (
     Need,
     Reach,
     References,
+    Status,
 )
 from thornwall.model.kernel import STORAGE_REFUSED, Kernel
 from thornwall.model.rule import Context, Preset, Verdict, fail, not_applicable, passed, rule, unknown
-from thornwall.model.usb import GUARD_CONF, REFUSING, Setting, Usb
+from thornwall.model.usb import GUARD_CONF, REFUSING, Setting
 from thornwall.rules.kernel_modules import of_files
 from thornwall.rules.sysctl import contained, kernel
 
 _SYSTEM_MOUNTS = ("/", "/boot", "/boot/firmware", "/usr", "/var", "/home")
+
+
+_USBGUARD = (
+    "sudo apt-get install usbguard",
+    f"sudo sed -i 's/^PresentDevicePolicy=.*/PresentDevicePolicy=keep/' {GUARD_CONF}",
+    "sudo systemctl enable usbguard && sudo systemctl restart usbguard",
+)
+"""Debian's package lists what is plugged in while it is installed, and starts."""
+
+
+def _guarded(ctx: Context) -> Verdict | None:
+    """What USBGuard says of devices that no rule of its own names; None where it does not decide."""
+    usb, services = ctx.host.usb, ctx.host.services
+    unit = services.value.unit("usbguard") if isinstance(services, Known) else None
+    if unit is None or not isinstance(services, Known) or not unit.enabled:
+        return None
+    if services.value.live and unit.active != "active":
+        return None
+    match usb.value.guard if isinstance(usb, Known) else usb:
+        case Unknown(reason, mend):
+            return unknown(reason, mend=mend)
+        case Known(settings):
+            lines = [_line(name, settings[name]) for name, good in REFUSING.items() if _lets_in(settings, name, good)]
+        case _:
+            lines = []  # its own defaults refuse
+    if lines:
+        return fail("USBGuard runs, and lets in what no rule names.", *lines)
+    return passed("USBGuard decides what may be plugged in.", Evidence(unit.where, "enabled"))
+
+
+def _lets_in(settings: Mapping[str, Setting], name: str, good: frozenset[str]) -> bool:
+    return name in settings and settings[name].value not in good
+
+
+def _line(name: str, setting: Setting) -> Evidence:
+    return Evidence(GUARD_CONF, f"{name}={setting.value}", setting.line)
 
 
 def _usb_root(ctx: Context, facts: Kernel) -> str:
@@ -76,19 +113,16 @@ def usb_storage_allowed(ctx: Context) -> Iterator[Verdict]:
         Keep the drivers of USB storage from being loaded, unless the device starts from a USB disk, and reboot. Kernels
         of Raspberry Pi have the driver built in, so that modprobe has no say: there udev takes from each stick the
         leave to be used, as soon as it is plugged in. Where single sticks are to be let in, use USBGuard (`sudo apt-get
-        install usbguard`), and allow first what is plugged in (`sudo usbguard generate-policy`).
+        install usbguard`), while what belongs to the device is plugged in.
     Risk of the remedy:
         Sticks and disks no longer work, among them those of a backup. Never do it where the system itself starts from
         a USB disk. With the rule of udev a modem that shows itself as a disk first stays one. USBGuard without a rule
         for them locks out keyboards, and on Pi 1 to 3 the Ethernet port, which hangs on USB.
     """
     facts = kernel(ctx)
-    services = ctx.host.services
-    if isinstance(services, Known) and (services.value.enabled("usbguard") or services.value.active("usbguard")):
-        unit = services.value.unit("usbguard")
-        yield passed(
-            "USBGuard decides what may be plugged in.", Evidence(unit.where if unit else "usbguard", "enabled")
-        )
+    guarded = _guarded(ctx)
+    if guarded is not None and guarded.status is not Status.FAIL:
+        yield guarded
         return
     if (line := facts.storage_refused) is not None:
         yield passed("udev refuses USB sticks and disks.", Evidence(line.path, line.text, line.line))
@@ -132,7 +166,6 @@ def _built_in(facts: Kernel, said: list[Evidence], commands: tuple[str, ...]) ->
 
 
 _UDEV = (f"echo '{STORAGE_REFUSED}' | sudo tee /etc/udev/rules.d/60-usb-storage.rules",)
-_USBGUARD = ("sudo apt-get install usbguard", "sudo usbguard generate-policy | sudo tee /etc/usbguard/rules.conf")
 
 
 @rule(
@@ -156,11 +189,7 @@ _USBGUARD = ("sudo apt-get install usbguard", "sudo usbguard generate-policy | s
         owasp_iot=("I10",),
         cwe=(1299,),
     ),
-    commands=(
-        "sudo apt-get install usbguard",
-        f"sudo sed -i 's/^PresentDevicePolicy=.*/PresentDevicePolicy=keep/' {GUARD_CONF}",
-        "sudo systemctl enable usbguard && sudo systemctl restart usbguard",
-    ),
+    commands=_USBGUARD,
 )
 def usb_devices_allowed(ctx: Context) -> Iterator[Verdict]:
     """What is plugged into USB is let in, whatever it is and whoever does it.
@@ -183,33 +212,12 @@ def usb_devices_allowed(ctx: Context) -> Iterator[Verdict]:
         list-devices --blocked` lists what waits), or until the device is started with it plugged in.
     """
     usb = ctx.known(ctx.host.usb, absent="this host has no USB")
-    services = ctx.host.services
-    unit = services.value.unit("usbguard") if isinstance(services, Known) else None
-    if unit is not None and unit.enabled and (unit.active == "active" or not isinstance(usb.controllers, Known)):
-        yield _guarded(usb, Evidence(unit.where, "enabled"))
+    if guarded := _guarded(ctx):
+        yield guarded
     elif contained(ctx):
         yield not_applicable("USB belongs to the machine around this container.")
     else:
         yield from _open(ctx.known(usb.controllers, absent="this host has no USB"))
-
-
-def _guarded(usb: Usb, enabled: Evidence) -> Verdict:
-    """USBGuard decides: by what it says of devices that no rule names."""
-    match usb.guard:
-        case Unknown(reason, mend):
-            return unknown(reason, mend=mend)
-        case Known(settings):
-            open_ = [(name, settings[name]) for name, good in REFUSING.items() if _lets_in(settings, name, good)]
-        case _:
-            open_ = []  # its own defaults refuse
-    if not open_:
-        return passed("USBGuard decides what may be plugged in.", enabled)
-    lines = [Evidence(GUARD_CONF, f"{name}={setting.value}", setting.line) for name, setting in open_]
-    return fail("USBGuard runs, and lets in what no rule names.", *lines)
-
-
-def _lets_in(settings: Mapping[str, Setting], name: str, good: frozenset[str]) -> bool:
-    return name in settings and settings[name].value not in good
 
 
 def _open(controllers: Mapping[str, str]) -> Iterator[Verdict]:

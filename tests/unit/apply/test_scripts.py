@@ -206,3 +206,10 @@ def test_a_file_that_two_tools_may_write_is_kept_once() -> None:
     # by the accounts' own: later, undo gives back single fields of those
     assert (0, "/etc/shadow") in keeps
     assert "/etc/login.defs" in {path for _, path in keeps}
+
+
+def test_what_only_undo_runs_is_told_by_its_command() -> None:
+    tool = Tool("usb", (), (), undo_after=(("echo", "it's", "1"),))
+    made = sheet((Step("usb", Purpose.KERNEL, "USB", (tool,)),), live=True, secrets={})
+    assert "  usb: echo 'it'\"'\"'s' 1" in made.summary
+    assert not made.needs

@@ -104,6 +104,14 @@ def test_a_disk_on_usb_keeps_its_driver(wish: Wish) -> None:
     assert held(disk("/dev/sda1", "/srv/photos"), wish) == []  # a disk on SATA
 
 
+def test_of_two_disks_the_one_of_the_system_counts() -> None:
+    tree = FileSystem(mounts=(Mount("/dev/sda1", "/data", "ext4", ()), Mount("/dev/sda2", "/home", "ext4", ())))
+    host = Host(kernel=Kernel(usb_disks=frozenset({"sda"})), filesystem=tree)
+    for wish in (STORAGE, GUARD):
+        (hold,) = held(host, wish)
+        assert ("/home" in hold.why, hold.accept) == (True, False)
+
+
 def test_a_root_that_may_be_on_usb_counts_as_such() -> None:
     host = disk("/dev/disk/by-label/root", "/", "sda")
     assert names(host, STORAGE) == ["usb-storage"]
@@ -114,7 +122,9 @@ def test_usbguard_runs_only_where_what_is_plugged_in_is_on_its_list(wish: Wish) 
     (hold,) = held(Host(usb=Usb(Known({}), Unknown("it was not read"))), wish)
     assert (hold.interlock, hold.accept) == ("usbguard", False)
     assert names(Host(usb=Usb(Known({}), Known(()))), wish) == []
-    assert names(disk("/dev/sda2", "/", "sda"), wish) == []  # it is on the list
+    (hold,) = held(disk("/dev/sda2", "/", "sda"), wish)
+    assert (hold.interlock, hold.accept) == ("usbguard", False)
+    assert names(disk("/dev/sda1", "/srv/photos", "sda"), wish) == []  # it is on the list
     assert names(Host(), UnitsOn(("ufw.service",))) == []
 
 

@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.report.hostile import STEERING, TEXTS
 from tests.unit.report.plan_sample import FULL, HELD, KERNEL, MODES, NOTHING, REFUSED, SSHD, hostile_plan
-from thornwall.model.change import Chmod, Operation, PutFile
+from thornwall.model.change import Chmod, Operation, PutFile, Tool
 from thornwall.model.plan import Plan, Undoing, WayIn
 from thornwall.model.typed import Typed
 from thornwall.report.plan import PLAN_FORMATS, render
@@ -209,3 +209,9 @@ def test_what_was_read_without_root_is_said_first() -> None:
 
 def test_no_command_is_shown_where_none_can_name_the_host() -> None:
     assert "$ thornwall harden" not in show(replace(FULL, typed=Typed()))
+
+
+def test_what_only_undo_runs_says_so() -> None:
+    tool = Tool("usb", (), (), undo_after=(("echo", "1"),))
+    (told,) = shown(replace(MODES, operations=(tool,)))
+    assert (told.verb, told.what, told.commands) == ("undo runs", "usb", ("echo 1",))

@@ -15,6 +15,7 @@ _BLUETOOTH_OVERLAY = re.compile(r"^[ \t]*(dtoverlay|device_tree_overlay)=(pi3-)?
 _USB_STORAGE = re.compile(r"^[ \t]*(?:install|blacklist)[ \t]+(usb[-_]storage|uas)\b|bInterfaceClass", re.MULTILINE)
 _HIDEPID = re.compile(r"\bhidepid=(1|2|noaccess|invisible|ptraceable|4)\b")
 _PORTS_OF_KERNEL = {2049: "nfs-server.service", 445: "ksmbd.service"}
+_SYSTEM = frozenset({"/", "/boot", "/boot/firmware", "/usr", "/var", "/home"})
 _NEEDS = ("Requires", "Requisite", "BindsTo")
 
 WORKLOADS = {
@@ -146,18 +147,18 @@ def usb_storage_off(situation: Situation, wish: Wish) -> Hold | None:
     """A disk may hang on USB; and so may the network, by a modem that shows itself as a disk first."""
     if not _USB_STORAGE.search(written(wish)):
         return None
+    if hold := _system_disk(situation, "usb-storage"):
+        return hold
     if disk := _usb_disk(situation):
-        path, device = disk
-        essential = path in {"/", "/boot", "/boot/firmware", "/usr", "/var", "/home"}
-        unlock = "Move the system to the card first." if essential else "Say so, if that disk is no longer needed."
-        return Hold("usb-storage", f"{path} lies on a USB disk ({device}).", unlock, accept=not essential)
+        why = f"{disk[0]} lies on a USB disk ({disk[1]})."
+        return Hold("usb-storage", why, "Say so, if that disk is no longer needed.", accept=True)
     return _modem(situation, "usb-storage") if "bInterfaceClass" in written(wish) else None
 
 
 def usbguard_on(situation: Situation, wish: Wish) -> Hold | None:
     """What is plugged in must be on its list: a keyboard, a disk, and on Raspberry Pi 1 to 3 the socket for the cable.
 
-    Even so, what becomes another device later is on no list.
+    Even so, what becomes another device later is on no list, and the disk of the system itself is not put at stake.
     """
     guard = (isinstance(wish, Packages) and "usbguard" in wish.install) or (
         isinstance(wish, UnitsOn) and any(name.startswith("usbguard") for name in wish.units)
@@ -168,7 +169,15 @@ def usbguard_on(situation: Situation, wish: Wish) -> Hold | None:
     if not isinstance(usb, Known) or not isinstance(usb.value.devices, Known):
         why = "What is plugged into USB could not be read, and would be locked out."
         return Hold("usbguard", why, "Plan for the running device, with sudo.")
-    return _modem(situation, "usbguard")
+    return _system_disk(situation, "usbguard") or _modem(situation, "usbguard")
+
+
+def _system_disk(situation: Situation, name: str) -> Hold | None:
+    """What the host cannot run without."""
+    disk = _usb_disk(situation)
+    if disk is None or disk[0] not in _SYSTEM:
+        return None
+    return Hold(name, f"{disk[0]} lies on a USB disk ({disk[1]}).", "Move the system to the card first.")
 
 
 def _modem(situation: Situation, name: str) -> Hold | None:
@@ -185,7 +194,7 @@ def _usb_disk(situation: Situation) -> tuple[str, str] | None:
     kernel, tree = situation.facts.kernel, situation.facts.filesystem
     disks = kernel.value.usb_disks if isinstance(kernel, Known) else frozenset[str]()
     mounts = tree.value.mounts if isinstance(tree, Known) else ()
-    for mount in sorted(mounts, key=lambda each: each.path):
+    for mount in sorted(mounts, key=lambda each: (each.path not in _SYSTEM, each.path)):
         device = mount.device.removeprefix("/dev/")
         if mount.device.startswith("/dev/") and any(device == disk or device.startswith(disk) for disk in disks):
             return mount.path, mount.device
