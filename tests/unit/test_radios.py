@@ -194,3 +194,21 @@ PATHS = st.sampled_from(
 def test_anything_is_taken(files: dict[str, bytes]) -> None:
     records = {path: FileRecord(path, content=content) for path, content in files.items()}
     assert isinstance(parse(Capture(Manifest("t", "ssh", 0, reads=("/*",)), records)), Known)
+
+
+def test_a_dongle_is_told_by_the_bus_that_it_hangs_on() -> None:
+    """The links of /sys/class/net as an emulated machine and a Raspberry Pi have them."""
+    records = {
+        f"/sys/class/net/{name}": FileRecord(f"/sys/class/net/{name}", "link", target=f"../../devices/{bus}/net/{name}")
+        for name, bus in (
+            ("wlan0", "platform/soc/fe300000.mmcnr/mmc_host/mmc1/mmc1:0001/mmc1:0001:1"),
+            ("wlan1", "pci0000:00/0000:00:04.0/usb1/1-3/1-3:1.0"),
+        )
+    }
+    for name in ("wlan0", "wlan1"):
+        path = f"/sys/class/net/{name}/phy80211/name"
+        records[path] = FileRecord(path, content=b"phy0\n")
+    radios = parse(Capture(Manifest("t", "ssh", 0, reads=("/sys/class/net/*/phy80211/name",)), records))
+    assert isinstance(radios, Known)
+    assert isinstance(radios.value.adapters, Known)
+    assert [(each.name, each.usb) for each in radios.value.adapters.value] == [("wlan0", False), ("wlan1", True)]

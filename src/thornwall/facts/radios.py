@@ -37,7 +37,7 @@ NETWORK_FILES = (
 
 PROBES: tuple[Probe, ...] = (
     Read("/sys/class/net/*/phy80211/name", PLAIN),
-    Read("/sys/class/net/*/device", PLAIN),
+    Read("/sys/class/net/*", PLAIN),  # links that go by way of the bus; each one's `device` does not
     Read("/sys/class/bluetooth/hci*", PLAIN),
     *(Read(f"/sys/class/rfkill/*/{name}", PLAIN) for name in ("type", "name", "soft", "hard")),
     Read("/var/lib/bluetooth/*/*/info", BLUETOOTH),
@@ -101,7 +101,7 @@ def _adapters(capture: Capture) -> Fact[tuple[Adapter, ...]]:
 
 
 def _device(capture: Capture, interface: str) -> str:
-    record = capture.files.get(f"/sys/class/net/{interface}/device")
+    record = capture.files.get(f"/sys/class/net/{interface}")
     return record.target if record is not None else ""
 
 

@@ -88,6 +88,7 @@ def test_old_nfs_needs_the_port_mapper(version: str, holds: bool) -> None:
 STORAGE = OwnLine("/etc/modprobe.d/thornwall.conf", "install usb-storage", "install usb-storage /bin/false")
 BY_UDEV = OwnLine("/etc/udev/rules.d/60-thornwall.rules", "usb-storage", STORAGE_REFUSED)
 GUARD = Packages(("usbguard",))
+USB_1 = "../../devices/platform/soc/3f980000.usb/usb1"
 
 
 def disk(device: str, path: str, *usb: str) -> Host:
@@ -130,15 +131,17 @@ def test_usbguard_runs_only_where_what_is_plugged_in_is_on_its_list(wish: Wish) 
 
 @pytest.mark.parametrize(("wish", "name"), [(BY_UDEV, "usb-storage"), (GUARD, "usbguard")])
 def test_a_modem_shows_itself_as_a_disk_first(wish: Wish, name: str) -> None:
-    adapter = Host(links={"/sys/class/net/eth1/device": "../../../usb1/1-1/1-1:1.0"})
+    adapter = Host(links={"/sys/class/net/eth1": f"{USB_1}/1-1/1-1:1.0/net/eth1"})
     (hold,) = held(adapter, wish)
     assert (hold.interlock, hold.accept) == (name, True)
     assert "eth1" in hold.why
     (hold,) = held(Host(links=adapter.links, way_in=WayIn(interface="eth1")), wish)
     assert not hold.accept
     assert names(adapter, STORAGE) == []
-    assert names(Host(links={"/sys/class/net/eth0/device": "../../../1f00050000.ethernet"}), wish) == []
-    socket = {"/sys/class/net/eth0/device": "../../../usb1/1-1/1-1.1/1-1.1:1.0"}
+    assert (
+        names(Host(links={"/sys/class/net/eth0": "../../devices/platform/scb/fd580000.ethernet/net/eth0"}), wish) == []
+    )
+    socket = {"/sys/class/net/eth0": f"{USB_1}/1-1/1-1.1/1-1.1:1.0/net/eth0"}
     assert names(Host(links=socket, model="Raspberry Pi 3 Model B Rev 1.2"), wish) == []  # is soldered on
     assert names(Host(links=socket, model="Raspberry Pi Zero W Rev 1.1"), wish) == [name]
 

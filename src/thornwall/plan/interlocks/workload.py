@@ -208,7 +208,7 @@ def _usb_disk(situation: Situation) -> tuple[str, str] | None:
 def _usb_link(situation: Situation) -> str:
     """The first link of the network that is a USB device."""
     for path, record in sorted(situation.capture.files.items()):
-        found = re.fullmatch(r"/sys/class/net/([^/]+)/device", path)
+        found = re.fullmatch(r"/sys/class/net/([^/]+)", path)
         if found and "/usb" in record.target:
             return found[1]
     return ""
