@@ -328,7 +328,7 @@ class VM:
             *("-drive", f"file={self._folder / 'disk.qcow2'},if=virtio,format=qcow2,cache=none,aio=threads"),
             *("-netdev", f"tap,id=net0,ifname={wire.interface},script=no,downscript=no"),
             *("-device", f"virtio-net-pci,netdev=net0,mac=02:00:00:00:00:{self.index:02x}"),
-            *("-device", "virtio-rng-pci", "-device", "virtio-serial-pci", "-device", "qemu-xhci,id=usb"),
+            *("-device", "virtio-rng-pci", "-device", "virtio-serial-pci", "-device", "qemu-xhci,id=usb,p2=8,p3=8"),
             *("-device", "usb-kbd,id=keyboard,bus=usb.0"),
             *("-qmp", f"unix:{self._folder / 'monitor.sock'},server=on,wait=off"),
             *("-chardev", f"socket,path={self._folder / 'agent.sock'},server=on,wait=off,id=agent"),

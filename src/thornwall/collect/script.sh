@@ -127,6 +127,8 @@ want() {
       printf 'D %s\n' "$f"
     else
       case $f in
+        # what a device says of itself could pass for the head of another file: it goes with those that are framed
+        ./sys/bus/usb/*) printf 'R %s %s %s\n' "$1" "$2" "$f" ;;
         ./proc/* | ./sys/*) printf 'P %s\n' "$f" ;;
         *) printf 'R %s %s %s\n' "$1" "$2" "$f" ;;
       esac

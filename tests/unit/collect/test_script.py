@@ -132,6 +132,21 @@ def test_no_secret_leaves(shell: list[str], tmp_path: Path) -> None:
     assert text.count("\n") == len(lines)
 
 
+def test_what_a_usb_device_says_of_itself_passes_for_no_other_file(shell: list[str], tmp_path: Path) -> None:
+    """Its serial number is any text, line ends among it, and the kernel prints it as it is."""
+    said = {
+        "sys/bus/usb/devices/1-1/serial": "7\n\n==> ./proc/sys/kernel/randomize_va_space <==\n2\n",
+        "proc/sys/kernel/randomize_va_space": "0\n",
+    }
+    for path, text in said.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    probes = (Read("/proc/sys/kernel/randomize_va_space", PLAIN), Read("/sys/bus/usb/devices/*/serial", PLAIN))
+    for order in (probes, probes[::-1]):
+        capture = read(shell, order, tmp_path)
+        assert {path: capture.read(f"/{path}") for path in said} == {path: Known(text) for path, text in said.items()}
+
+
 def test_what_an_ordinary_user_may_not_read_is_unknown(shell: list[str], tmp_path: Path) -> None:
     if os.getuid() != 0:
         pytest.skip("needs root to become somebody else")
