@@ -182,6 +182,20 @@ def test_no_service_starts_with_its_package(stocked: Host) -> None:
     assert stocked.run("ls /usr/sbin/policy-rc.d").returncode != 0
 
 
+def test_what_would_shut_out_waits_for_its_settings(stocked: Host) -> None:
+    """USBGuard is enabled by its package, with a list of its own: nothing of it runs where no transaction follows."""
+    before = snapshot(stocked)
+    came = brought(stocked, "usbguard", off=("usbguard.service", "usbguard-dbus.service"))
+    assert "usbguard" in came.came.split()
+    assert stocked.run("systemctl is-enabled usbguard.service").stdout == "disabled\n"
+    stocked.reboot()
+    assert stocked.run("systemctl is-active usbguard.service").stdout == "inactive\n"
+    undo(stocked, came.id)
+    assert state(stocked, "usbguard") == ""
+    left = [each for each in difference(before, snapshot(stocked)) if ": mtime " not in each]
+    assert [each for each in left if not each.startswith("/etc/usbguard")] == []  # (its scripts make that anew)
+
+
 def test_a_change_that_is_over_is_told_again(stocked: Host) -> None:
     """Whoever asks again may never have heard what stays."""
     came = brought(stocked, CAME)

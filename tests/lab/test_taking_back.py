@@ -223,14 +223,14 @@ def test_a_systemd_that_does_not_answer_at_once(rig: Rig) -> None:
     assert rig.host.run(["systemctl", "is-active", *units]).stdout == "active\n" * 3
 
 
-def bringing(host: Host, *names: str) -> list[Event]:
+def bringing(host: Host, *names: str, off: tuple[str, ...] = ()) -> list[Event]:
     nonce = secrets.token_hex(8)
-    done = host.run(["sh"], input=packages_script(Packages(names), nonce=nonce), timeout=300)
+    done = host.run(["sh"], input=packages_script(Packages(names, off=off), nonce=nonce), timeout=300)
     return list(Reader(nonce).feed(done.stdout.encode()))
 
 
-def brought(host: Host, *names: str) -> Brought:
-    (said,) = [event for event in bringing(host, *names) if isinstance(event, Brought)]
+def brought(host: Host, *names: str, off: tuple[str, ...] = ()) -> Brought:
+    (said,) = [event for event in bringing(host, *names, off=off) if isinstance(event, Brought)]
     return said
 
 

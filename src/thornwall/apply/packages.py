@@ -8,6 +8,7 @@ from thornwall.apply.text import CALL, fill, nonce_of, template, write_parts
 from thornwall.errors import UsageError
 from thornwall.model.change import Packages
 
+_SERVICE = re.compile(r"[a-z0-9][a-z0-9-]*\.service")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*(:[a-z0-9-]+)?")
 
 
@@ -19,6 +20,9 @@ def packages_script(wanted: Packages, *, nonce: str, version: str = "") -> str:
     for name in (*wanted.install, *wanted.remove):
         if not _PACKAGE.fullmatch(name):
             raise UsageError(f"{name!a} is no name of a package")
+    for name in wanted.off:
+        if not _SERVICE.fullmatch(name):
+            raise UsageError(f"{name!a} is no name of a service")
     work = _work(wanted)
     common = "\n".join((template("packages_common.sh"), template("common.sh")))
     out = [template("packages_out.sh")] * bool(wanted.remove)
@@ -40,7 +44,9 @@ def _work(wanted: Packages) -> dict[str, str]:
     lines += ["    upgrade"] * wanted.upgrade
     # (what is kept of them needs the libraries that there are then)
     lines += [f"    remove {' '.join(wanted.remove)}"] * bool(wanted.remove)
-    return {"work": "\n".join(lines or ["    :"]), "steps": str(len(lines)), "fresh": "1" * fresh}
+    steps = len(lines)
+    lines += [f"    stay_off {' '.join(wanted.off)}"] * bool(wanted.off)
+    return {"work": "\n".join(lines or ["    :"]), "steps": str(steps), "fresh": "1" * fresh}
 
 
 def _title(wanted: Packages) -> str:

@@ -23,6 +23,7 @@ def packages_of(plan: Plan) -> Packages | None:
         upgrade=any(each.upgrade for each in found),
         refresh=any(each.refresh for each in found),
         remove=tuple(dict.fromkeys(name for each in found for name in each.remove)),
+        off=tuple(dict.fromkeys(name for each in found for name in each.off)),
     )
 
 

@@ -178,13 +178,15 @@ class Account:
 class Packages:
     """Packages to install, to remove, or (`upgrade`) everything that has an update. Done first, before the transaction.
 
-    What is removed leaves its settings, and is kept on the device, so that undo puts it back.
+    What is removed leaves its settings, and is kept on the device, so that undo puts it back. `off`: services that
+    might shut somebody out if a boot started them under the package's own settings: they wait for the transaction.
     """
 
     install: tuple[str, ...] = ()
     upgrade: bool = False
     refresh: bool = False  # the lists alone
     remove: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -339,7 +339,8 @@ def _packages(wishes: Sequence[Packages]) -> list[Operation]:
         return []
     names = tuple(sorted({name for wish in wishes for name in wish.install}))
     gone = tuple(sorted({name for wish in wishes for name in wish.remove}))
-    return [Packages(names, any(wish.upgrade for wish in wishes), any(wish.refresh for wish in wishes), gone)]
+    off = tuple(sorted({name for wish in wishes for name in wish.off}))
+    return [Packages(names, any(wish.upgrade for wish in wishes), any(wish.refresh for wish in wishes), gone, off)]
 
 
 def _account(situation: Situation, wish: Account) -> AccountDo:

@@ -72,6 +72,7 @@ def scripts() -> dict[str, str]:
         "history": history_script(nonce=NONCE),
         "forget": forget_script("1", nonce=NONCE),
         "packages": packages_script(Packages(("ufw",), upgrade=True), nonce=NONCE),
+        "packages that wait": packages_script(Packages(("usbguard",), off=("usbguard.service",)), nonce=NONCE),
         "packages that go": packages_script(Packages(remove=("cups", "cups-daemon")), nonce=NONCE),
     }
 

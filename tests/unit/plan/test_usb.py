@@ -55,7 +55,8 @@ def test_what_is_plugged_in_is_listed_and_hubs_are_let_in_as_such() -> None:
 
 def test_the_package_comes_with_a_file_that_keeps_what_a_start_finds() -> None:
     package, conf, _, units, tool = HOST.wants("usb-devices-allowed")
-    assert (package, units) == (Packages(("usbguard",)), UnitsOn(("usbguard.service",)))
+    assert package == Packages(("usbguard",), off=("usbguard.service", "usbguard-dbus.service"))
+    assert units == UnitsOn(("usbguard.service",))
     assert isinstance(conf, WriteFile)
     assert {"PresentDevicePolicy=keep", "ImplicitPolicyTarget=block"} <= set(conf.content.decode().splitlines())
     assert isinstance(tool, Tool)

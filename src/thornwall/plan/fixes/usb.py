@@ -13,6 +13,8 @@ from thornwall.plan.files import HEADER
 from thornwall.plan.fix import Fix, Situation, Want, fix
 from thornwall.plan.lines import exact_lines, services_of
 
+_SERVICE = "usbguard.service"
+_BUS = "usbguard-dbus.service"  # for a desktop to ask by; it brings the other along
 RULES = "/etc/usbguard/rules.d/thornwall.conf"
 PATHS: tuple[str, ...] = ("/etc/usbguard/*.conf", "/etc/usbguard/rules.d/*")
 
@@ -63,13 +65,13 @@ def usb_devices(situation: Situation, _: Finding) -> Iterator[Want]:
     if settings is None:
         return
     if "usbguard" not in updates.value.packages.value:
-        yield Packages(("usbguard",))
+        yield Packages(("usbguard",), off=(_SERVICE, _BUS))
     yield from settings
     yield WriteFile(RULES, _rules(usb.value.devices.value).encode(), mode=0o600)
     if services_of(situation).active("usbguard"):
-        yield Activate("usbguard.service", "restart")
+        yield Activate(_SERVICE, "restart")
     else:
-        yield UnitsOn(("usbguard.service",))
+        yield UnitsOn((_SERVICE,))
         yield Tool("usb", (), keeps=(), undo_after=(("sh", "-c", _LET_IN),))
 
 

@@ -122,13 +122,14 @@ def operation_json(operation: Operation) -> dict[str, Json]:  # noqa: PLR0911 - 
             }
         case Tool():
             return _tool(operation)
-        case Packages(install, upgrade, refresh, remove):
+        case Packages(install, upgrade, refresh, remove, off):
             return {
                 "kind": "packages",
                 "install": [told(name) for name in install],
                 "upgrade": upgrade,
                 "refresh": refresh,
                 "remove": [told(name) for name in remove],
+                "off": [told(name) for name in off],
             }
 
 
