@@ -148,7 +148,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Fu
         (
             "the host key is another",
             9,
-            ("TAKING BACK", "the key of", "nothing more was said to it", "thornwall status"),
+            ("TAKING BACK", "the host key of", "has CHANGED", "nothing more was said to it", "thornwall status"),
         ),
         ("an errand ends", -signal.SIGKILL, ()),
         ("interrupted", 130, ("Interrupted", "by itself", "thornwall status")),
