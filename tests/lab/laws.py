@@ -213,7 +213,7 @@ class Owner(Nobody):
         """Yes."""
         return True
 
-    def wants(self, step: Step) -> bool:
+    def wants(self, step: Step, number: int) -> bool:
         """Every step."""
         return True
 

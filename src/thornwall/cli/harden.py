@@ -22,11 +22,11 @@ _WHICH = "What is changed"
 
 Only: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="RULE|SUBJECT", help="Mend this alone. Several too.", rich_help_panel=_WHICH),
+    typer.Option("--only", metavar="RULE|AREA", help="Mend this alone. Several too.", rich_help_panel=_WHICH),
 ]
 Skip: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--skip", metavar="RULE|SUBJECT", help="Leave this as it is. Several too.", rich_help_panel=_WHICH),
+    typer.Option("--skip", metavar="RULE|AREA", help="Leave this as it is. Several too.", rich_help_panel=_WHICH),
 ]
 Accept: TypeAlias = Annotated[
     list[str] | None,
@@ -189,11 +189,18 @@ def harden(
 
     if not yes and not somebody():
         raise UsageError("There is nobody to ask.", hint="Add --yes, after a look at 'thornwall plan'.")
-    owner = Owner(read_secrets(secrets), assume_yes=yes, one_by_one=interactive, quiet=quiet, verbose=verbose)
+    owner = Owner(
+        read_secrets(secrets),
+        assume_yes=yes,
+        one_by_one=interactive,
+        quiet=quiet,
+        verbose=verbose,
+        window=confirm_within,
+    )
     link = link_to(target, reaching_for(identity, accept_new, True, False, timeout, password_seconds), owner)
     wanted = Wanted(_choice(only, skip), _accepts(accept), confirm_within)
     judging = judging_for(target, preset, policy, profile)
-    with owner.sees(f"Hardening {target or 'this machine'}", quiet=quiet) as step:
+    with owner.sees(target or "this machine", quiet=quiet) as step:
         outcome = asyncio.run(run(link, judging, owner, wanted, step))
     if outcome is None:
         err.print("Nothing was changed.")
@@ -206,15 +213,18 @@ def harden(
 
 
 def _choice(only: list[str] | None, skip: list[str] | None) -> Choice:
-    """Raises UsageError for what is neither a rule nor a subject."""
+    """Raises UsageError for what is neither a rule nor an area, as `thornwall rules` has them."""
     from thornwall.plan.planner import Choice
     from thornwall.rules.registry import RULES
     from thornwall.rules.settings import nearest
 
-    names = {rule.id for rule in RULES} | {rule.subject for rule in RULES}
+    areas = {rule.subject for rule in RULES}
+    names = {rule.id for rule in RULES} | areas
     for name in (*(only or ()), *(skip or ())):
         if name not in names:
-            raise UsageError(f"There is neither a rule nor a subject {name!r}.", hint=nearest(name, names))
+            near = nearest(name, names)
+            hint = near if near.startswith("Did you mean") else f"Areas are {', '.join(sorted(areas))}. {near}"
+            raise UsageError(f"There is neither a rule nor an area {name!r}.", hint=hint)
     return Choice(frozenset(only or ()), frozenset(skip or ()))
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from thornwall.cli.console import Person, err, interactive, out, printable, yes
 from thornwall.errors import UsageError
-from thornwall.model.passwords import everybody_knows
+from thornwall.model.passwords import SHORTEST, everybody_knows
 from thornwall.model.plan import Plan, Question, Step
 from thornwall.model.secret import Secret
+
+_WORDS = "Four or five random words do."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,12 @@ def read_secrets(path: Path | None) -> Secrets:
         if everybody_knows(account, password):
             raise UsageError(
                 f"{path}: the new password of {account!a} is one that everybody knows.",
-                hint="It would be tried first. Four or five random words do.",
+                hint=f"It would be tried first. {_WORDS}",
+            )
+        if len(password) < SHORTEST:
+            raise UsageError(
+                f"{path}: the new password of {account!a} has less than {SHORTEST} characters.",
+                hint=f"It would be found by trying. {_WORDS}",
             )
     return Secrets({name: Secret(text) for name, text in passwords.items()}, Secret(sudo) if sudo else None)
 
@@ -111,8 +118,12 @@ class Keyholder(Person):
 class Owner(Keyholder):
     """Asked by `thornwall.jobs.harden`. `assume_yes`: nobody is asked, and what would need an answer is left out."""
 
-    def __init__(self, secrets: Secrets, *, assume_yes: bool, one_by_one: bool, quiet: bool, verbose: bool) -> None:
+    def __init__(
+        self, secrets: Secrets, *, assume_yes: bool, one_by_one: bool, quiet: bool, verbose: bool, window: int
+    ) -> None:
         super().__init__(secrets, newest_first=False)
+        self._window = window
+        self._steps = 0
         self._assume_yes = assume_yes
         self._one_by_one = one_by_one
         self._quiet = quiet
@@ -123,22 +134,32 @@ class Owner(Keyholder):
         from thornwall.report.plan.terminal import render_terminal
 
         if not self._quiet:
-            render_terminal(plan, out, verbose=self._verbose)
+            render_terminal(plan, out, verbose=self._verbose, window=self._window)
         tell_idle_accepts(plan)
 
     def agrees(self, plan: Plan) -> bool:
         """Yes to the whole."""
         if self._assume_yes:
             return True
-        with self._asked():
-            return yes(f"Make these {len(plan.steps)} changes to {printable(plan.target)}?")
+        from thornwall.report.plan.beware import shut_out
+        from thornwall.report.text import count
 
-    def wants(self, step: Step) -> bool:
-        """Yes to one step, where the owner wants to be asked for each."""
+        self._steps = len(plan.steps)
+        target, changes = printable(plan.target), count(self._steps, "change")
+        with self._asked():
+            if plan.shut_out:
+                err.print(printable(f"Before you say yes: {shut_out(plan)}"), markup=False, soft_wrap=True)
+            if self._one_by_one:
+                return yes(f"Go through {changes} to {target} one by one? Nothing is made before the last answer.")
+            return yes(f"Make {changes} to {target}?")
+
+    def wants(self, step: Step, number: int) -> bool:
+        """Yes to one step, where the owner wants to be asked for each. `number`: as the plan shows it."""
         if not self._one_by_one:
             return True
         with self._asked():
-            return yes(f"{printable(step.title)} ({', '.join(sorted({mend.rule for mend in step.mends}))})?")
+            why = ", ".join(sorted({mend.rule for mend in step.mends}))
+            return yes(f"Step {number} of {self._steps}: {printable(step.title)} ({why})?")
 
     def tell(self, text: str) -> None:
         """Something that he must know now."""
@@ -175,6 +196,8 @@ class Owner(Keyholder):
                     return None
                 if everybody_knows(account, first):
                     err.print("That is one that everybody knows: it would be tried first.")
+                elif len(first) < SHORTEST:
+                    err.print(f"That has less than {SHORTEST} characters, and would be found by trying. {_WORDS}")
                 elif first == getpass("Once more: ", stream=sys.stderr):
                     return Secret(first)
                 else:
@@ -189,7 +212,7 @@ class Owner(Keyholder):
             return None
         with self._asked():
             typed = getpass(
-                f"sudo will ask for a password from now on. The password that {printable(account)} has now "
+                f"The plan can have sudo ask for a password. For that: the password that {printable(account)} has now "
                 "(empty: leave sudo as it is): ",
                 stream=sys.stderr,
             )

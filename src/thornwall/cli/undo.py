@@ -84,7 +84,8 @@ def undo(
 def _agreed(going: Sequence[Change], target: str, *, known_passwords: bool) -> bool:
     from thornwall.cli.console import err, printable, yes
 
-    err.print(f"To be taken back on {target or 'this machine'}:", markup=False)
+    host = target or "this machine"
+    err.print(f"To be taken back on {host}, so that what was mended is as open as before:", markup=False)
     for each in going:
         err.print(f"  {each.id}  {_when(each)}  {printable(each.title)}{_of_packages(each)}", markup=False)
     if not known_passwords and not all(each.packages for each in going):
@@ -181,13 +182,13 @@ def status(
                 f"Change {change.id} is taken back {left}unless it is confirmed: {shlex.join(words)}", markup=False
             )
     if not waiting and not as_json:
-        last = (
-            f" The last change, {changes[-1].id}: {_STATES.get(changes[-1].state, changes[-1].state)}."
-            if changes
-            else ""
-        )
-        out.print(f"Nothing waits to be confirmed.{last}", markup=False)
+        out.print(f"Nothing waits to be confirmed.{_last(changes[-1]) if changes else ''}", markup=False)
     return Exit.FINDINGS if waiting else Exit.OK
+
+
+def _last(change: Change) -> str:
+    when = f" on {_time(change.ended)}" if change.state == "undone" and change.ended is not None else ""
+    return f" The last change, {change.id}: {_STATES.get(change.state, change.state)}{when}."
 
 
 def confirm(

@@ -23,7 +23,7 @@ from thornwall.jobs.read import Before
 from thornwall.model.change import Packages, Purpose
 from thornwall.model.finding import Report
 from thornwall.model.outcome import Outcome, Proof, undo_path
-from thornwall.model.plan import Answers, Plan, Question, Step
+from thornwall.model.plan import Answers, Mend, Plan, Question, Step
 from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import Choice, secrets_needed
@@ -42,7 +42,7 @@ class Owner(Asker, Protocol):
     def agrees(self, plan: Plan) -> bool:
         """Whether to do it."""
 
-    def wants(self, step: Step) -> bool:
+    def wants(self, step: Step, number: int) -> bool:
         """Whether this step is to be done (asked for each where the owner wants it so; else yes)."""
 
     def tell(self, text: str) -> None:
@@ -207,9 +207,15 @@ def _refuse(plan: Plan) -> None:
 
 def _choose(work: _Work) -> None:
     """Leave out the steps that the owner does not want."""
-    unwanted = frozenset(step.id for step in work.plan.steps if not work.owner.wants(step))
+    unwanted: set[str] = set()
+    without: set[Mend] = set()
+    for number, step in enumerate(work.plan.steps, 1):
+        # (what hangs on packages that are not to come makes no sense)
+        if (step.mends and without.issuperset(step.mends)) or not work.owner.wants(step, number):
+            unwanted.add(step.id)
+            without.update(step.mends if step.purpose.packages else ())
     if unwanted:
-        work.choice = replace(work.choice, not_steps=unwanted)
+        work.choice = replace(work.choice, not_steps=frozenset(unwanted))
         _again(work)
 
 
@@ -223,6 +229,7 @@ async def _transaction(work: _Work, first: Report) -> Outcome:
         work.judging,
         work.step,
         work.wanted.window,
+        tell=work.owner.tell,
     )
     await proving.look_before()
     said = Said(work.step, {step.id: step.title for step in plan.steps})
@@ -233,9 +240,9 @@ async def _transaction(work: _Work, first: Report) -> Outcome:
         if (staged := said.first(events.Staged)) is None or said.first(events.Armed) is None:
             error.hint = f"Whatever may have begun is not confirmed, so it is taken back: thornwall status {link.typed}"
             raise
-        return await back(proving, Outcome(plan.target, first, transaction=staged.id), error.message)
+        return await back(proving, Outcome(plan.target, first, transaction=staged.id), error.message, applied=False)
     if applied is None:
-        return await back(proving, _failed(plan, said, first), "")
+        return await back(proving, _failed(plan, said, first), "", applied=False)
     proving.learn(work.answers, work.own)
     if work.link.root:
         return Outcome(plan.target, first, transaction=applied.id, undo=undo_path(applied.id), notes=(_OFFLINE,))

@@ -40,6 +40,7 @@ _COUNTED = (
     "Its firewall counts logins, these tries too: if it refuses the next one, wait for half a minute and log in again."
 )
 _NO_WAY_IN = (UnreachableError, AuthenticationError, RefusedError, HostKeyError)
+_NO_RECORD = "The host that answers there keeps no record of change"
 _MARGIN = 15.0  # before the deadline the device is left alone
 
 
@@ -57,6 +58,7 @@ class Proving:
     open_before: frozenset[int] = frozenset()
     proved: tuple[Proof, ...] = ()
     known: tuple[tuple[str, Secret], ...] = ()  # passwords that are now, or were, those of accounts
+    tell: Callable[[str], None] = lambda _: None  # what the owner must know at once
 
     @property
     def port(self) -> int:
@@ -134,13 +136,13 @@ async def second_login(
     while True:
         known = {change.id: change for change in await history(proving.link, proving.step)}
         change = known.get(applied.id)
-        state = change.state if change else "undone"
+        state = change.state if change else ""
         if state == "confirmed":
             proof = Proof("a second login became root and confirmed it", ok=True)
             after, _ = await _fresh_audit(proving, time.monotonic() + 120)
             notes = tuple(_not_mended(proving.plan, after))
             return replace(outcome, after=after, proofs=(proof,), awaits_reboot=awaiting(proving.plan), notes=notes)
-        if state in {"undone", "rehearsal"}:
+        if state in {"undone", "rehearsal", ""}:
             failed = "no second login confirmed it in time"
             return replace(outcome, failed=failed, taken_back=True, verified=state == "undone")
         proving.step(f"waiting for 'thornwall confirm' from a new login; {change.left if change else 0} s left")
@@ -181,7 +183,7 @@ async def _keep(proving: Proving, applied: events.Applied) -> None:
 
     said = await follow(proving.link, script, Said(proving.step))
     if taken := said.first(events.TakenBack):
-        raise RefusedError(f"it was too late: {taken.why}")
+        raise RefusedError(taken.why)
     said.need(events.Confirmed)
 
 
@@ -211,49 +213,76 @@ async def _still_answers(proving: Proving) -> list[Proof]:
     return proofs
 
 
-async def back(proving: Proving, outcome: Outcome, why: str) -> Outcome:
+async def back(proving: Proving, outcome: Outcome, why: str, *, applied: bool = True) -> Outcome:
     """Have it taken back now if a login is still possible, else by the deadline; and see that it was.
 
-    The device does it by itself in any case. A host whose key is another one now is not talked to.
+    The device does it by itself in any case. A host whose key is another one now is not talked to. `applied`: the
+    device has told that it was made, so that it must have a record of it.
     """
     proving.step("the device takes it back")
     proving.link.ask_nobody()
-    outcome = replace(outcome, failed=outcome.failed or why, taken_back=True)
+    window = math.ceil(proving.window)
+    outcome = replace(outcome, failed=outcome.failed or why, taken_back=True, window=window)
     if outcome.verified:
         return outcome
     patience = time.monotonic() + proving.window + _REBOOT
+    told = False
     while time.monotonic() < patience:
-        if (ended := await _looked_after(proving, outcome)) is not None:
-            return ended
+        outcome, over = await _looked_after(proving, outcome, applied=applied)
+        if over:
+            return outcome
+        if not told:
+            _tell_waiting(proving, outcome)
+            told = True
         proving.link.other_password()
         await asyncio.sleep(_PAUSE)
     return outcome
 
 
-async def _looked_after(proving: Proving, outcome: Outcome) -> Outcome | None:
-    """One attempt to take it back, and to see that; None where nothing was learned."""
+def _tell_waiting(proving: Proving, outcome: Outcome) -> None:
+    """While it is waited for: what failed, by when it is back, and that nobody need stay."""
+    lost = [": ".join(filter(None, [proof.name, proof.detail])) for proof in outcome.proofs if not proof.ok]
+    why = f"not so: {lost[0]}" if lost else outcome.failed
+    deadline = time.time() + proving.window
+    by, until = (time.strftime("%H:%M:%S", time.localtime(each)) for each in (deadline, deadline + _REBOOT))
+    proving.tell(
+        f"The change is not kept: {why}. The device takes it back by itself, by {by} at the latest, if it must with a "
+        f"restart. Until {until} this looks whether it is back; to stop it changes nothing on the device."
+    )
+
+
+async def _looked_after(proving: Proving, outcome: Outcome, *, applied: bool) -> tuple[Outcome, bool]:
+    """One attempt to take it back, or to see it back if it did not go at once; and whether that is the last word."""
     said = Said(proving.step)
-    undone = False
     try:
-        await follow(proving.link, lambda nonce: undo_script(outcome.transaction, nonce=nonce), said)
-        undone = said.first(events.Undone) is not None or await _never_made(proving, outcome.transaction)
+        if not outcome.stuck:  # (the device tries that again at the deadline, and then with a restart)
+            await follow(proving.link, lambda nonce: undo_script(outcome.transaction, nonce=nonce), said)
+        if said.first(events.Undone):
+            return replace(outcome, verified=True), True
+        if stuck := said.first(events.Stuck):
+            return replace(outcome, stuck=stuck.why), False
+        return _of_record(outcome, await history(proving.link, proving.step), applied=applied)
     except HostKeyError:
-        return replace(outcome, notes=(*outcome.notes, "Its key is another one now: nothing more was said to it."))
+        return _noted(outcome, "Its key is another one now: nothing more was said to it."), True
     except (UnreachableError, AuthenticationError):
-        if said.first(events.Undone) is None:
-            return None
-        undone = True
-    if undone:
-        return replace(outcome, verified=True)
-    if stuck := said.first(events.Stuck):
-        return replace(outcome, notes=(*outcome.notes, f"The device says: {stuck.why}."))
-    return None  # it refuses while it is at it
+        undone = said.first(events.Undone) is not None
+        return replace(outcome, verified=undone), undone
 
 
-async def _never_made(proving: Proving, id_: str) -> bool:
-    """What it had not begun when the link broke, the device has forgotten."""
-    changes = await history(proving.link, proving.step)
-    return all(change.state in {"rehearsal", "undone"} for change in changes if change.id == id_)
+def _of_record(outcome: Outcome, changes: Sequence[events.Change], *, applied: bool) -> tuple[Outcome, bool]:
+    """What it had not begun when the link broke, the device forgets; what it had made, it never does."""
+    states = [change.state for change in changes if change.id == outcome.transaction]
+    if "undone" in states:
+        return replace(outcome, verified=True), True
+    if states:
+        return outcome, False  # it refuses while it is at it
+    if not applied:
+        return replace(outcome, verified=True, begun=False), True
+    return _noted(outcome, f"{_NO_RECORD} {outcome.transaction}, which it had made: is it the same machine?"), True
+
+
+def _noted(outcome: Outcome, note: str) -> Outcome:
+    return replace(outcome, notes=(*outcome.notes, note))
 
 
 async def refused(proving: Proving) -> list[Proof]:

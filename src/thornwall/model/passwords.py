@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 OWN_NAME = "@name@"
+SHORTEST = 8  # characters of a new one, as in NIST SP 800-63B
 
 # The likeliest first, since a slow board tries few: what images and devices come with, and what the documents print.
 # Most images have an account with its own name for a password (kali, osmc, volumio, ubuntu…): that is one try. They

@@ -140,6 +140,7 @@ class Plan:
     as_root: bool = True  # whether the host was read with root's rights
     typed: Typed = field(default_factory=Typed)  # for the command that would carry it out
     idle_accepts: tuple[str, ...] = ()  # what the owner accepted (`--accept`) and no interlock asked about
+    shut_out: tuple[str, ...] = ()  # people who have no key, and log in over SSH by password until now
 
     @property
     def mends(self) -> tuple[Mend, ...]:

@@ -31,6 +31,7 @@ from thornwall.plan import files, units
 from thornwall.plan.firewall_tools import commands as firewall_commands
 from thornwall.plan.fix import Ask, Fix, Hold, Interlock, Situation
 from thornwall.plan.interlocks.host import refusals
+from thornwall.plan.ways_in import shut_out
 
 SYSCTLS = "/etc/sysctl.d/99-thornwall.conf"
 
@@ -131,6 +132,7 @@ def make_plan(
         refused=tuple(_held(hold, None) for hold in refusals(situation)),
         way_in=situation.way_in,
         idle_accepts=_idle_accepts(situation, met),
+        shut_out=shut_out(situation, steps),
     )
 
 

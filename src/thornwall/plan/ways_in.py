@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from thornwall.model.accounts import Account, Accounts, Password
+from thornwall.model.change import AccountDo, AccountField
 from thornwall.model.fact import Fact, Known, Unknown
 from thornwall.model.passwords import everybody_knows
+from thornwall.model.plan import Step
 from thornwall.model.sudo import Grant, Policy
 from thornwall.plan.fix import Situation
 
@@ -39,6 +41,30 @@ def password(situation: Situation, name: str) -> Fact[Password]:
     """The shadow entry of an account."""
     accounts = accounts_of(situation)
     return accounts.password(name) if accounts else _UNREAD
+
+
+def shut_out(situation: Situation, steps: Sequence[Step]) -> tuple[str, ...]:
+    """The people whom a password lets in over SSH until these steps, and no key: but for accounts that they close."""
+    accounts = accounts_of(situation)
+    if accounts is None or not any(mend.rule == "ssh-password-login" for step in steps for mend in step.mends):
+        return ()
+    closed = {
+        operation.user
+        for step in steps
+        for operation in step.operations
+        if isinstance(operation, AccountDo) and operation.field in {AccountField.LOCK, AccountField.EXPIRE_NOW}
+    }
+    return tuple(
+        account.name
+        for account in accounts.people()
+        if account.name not in {*closed, *accounts.unread_keys}
+        and not accounts.keys_of(account.name)
+        and (replaced(situation, account.name) or _accepted(accounts.password(account.name)))
+    )
+
+
+def _accepted(found: Fact[Password]) -> bool:
+    return isinstance(found, Known) and found.value.accepted
 
 
 def known_to_all(situation: Situation, name: str) -> bool:

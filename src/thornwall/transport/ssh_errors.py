@@ -68,8 +68,9 @@ def _ssh_error(error: asyncssh.Error, client: Client, place: str) -> ThornwallEr
 
 
 def _denied(client: Client) -> ThornwallError:
-    offered = ", ".join(printable(method, 40) for method in client.offered) or "nothing that this program can use"
+    offered = ", ".join(printable(method, 40) for method in client.offered)
     tried = ", ".join(client.tried) or "nothing"
+    told = f"it offers {offered}; tried: {tried}" if offered else "it offers no way that could be tried"
     wanted = [method for method in client.offered if method in {"password", "keyboard-interactive"}]
     if client.ring.locked:
         hint = f"the key {client.ring.locked[0]} is encrypted: load it into the agent with `ssh-add` first"
@@ -83,9 +84,7 @@ def _denied(client: Client) -> ThornwallError:
         hint = "it wants a key: name it with --identity, or load it with ssh-add"
     else:
         hint = "check the user's name, the password or the key; several wrong tries may lock you out for a while"
-    return AuthenticationError(
-        f"{client.settings.who} refused the login: it offers {offered}; tried: {tried}", hint=hint
-    )
+    return AuthenticationError(f"{client.settings.who} refused the login: {told}", hint=hint)
 
 
 def _lost(client: Client, place: str, reason: str) -> ThornwallError:

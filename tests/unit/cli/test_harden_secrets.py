@@ -31,7 +31,7 @@ def typed(person: Keyholder, *prompts: str) -> list[str | None]:
 
 def test_the_newest_password_first_and_each_once() -> None:
     assert typed(Keyholder(BOTH), SUDO, AGAIN, AGAIN) == ["new", "old", None]
-    hardening = Owner(BOTH, assume_yes=True, one_by_one=False, quiet=True, verbose=False)
+    hardening = Owner(BOTH, assume_yes=True, one_by_one=False, quiet=True, verbose=False, window=180)
     assert typed(hardening, SUDO, AGAIN, AGAIN) == ["old", "new", None]
 
 
@@ -68,6 +68,7 @@ def test_nobody_is_asked_where_nobody_is() -> None:
         ('sudo = "secret', 0o600, "is no TOML"),
         ('password = "x"', 0o600, "something else than sudo"),
         ('[passwords]\npi = "a:b"', 0o600, "'pi' is not one line"),
+        ('[passwords]\npi = "seven77"', 0o600, "the new password of 'pi' has less than 8 characters"),
         ("[passwords]\npi = 5", 0o600, "'pi' is not one line"),
         ('sudo = ""', 0o600, "'sudo' is not one line"),
         ('[passwords]\npi = "raspberry"', 0o600, "the new password of 'pi' is one that everybody knows"),
@@ -94,10 +95,10 @@ def test_what_sudo_takes_now_may_be_what_everybody_knows(tmp_path: Path) -> None
     assert sudo.reveal() == "raspberry"
 
 
-def test_a_new_password_that_everybody_knows_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter(["raspberry", "Pi", "four words of mine", "four words of mine"])
+def test_a_new_password_that_is_found_by_trying_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["raspberry", "seven77", "four words of mine", "four words of mine"])
     monkeypatch.setattr(owner, "getpass", lambda *_, **__: next(answers))
-    person = Owner(Secrets(), assume_yes=False, one_by_one=False, quiet=True, verbose=False)
+    person = Owner(Secrets(), assume_yes=False, one_by_one=False, quiet=True, verbose=False, window=180)
     given = person.new_password("pi", "Everybody knows the password of pi.")
     assert given is not None
     assert given.reveal() == "four words of mine"
@@ -124,7 +125,7 @@ def test_for_whom_a_password_is_needed_is_said_before_the_first_question(
     given: tuple[str, ...], yes: bool, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secrets = Secrets({name: Secret("four words of mine") for name in given})
-    Owner(secrets, assume_yes=yes, one_by_one=False, quiet=True, verbose=False).before_questions(QUESTIONS)
+    Owner(secrets, assume_yes=yes, one_by_one=False, quiet=True, verbose=False, window=180).before_questions(QUESTIONS)
     said = " ".join(capsys.readouterr().err.split())
     assert said.startswith(f"Before the plan: {told}") if told else not said
 

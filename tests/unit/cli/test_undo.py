@@ -68,7 +68,7 @@ def test_when_is_said_only_where_it_is_known(undone: Undo, ended: int | None, to
 
 def test_the_packages_of_what_had_been_taken_back_are_asked_for_alone(undone: Undo) -> None:
     said = undone((PACKAGES, TAKEN_BACK), Undone("0002"), Undone("0001"), asked="2", agrees=True)
-    assert said.startswith("To be taken back on pi@host: 0001 ")
+    assert said.startswith("To be taken back on pi@host, so that what was mended is as open as before: 0001 ")
     assert "Change 0002 had been taken back already" in said
     assert "Change 0001 is taken back, and that was looked at: what it installed is gone." in said
 

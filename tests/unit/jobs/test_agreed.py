@@ -42,6 +42,28 @@ def test_a_step_that_is_new_after_the_packages_is_left_out(monkeypatch: pytest.M
     assert work.choice == replace(Choice(skip=frozenset({"backup"})), not_mends=unwanted)
 
 
+def test_what_hangs_on_packages_that_are_refused_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But what mends something else too is."""
+    both = replace(step("both"), mends=(Mend("aide", "host"), Mend("other", "host")))
+    bare = replace(step("bare"), mends=())
+    steps = (step("aide", Purpose.PACKAGES), replace(step("aide"), id="aide-settings"), both, bare)
+    asked: list[tuple[str, int]] = []
+
+    def wants(step: Step, number: int) -> bool:
+        asked.append((step.id, number))
+        return number != 1
+
+    owner = cast("Any", SimpleNamespace(wants=wants))
+    link = link_to("pi@host", Reaching(), Nobody())
+    wanted = harden.Wanted()
+    work = harden._Work(link, cast("Any", None), owner, wanted, lambda _: None, Answers(), Choice())
+    work.planned = cast("Any", SimpleNamespace(plan=Plan("host", steps)))
+    monkeypatch.setattr(harden, "_again", lambda _: None)
+    harden._choose(work)
+    assert asked == [("aide", 1), ("both", 3), ("bare", 4)]
+    assert work.choice.not_steps == {"aide", "aide-settings"}
+
+
 def updates(rule: str, *lines: str, before: bytes = b"") -> Step:
     content = before + "".join(f"{line}\n" for line in lines).encode()
     put = PutFile("/etc/apt/apt.conf.d/52thornwall", content, "absent", before=before or None)

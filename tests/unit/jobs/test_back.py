@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -17,7 +18,7 @@ from thornwall.jobs.link import Link, link_to
 from thornwall.jobs.proof import Proving, back
 from thornwall.jobs.reach import Reaching
 from thornwall.model.finding import HostName, Report
-from thornwall.model.outcome import Outcome
+from thornwall.model.outcome import Outcome, Proof
 from thornwall.model.plan import Plan
 from thornwall.prove.claims import Claims
 from thornwall.transport.base import Nobody, Ran
@@ -56,17 +57,17 @@ def proving(host: Host, monkeypatch: pytest.MonkeyPatch) -> Proving:
 
 OPEN = "CHANGE\t0007\topen\t0\t1\t-\t20\tguarded\tharden\t-\nEND\t-"
 
+UNDONE = OPEN.replace("\topen", "\tundone")
+NO_RECORD = "REFUSED\tthere is no such change\t-"
+OTHER = "CHANGE\t0006\tconfirmed\t0\t1\t-\t-\t-\tx\t-\nEND\t-"
+
 BACK: dict[str, tuple[list[Answer], bool, str]] = {
     "at once": (["TAKING_BACK\tit was asked for\nUNDONE\t0007"], True, ""),
     "after a while": ([UNREACHABLE, AuthenticationError("sudo"), "UNDONE\t0007"], True, ""),
-    "the host forgot what it had not begun": (["REFUSED\tthere is no such change\t-", "END\t-"], True, ""),
-    "another change is not this one": (
-        ["REFUSED\tthere is no such change\t-", "CHANGE\t0006\tconfirmed\t0\t1\t-\t-\t-\tx\t-\nEND\t-"],
-        True,
-        "",
-    ),
     "it is at it already": (["REFUSED\tthe record is damaged\t-", OPEN, "UNDONE\t0007"], True, ""),
-    "it could not": (["STUCK\tthe disk is broken", OPEN], False, "The device says: the disk is broken."),
+    "not at once, and after its restart": (["STUCK\tnginx does not run", OPEN, UNREACHABLE, UNDONE], True, ""),
+    "what it had made it forgot": ([NO_RECORD, "END\t-"], False, "The host that answers there keeps no record of"),
+    "what it had made another took the place of": ([NO_RECORD, OTHER], False, "The host that answers there keeps no"),
     "the host is another": ([HostKeyError("CHANGED")], False, "Its key is another one now"),
 }
 
@@ -81,6 +82,41 @@ def test_back(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert " ".join(outcome.notes).startswith(note)
     assert bool(outcome.notes) == bool(note)
     assert "0007" in host.scripts[0]
+
+
+@pytest.mark.parametrize("history", ["END\t-", OTHER])
+def test_what_had_not_begun_is_told_as_such(history: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host forgets what it had not begun when the link broke: nothing was compared, for nothing was changed."""
+    before = Outcome("pi@host", cast("Report", None), transaction="0007")
+    about = proving(Host([NO_RECORD, history]), monkeypatch)
+    outcome = asyncio.run(back(about, before, "the link broke", applied=False))
+    assert (outcome.taken_back, outcome.verified, outcome.begun) == (True, True, False)
+
+
+def test_what_stays_stuck_is_never_said_to_be_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(["STUCK\tnginx does not run", OPEN])
+    monkeypatch.setattr(proof, "_REBOOT", 0.0)
+    waiting = proving(host, monkeypatch)
+    waiting.window = 0.2
+    before = Outcome("pi@host", cast("Report", None), transaction="0007")
+    outcome = asyncio.run(back(waiting, before, "a proof failed"))
+    assert (outcome.verified, outcome.stuck) == (False, "nginx does not run")
+    # the device tries again by itself: to ask it anew would only get in its way
+    assert ["--frame" in script for script in host.scripts].count(True) == 1
+
+
+def test_who_waits_is_told_what_failed_and_until_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    about = proving(Host([UNREACHABLE, UNREACHABLE, "UNDONE\t0007"]), monkeypatch)
+    about.tell = told.append
+    proofs = (Proof("a fresh login works", ok=False, detail="it is refused"),)
+    before = Outcome("pi@host", cast("Report", None), transaction="0007", proofs=proofs)
+    asyncio.run(back(about, before, "what must hold did not"))
+    (once,) = told
+    assert once.startswith(
+        "The change is not kept: not so: a fresh login works: it is refused. The device takes it back"
+    )
+    assert len(re.findall(r"\d\d:\d\d:\d\d", once)) == 2
 
 
 def test_never_seen_is_never_said(monkeypatch: pytest.MonkeyPatch) -> None:

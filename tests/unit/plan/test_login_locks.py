@@ -6,14 +6,25 @@ from dataclasses import replace
 
 import pytest
 
-from thornwall.model.change import Account, AccountField, EditLine, OwnLine, RemoveFile, Wish, WriteFile
+from thornwall.model.change import (
+    Account,
+    AccountDo,
+    AccountField,
+    EditLine,
+    OwnLine,
+    Purpose,
+    RemoveFile,
+    Wish,
+    WriteFile,
+)
 from thornwall.model.originals import Originals
-from thornwall.model.plan import Answers, WayIn
+from thornwall.model.plan import Answers, Mend, Step, WayIn
 from thornwall.model.secret import Secret
 from thornwall.plan.fix import Hold
 from thornwall.plan.interlocks.login import password_login_off
+from thornwall.plan.ways_in import shut_out
 
-from .ways import GROUP, OVER_SSH, PASSWD, PROVED, SHADOW, Host
+from .ways import ED25519, GROUP, OVER_SSH, PASSWD, PROVED, SHADOW, Host
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-thornwall.conf"
 MAIN = "/etc/ssh/sshd_config"
@@ -253,3 +264,23 @@ def test_password_ageing_that_has_passed_is_a_lock_out_now() -> None:
 )
 def test_authorized_keys_are_never_replaced(wish: Wish, *, locks: bool) -> None:
     assert held(Host(), wish) == (["authorized-keys"] if locks else [])
+
+
+KEYS_ALONE = Step("ssh", Purpose.SSH, "keys", (), (Mend("ssh-password-login", "host"),))
+
+
+@pytest.mark.parametrize(
+    ("files", "steps", "names"),
+    [
+        (TWO, (KEYS_ALONE,), ("webcam",)),
+        ({}, (KEYS_ALONE,), ()),  # pi has a key
+        (TWO, (), ()),  # passwords stay
+        (TWO, (KEYS_ALONE, replace(KEYS_ALONE, operations=(AccountDo("webcam", AccountField.LOCK),))), ()),
+        ({**TWO, "/home/webcam/.ssh/authorized_keys": ED25519}, (KEYS_ALONE,), ()),
+        ({**TWO, "/etc/shadow": SHADOW + "webcam:locked:20700:0:99999:7:::\n"}, (KEYS_ALONE,), ()),
+    ],
+)
+def test_who_is_shut_out_once_ssh_takes_keys_alone(
+    files: dict[str, str | None], steps: tuple[Step, ...], names: tuple[str, ...]
+) -> None:
+    assert shut_out(Host(files).situation(), steps) == names

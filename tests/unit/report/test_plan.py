@@ -21,9 +21,10 @@ from thornwall.model.change import Chmod, Operation, PutFile, Tool
 from thornwall.model.plan import Plan, Undoing, WayIn
 from thornwall.model.typed import Typed
 from thornwall.report.plan import PLAN_FORMATS, render
+from thornwall.report.plan.beware import beware, guard
 from thornwall.report.plan.diff import unified
 from thornwall.report.plan.terminal import render_terminal
-from thornwall.report.plan.words import beware, shown, way_in
+from thornwall.report.plan.words import shown, way_in
 
 
 def show(plan: Plan, width: int = 80, *, colour: bool = False, verbose: bool = False) -> str:
@@ -205,6 +206,22 @@ def test_what_was_read_without_root_is_said_first() -> None:
     assert told[0][0] == "not root"
     assert "--ask-sudo-pass" in told[0][1]
     assert told[1:] == beware(FULL)
+
+
+def test_who_is_shut_out_is_said_by_name_and_what_a_new_password_is_for() -> None:
+    told = dict(beware(replace(FULL, shut_out=("webcam", "guest"))))
+    assert told["no key"].startswith("webcam, guest can no longer log in over SSH, for want of a key")
+    assert told["password"].endswith("for sudo, su and the console. SSH takes keys alone, and no password any more.")
+    others = tuple(
+        replace(step, mends=tuple(mend for mend in step.mends if mend.rule != "ssh-password-login"))
+        for step in FULL.steps
+    )
+    assert dict(beware(replace(FULL, steps=others)))["password"].endswith("that you give, to log in with.")
+
+
+def test_the_guard_names_the_very_window_and_what_stays() -> None:
+    assert "goes back by itself after 45 seconds, if it must with a restart. Packages that came stay" in guard(FULL, 45)
+    assert "Packages" not in guard(replace(FULL, steps=(KERNEL,)), 45)
 
 
 def test_no_command_is_shown_where_none_can_name_the_host() -> None:

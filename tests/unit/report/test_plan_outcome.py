@@ -74,7 +74,7 @@ def test_whole(outcome: Outcome, snapshot: SnapshotAssertion) -> None:
 def test_what_stands_says_how_to_go_back_without_us() -> None:
     text = flat(show(DONE))
     assert DONE.stands
-    assert "raspberrypi is hardened, and the change is confirmed." in text
+    assert "The change of raspberrypi is confirmed. 1 extreme finding is left." in text
     assert "$ thornwall undo pi@raspberrypi.local 0003-7f3a" in text
     assert "without this program, Python or a network" in text
     assert "$ sudo sh /var/lib/thornwall/0003-7f3a/undo.sh" in text
@@ -107,6 +107,26 @@ def test_taken_back_but_not_seen_is_not_called_so() -> None:
     assert "TAKING BACK: it was not seen that raspberrypi is as it was before" in text
     assert "TAKEN BACK" not in text
     assert "thornwall status pi@raspberrypi.local" in text
+
+
+def test_hardened_is_where_nothing_extreme_is_left() -> None:
+    after = replace(AFTER, findings=tuple(each for each in AFTER.findings if each != TELNET))
+    text = flat(show(replace(DONE, after=after)))
+    assert "raspberrypi is hardened, and the change is confirmed." in text
+    assert "extreme finding" not in text
+
+
+def test_what_had_not_begun_is_not_said_to_have_been_compared() -> None:
+    text = flat(show(replace(FAILED, begun=False)))
+    assert "NOT BEGUN: raspberrypi is as it was before" in text
+    assert "had not begun when the connection broke, and nothing was changed" in text
+    assert "fresh login" not in text
+
+
+def test_what_did_not_go_back_at_once_is_said_and_how_long_to_wait() -> None:
+    text = flat(show(replace(FAILED, verified=False, stuck="nginx.service does not run", window=3600)))
+    assert "Not everything went back at once: nginx.service does not run." in text
+    assert "Wait 63 minutes, then: thornwall status pi@raspberrypi.local" in text
 
 
 def test_a_proof_that_fails_after_the_confirmation_is_loud() -> None:

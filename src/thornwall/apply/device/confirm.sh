@@ -12,7 +12,7 @@ main() {
       exit 0
       ;;
     undoing | undone)
-      say TAKEN_BACK "it was taken back before it was confirmed"
+      say TAKEN_BACK "it had been taken back by then"
       exit 10
       ;;
     *) refuse "change $ID was never made" "make it again" ;;

@@ -3,6 +3,7 @@ the host is as it was."""
 
 from __future__ import annotations
 
+import math
 import shlex
 
 from rich.console import Console
@@ -23,10 +24,16 @@ _VERIFIED = (
     "The device took everything back by itself. A fresh login then found every file and every unit that the change "
     "had touched as recorded before it."
 )
+_NOT_BEGUN = (
+    "The host keeps no record of this change: it had not begun when the connection broke, and nothing was changed. "
+    "(Another machine at that address would have none either.)"
+)
 _UNSEEN = (
     "The device takes everything back by itself, at the latest when its time is up, and if it must with one restart. "
-    "Nobody has yet logged in again to see that."
+    "Whether it has done so was not seen from here."
 )
+_RESTART = "Restart when it suits you. Should SSH not come up with that start, the device takes the change back:"
+_STARTING = 180  # seconds that a restart may take
 _UNPROVED = "The change is on the device, and not all that was to be proved of it held."
 
 
@@ -57,9 +64,11 @@ class Ending(Page):
         name = heading(outcome.before)
         self.blank()
         if outcome.stands:
-            self.say(Text().append(f"{name} is hardened", style="bold green").append(", and the change is confirmed."))
+            self.hardened(outcome, name)
             return
-        if outcome.taken_back and outcome.verified:
+        if not outcome.begun:
+            self.say(Text(f" NOT BEGUN: {name} is as it was before ", style="bold black on yellow"))
+        elif outcome.taken_back and outcome.verified:
             self.say(Text(f" TAKEN BACK: {name} is as it was before ", style="bold black on yellow"))
         elif outcome.taken_back:
             self.say(Text(f" TAKING BACK: it was not seen that {name} is as it was before ", STYLES[Risk.EXTREME]))
@@ -68,6 +77,18 @@ class Ending(Page):
         self.blank()
         for label, told in self.reasons(outcome):
             self.labelled(label, told, indent=2, width=8)
+
+    def hardened(self, outcome: Outcome, name: str) -> None:
+        """That it stays; and loudly, what is left that anybody can take the device over by."""
+        extreme = outcome.after.summary().get(str(Risk.EXTREME), 0) if outcome.after else 0
+        if not extreme:
+            self.say(Text().append(f"{name} is hardened", style="bold green").append(", and the change is confirmed."))
+            return
+        self.say(
+            Text(f"The change of {name} is confirmed. ", style="bold").append(
+                f"{count(extreme, 'extreme finding')} {'is' if extreme == 1 else 'are'} left.", STYLES[Risk.EXTREME]
+            )
+        )
 
     def reasons(self, outcome: Outcome) -> list[tuple[str, str]]:
         """(label, sentence) of what failed, what the host's state is, and what to do."""
@@ -78,10 +99,13 @@ class Ending(Page):
             if not proof.ok
         ]
         target = " ".join([typed(outcome.target), *map(shlex.quote, outcome.reaching)])
+        if outcome.stuck:
+            told.append(("at first", f"Not everything went back at once: {line(outcome.stuck)}."))
         if outcome.taken_back and outcome.verified:
-            return [*told, ("now", _VERIFIED)]
+            return [*told, ("now", _VERIFIED if outcome.begun else _NOT_BEGUN)]
         if outcome.taken_back:
-            return [*told, ("now", _UNSEEN), ("next", f"Wait five minutes, then: thornwall status {target}")]
+            wait = f"Wait {math.ceil((outcome.window + _STARTING) / 60)} minutes, then: thornwall status {target}"
+            return [*told, ("now", _UNSEEN), ("next", wait)]
         next_ = f"thornwall status {target}; to go back: thornwall undo {target}"
         return [*told, ("now", _UNPROVED), ("next", next_)]
 
@@ -162,7 +186,8 @@ class Ending(Page):
     def remarks(self, outcome: Outcome) -> None:
         """What awaits a restart, and whatever else is to be said."""
         if outcome.awaits_reboot and not outcome.taken_back:
-            self.title("Awaits a restart", "no effect before; the guard stays armed across it")
+            self.title("Awaits a restart", "no effect before")
+            self.say(_RESTART, 2)
             for title in outcome.awaits_reboot:
                 self.say(line(title), 2)
         if outcome.notes:

@@ -8,7 +8,7 @@ from rich.text import Text
 from thornwall.model.change import Purpose
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Held, Mend, Plan, Standing, Step
-from thornwall.report.plan import accepting, onward, words
+from thornwall.report.plan import accepting, beware, onward, words
 from thornwall.report.plan.diff import Line
 from thornwall.report.plan.words import Shown
 from thornwall.report.ranking import Group, groups
@@ -29,8 +29,8 @@ def render(plan: Plan) -> str:
     return captured(lambda console: render_terminal(plan, console, verbose=True))
 
 
-def render_terminal(plan: Plan, console: Console, *, verbose: bool = False) -> None:
-    """Print the plan. `verbose`: every diff, subject and sentence in full."""
+def render_terminal(plan: Plan, console: Console, *, verbose: bool = False, window: int | None = None) -> None:
+    """Print the plan. `verbose`: every diff, subject and sentence in full. `window`: of `harden`, which has asked."""
     with Sheet(console, verbose=verbose) as sheet:
         sheet.refused(plan)
         sheet.host(plan)
@@ -38,9 +38,9 @@ def render_terminal(plan: Plan, console: Console, *, verbose: bool = False) -> N
         for purpose, steps in words.grouped(plan.steps):
             sheet.purpose(purpose, steps)
         sheet.held(plan)
-        sheet.questions(plan)
+        sheet.questions(plan, asked=window is not None)
         sheet.by_hand(plan)
-        sheet.onward(plan)
+        sheet.onward(plan, window)
 
 
 class Sheet(Page):
@@ -84,7 +84,7 @@ class Sheet(Page):
             self.say(f"{', '.join(words.tally(plan))}.")
         self.blank()
         self.standings(plan.before, plan.after)
-        for number, (label, told) in enumerate(words.beware(plan)):
+        for number, (label, told) in enumerate(beware.beware(plan)):
             if not number:
                 self.blank()
             self.labelled(label, told, indent=0)
@@ -172,11 +172,14 @@ class Sheet(Page):
             for label, told in accepting.unlocked_by(plan, held, mends):
                 self.labelled(label, told, width=max(9, len(label)))
 
-    def questions(self, plan: Plan) -> None:
-        """What is not planned until the owner answers."""
+    def questions(self, plan: Plan, *, asked: bool) -> None:
+        """What is not planned until the owner answers. `asked`: he was, and gave none."""
         if not plan.questions:
             return
-        self.title("Needs your answer", "thornwall harden asks; until then these are left out")
+        left_out = (
+            "you gave none, so these are left out" if asked else "thornwall harden asks; until then these are left out"
+        )
+        self.title("Needs your answer", left_out)
         for question in plan.questions:
             name = words.rules_told([Mend(question.rule, question.subject)])
             self.say(Text().append(line(question.text), style="bold").append(f"  {name}", style="dim"), 2)
@@ -203,16 +206,18 @@ class Sheet(Page):
         else:
             self.say(Text(first_sentence(lead.remedy.text), style="dim"), 10)
 
-    def onward(self, plan: Plan) -> None:
-        """What to type next."""
+    def onward(self, plan: Plan, window: int | None) -> None:
+        """How it goes back, and what to type next."""
         self.blank()
         if not plan.steps or plan.refused:
             return
-        self.say(words.GUARD)
+        self.say(beware.guard(plan, window))
         if command := onward.harden(plan):
             self.command(command, 0)
         more = "" if self.verbose else "--verbose shows every diff in full; "
-        self.say(Text(f"{more}--format sh prints the very script that would run.".strip(), style="dim"))
+        self.say(
+            Text(f"{more}thornwall plan with --format sh prints the very script that would run.".strip(), style="dim")
+        )
 
 
 def _short(lines: tuple[Line, ...]) -> list[Line]:

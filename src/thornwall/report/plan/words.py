@@ -59,13 +59,6 @@ UNDOING_TOLD = {
     Undoing.KEEPS: "Undo leaves this as it is: an upgrade, or a password that everybody knows, is not brought back.",
 }
 
-GUARD = (
-    "Everything but packages is one transaction. The device itself takes it back unless a fresh login, over a new "
-    "connection and under the new rules, proves that you can still get in and still become root. If you are shut out, "
-    "do nothing: it goes back by itself after three minutes (or those of --confirm-within), if it must with a restart. "
-    "Any time later: thornwall undo."
-)
-
 REFUSED = "Nothing may be changed on this host now"
 _COUNTED = {"unknown": "not known", "manual": "questions"}
 _OWN_UNITS = "/etc/systemd/system/"
@@ -334,43 +327,6 @@ def _counted(operation: Operation) -> dict[str, int]:  # noqa: PLR0911 - one for
             return {"tool": len(run)}
         case Packages(install, upgrade, _, remove):
             return {"package": len(install), "upgrade": int(upgrade), "gone": len(remove)}
-
-
-UNPRIVILEGED = (
-    "The host was read without root's rights, so most of what is wrong is not known, nor planned for. "
-    "Let thornwall use sudo: --ask-sudo-pass (-K)."
-)
-
-
-def beware(plan: Plan) -> list[tuple[str, str]]:
-    """What to know before saying yes: (label, sentence) of ways in, restarts, and what undo does not bring back."""
-    steps = plan.steps
-    ways = list(dict.fromkeys(PURPOSES[step.purpose] for step in steps if step.purpose.way_in))
-    told = [] if plan.as_root else [("not root", UNPRIVILEGED)]
-    if ways:
-        told.append(("ways in", f"{', '.join(ways)} change, last of all; read these steps."))
-    passwords = [
-        line(operation.user)
-        for step in steps
-        for operation in step.operations
-        if isinstance(operation, AccountDo) and operation.field is AccountField.PASSWORD
-    ]
-    if passwords:
-        told.append(("password", f"{', '.join(passwords)} will log in with the new password that you give."))
-    for label, chosen, one, many in (
-        ("restart", [step.awaits_reboot for step in steps], "has no effect", "have no effect"),
-        ("stays", [step.undoing is Undoing.KEEPS for step in steps], "is not taken back", "are not taken back"),
-    ):
-        numbers = [number for number, yes in enumerate(chosen, 1) if yes]
-        if numbers:
-            until = "before the next restart" if label == "restart" else "by undo"
-            told.append((label, f"{_numbered(numbers)} {one if len(numbers) == 1 else many} {until}."))
-    return told
-
-
-def _numbered(numbers: list[int]) -> str:
-    words = ", ".join(map(str, numbers))
-    return f"Step {words}" if len(numbers) == 1 else f"Steps {words}"
 
 
 def changes(before: Mapping[str, int], after: Mapping[str, int]) -> list[tuple[str, str, int, int]]:

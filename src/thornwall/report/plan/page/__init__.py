@@ -11,7 +11,7 @@ from thornwall.report.page.cards import card
 from thornwall.report.page.document import document, own
 from thornwall.report.page.elements import Child, Html, prose, tag
 from thornwall.report.page.picture import ring
-from thornwall.report.plan import accepting, onward, words
+from thornwall.report.plan import accepting, beware, onward, words
 from thornwall.report.plan.page.steps import step_card
 from thornwall.report.ranking import groups
 from thornwall.report.text import count, line
@@ -115,7 +115,7 @@ def _beware(plan: Plan) -> Html:
         f" {', '.join(words.tally(plan))}.",
         class_="comes",
     )
-    know = [tag("li", tag("b", label), tag("span", told)) for label, told in words.beware(plan)]
+    know = [tag("li", tag("b", label), tag("span", told)) for label, told in beware.beware(plan)]
     return tag("div", comes, tag("ul", know, class_="know") if know else None, class_="beware")
 
 
@@ -202,7 +202,7 @@ def _footer(plan: Plan) -> Html:
         tag(
             "div",
             tag("h2", "How it is done"),
-            tag("p", words.GUARD),
+            tag("p", beware.guard(plan)),
             run,
             tag("h2", "How it is taken back"),
             [tag("p", told) for told in words.UNDOING_TOLD.values()],
