@@ -63,7 +63,7 @@ def listens(host: Host, program: str) -> bool:
 )
 def test_no_to_the_question(desk: Desk, typed: str, code: int, told: str) -> None:
     with desk.type("harden", desk.where, *ONLY_CUPS) as child:
-        child.expect_exact("changes to")
+        child.expect_exact("Make 1 change to")
         child.expect_exact("[y/N] ")
         child.send(typed)
         child.expect_exact(told)
