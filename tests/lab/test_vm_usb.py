@@ -39,8 +39,13 @@ mount /srv/photos
 # the kernel makes one up for such an adapter, another at each start
 ADDRESS = "ip link set usb0 address 02:00:00:00:01:01"
 # a disk that is in use, and a network adapter, both on USB
+# (after a start, once the daemon has let the disk in, some seconds after the keyboards)
 HERE = """
 set -e
+for i in $(seq 30); do
+  ! mountpoint -q /srv/photos || break
+  sleep 2
+done
 mountpoint -q /srv/photos
 touch /srv/photos/new
 sync -f /srv/photos
