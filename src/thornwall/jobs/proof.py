@@ -241,12 +241,14 @@ async def back(proving: Proving, outcome: Outcome, why: str, *, applied: bool = 
 
 def _tell_waiting(proving: Proving, outcome: Outcome) -> None:
     """While it is waited for: what failed, by when it is back, and that nobody need stay."""
-    lost = [": ".join(filter(None, [proof.name, proof.detail])) for proof in outcome.proofs if not proof.ok]
-    why = f"not so: {lost[0]}" if lost else outcome.failed
+    lost = [
+        ", ".join(filter(None, [f"not so: {proof.name}", proof.detail])) for proof in outcome.proofs if not proof.ok
+    ]
+    why = "; ".join(lost) or outcome.failed
     deadline = time.time() + proving.window
     by, until = (time.strftime("%H:%M:%S", time.localtime(each)) for each in (deadline, deadline + _REBOOT))
     proving.tell(
-        f"The change is not kept: {why}. The device takes it back by itself, by {by} at the latest, if it must with a "
+        f"The change is not kept; {why}. The device takes it back by itself, by {by} at the latest, if it must with a "
         f"restart. Until {until} this looks whether it is back; to stop it changes nothing on the device."
     )
 

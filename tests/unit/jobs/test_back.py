@@ -114,7 +114,7 @@ def test_who_waits_is_told_what_failed_and_until_when(monkeypatch: pytest.Monkey
     asyncio.run(back(about, before, "what must hold did not"))
     (once,) = told
     assert once.startswith(
-        "The change is not kept: not so: a fresh login works: it is refused. The device takes it back"
+        "The change is not kept; not so: a fresh login works, it is refused. The device takes it back"
     )
     assert len(re.findall(r"\d\d:\d\d:\d\d", once)) == 2
 
