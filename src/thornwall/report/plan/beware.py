@@ -48,10 +48,11 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
 
 
 def shut_out(plan: Plan) -> str:
-    """Who can no longer log in over SSH."""
+    """Who can no longer log in over SSH. (Whether a key lies elsewhere, or in a certificate, is not read.)"""
     names = ", ".join(map(line, plan.shut_out))
     return (
-        f"{names} can no longer log in over SSH, for want of a key: 'ssh-copy-id' before, or --skip ssh-password-login."
+        f"No key was found of {names}: without one, SSH lets in no longer. "
+        "To keep that: 'ssh-copy-id' before, or --skip ssh-password-login."
     )
 
 
