@@ -141,14 +141,15 @@ class Owner(Keyholder):
         """Yes to the whole."""
         if self._assume_yes:
             return True
-        from thornwall.report.plan.beware import shut_out
+        from thornwall.report.plan.beware import beware
         from thornwall.report.text import count
 
         self._steps = len(plan.steps)
         target, changes = printable(plan.target), count(self._steps, "change")
         with self._asked():
-            if plan.shut_out:
-                err.print(printable(f"Before you say yes: {shut_out(plan)}"), markup=False, soft_wrap=True)
+            # (again: the plan may be long, and its beginning out of sight)
+            for label, told in beware(plan):
+                err.print(printable(f"{label}: {told}"), markup=False, soft_wrap=True)
             if self._one_by_one:
                 return yes(f"Go through {changes} to {target} one by one? Nothing is made before the last answer.")
             return yes(f"Make {changes} to {target}?")

@@ -58,6 +58,7 @@ class Proving:
     open_before: frozenset[int] = frozenset()
     proved: tuple[Proof, ...] = ()
     known: tuple[tuple[str, Secret], ...] = ()  # passwords that are now, or were, those of accounts
+    missed: str = ""  # the last attempt to log in anew that failed
     tell: Callable[[str], None] = lambda _: None  # what the owner must know at once
 
     @property
@@ -112,7 +113,8 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
     try:
         await _retried(proving, deadline, lambda: _keep(proving, applied))
     except _NO_WAY_IN as error:
-        return await back(proving, outcome, f"it could not be confirmed: {error.message}")
+        before = f"; before that, {proving.missed}" if proving.missed else ""
+        return await back(proving, outcome, f"it could not be confirmed: {error.message}{before}")
     proving.link.until = math.inf
     return replace(
         outcome,
@@ -195,6 +197,7 @@ async def _retried(proving: Proving, deadline: float, attempt: Callable[[], Awai
         except (UnreachableError, AuthenticationError) as error:
             if time.monotonic() + _PAUSE > deadline:
                 raise
+            proving.missed = error.message
             proving.step(f"{error.message[:100]}; trying again")
             await asyncio.sleep(_PAUSE)
 
@@ -221,19 +224,15 @@ async def back(proving: Proving, outcome: Outcome, why: str, *, applied: bool = 
     """
     proving.step("the device takes it back")
     proving.link.ask_nobody()
-    window = math.ceil(proving.window)
-    outcome = replace(outcome, failed=outcome.failed or why, taken_back=True, window=window)
+    outcome = replace(outcome, failed=outcome.failed or why, taken_back=True, by=_clock(proving.window))
     if outcome.verified:
-        return outcome
+        return await _afterwards(proving, outcome)
+    _tell_waiting(proving, outcome)
     patience = time.monotonic() + proving.window + _REBOOT
-    told = False
     while time.monotonic() < patience:
         outcome, over = await _looked_after(proving, outcome, applied=applied)
         if over:
-            return outcome
-        if not told:
-            _tell_waiting(proving, outcome)
-            told = True
+            return await _afterwards(proving, outcome)
         proving.link.other_password()
         await asyncio.sleep(_PAUSE)
     return outcome
@@ -245,12 +244,30 @@ def _tell_waiting(proving: Proving, outcome: Outcome) -> None:
         ", ".join(filter(None, [f"not so: {proof.name}", proof.detail])) for proof in outcome.proofs if not proof.ok
     ]
     why = "; ".join(lost) or outcome.failed
-    deadline = time.time() + proving.window
-    by, until = (time.strftime("%H:%M:%S", time.localtime(each)) for each in (deadline, deadline + _REBOOT))
+    until = _clock(proving.window + _REBOOT)
     proving.tell(
-        f"The change is not kept; {why}. The device takes it back by itself, by {by} at the latest, if it must with a "
-        f"restart. Until {until} this looks whether it is back; to stop it changes nothing on the device."
+        f"The change is not kept; {why}. {outcome.target} takes it back by itself, by {outcome.by} or with a restart "
+        f"soon after. Until {until} this looks whether it is back; to stop it changes nothing there."
     )
+
+
+def _clock(ahead: float) -> str:
+    """The time of day here, so many seconds from now."""
+    return time.strftime("%H:%M:%S", time.localtime(time.time() + ahead))
+
+
+async def _afterwards(proving: Proving, outcome: Outcome) -> Outcome:
+    """What else is as before, or may not be: the ports that answered, and passwords that everybody knows."""
+    known = ", ".join(proving.plan.known_passwords)
+    if known and outcome.begun:
+        outcome = _noted(outcome, f"The password of {known} that everybody knows may hold again: change it.")
+    ports = proving.open_before & set(proving.claims.kept)
+    if not outcome.verified or not ports:
+        return outcome
+    still = await open_ports(proving.plan.host.address, ports)
+    lost = ", ".join(map(str, sorted(ports - still)))
+    names = ", ".join(map(str, sorted(ports)))
+    return _noted(outcome, f"tcp {lost} does not answer now." if lost else f"What answered before does (tcp {names}).")
 
 
 async def _looked_after(proving: Proving, outcome: Outcome, *, applied: bool) -> tuple[Outcome, bool]:

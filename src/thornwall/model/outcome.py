@@ -25,7 +25,7 @@ class Outcome:
     recorded that were brought for it, if any. `taken_back`: the device has undone it all (but for packages), or is
     about to. `verified`: that was seen: a fresh login found every file and unit as recorded before. `begun`: False
     where the device keeps no record of it, since the link broke before it began. `stuck`: why not everything went back
-    at the first try. `window`: seconds in which it goes back by itself.
+    at the first try. `by`: the time of day at which it goes back by itself.
     `awaits_reboot`: titles of steps that have their effect at the next start only. `failed`: why it ended early, as a
     sentence; empty where it did not. `notes`: sentences. `reaching`: options by which the host is reached, which the
     commands that are printed to be typed repeat.
@@ -46,7 +46,7 @@ class Outcome:
     reaching: tuple[str, ...] = ()
     begun: bool = True
     stuck: str = ""
-    window: int = 180
+    by: str = ""
 
     @property
     def stands(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from thornwall.model.change import Operation, Purpose
+from thornwall.model.change import AccountDo, Operation, Purpose
 from thornwall.model.finding import Finding, HostName
 from thornwall.model.rule import Preset
 from thornwall.model.secret import Secret
@@ -146,3 +146,10 @@ class Plan:
     def mends(self) -> tuple[Mend, ...]:
         """Every finding that a step mends, once."""
         return tuple(dict.fromkeys(mend for step in self.steps for mend in step.mends))
+
+    @property
+    def known_passwords(self) -> tuple[str, ...]:
+        """Accounts whose password everybody knows, until the plan replaces or locks it."""
+        operations = (operation for step in self.steps for operation in step.operations)
+        found = (each.user for each in operations if isinstance(each, AccountDo) and each.known_default)
+        return tuple(dict.fromkeys(found))

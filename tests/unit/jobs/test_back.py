@@ -17,9 +17,10 @@ from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link, link_to
 from thornwall.jobs.proof import Proving, back
 from thornwall.jobs.reach import Reaching
+from thornwall.model.change import AccountDo, AccountField, Purpose
 from thornwall.model.finding import HostName, Report
 from thornwall.model.outcome import Outcome, Proof
-from thornwall.model.plan import Plan
+from thornwall.model.plan import Plan, Step
 from thornwall.prove.claims import Claims
 from thornwall.transport.base import Nobody, Ran
 
@@ -52,7 +53,7 @@ def proving(host: Host, monkeypatch: pytest.MonkeyPatch) -> Proving:
     monkeypatch.setattr(proof, "_PAUSE", 0.0)
     link = link_to("pi@host", Reaching(), Nobody())
     monkeypatch.setattr(Link, "run", lambda _, script, **rest: host.run(script, **rest))
-    return Proving(link, cast("Plan", None), Claims(), Judging(today="2026-11-22"), lambda _: None)
+    return Proving(link, Plan("pi@host", ()), Claims(), Judging(today="2026-11-22"), lambda _: None)
 
 
 OPEN = "CHANGE\t0007\topen\t0\t1\t-\t20\tguarded\tharden\t-\nEND\t-"
@@ -107,16 +108,28 @@ def test_what_stays_stuck_is_never_said_to_be_back(monkeypatch: pytest.MonkeyPat
 
 def test_who_waits_is_told_what_failed_and_until_when(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
+    lock = AccountDo("pi", AccountField.PASSWORD, known_default=True)
     about = proving(Host([UNREACHABLE, UNREACHABLE, "UNDONE\t0007"]), monkeypatch)
+    about.plan = Plan("pi@host", (Step("pi", Purpose.ACCOUNTS, "a new password", (lock,)),))
+    about.claims, about.open_before = Claims(kept=(80, 443)), frozenset({80, 443})
+
+    async def open_ports(address: str, ports: set[int]) -> frozenset[int]:
+        return frozenset(ports - {443})
+
+    monkeypatch.setattr(proof, "open_ports", open_ports)
     about.tell = told.append
     proofs = (Proof("a fresh login works", ok=False, detail="it is refused"),)
     before = Outcome("pi@host", cast("Report", None), transaction="0007", proofs=proofs)
-    asyncio.run(back(about, before, "what must hold did not"))
+    outcome = asyncio.run(back(about, before, "what must hold did not"))
     (once,) = told
     assert once.startswith(
-        "The change is not kept; not so: a fresh login works, it is refused. The device takes it back"
+        "The change is not kept; not so: a fresh login works, it is refused. pi@host takes it back by"
     )
     assert len(re.findall(r"\d\d:\d\d:\d\d", once)) == 2
+    assert outcome.notes == (
+        "The password of pi that everybody knows may hold again: change it.",
+        "tcp 443 does not answer now.",
+    )
 
 
 def test_never_seen_is_never_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,9 +124,10 @@ def test_what_had_not_begun_is_not_said_to_have_been_compared() -> None:
 
 
 def test_what_did_not_go_back_at_once_is_said_and_how_long_to_wait() -> None:
-    text = flat(show(replace(FAILED, verified=False, stuck="nginx.service does not run", window=3600)))
+    text = flat(show(replace(FAILED, verified=False, stuck="nginx.service does not run", by="09:12:30")))
     assert "Not everything went back at once: nginx.service does not run." in text
-    assert "Wait 63 minutes, then: thornwall status pi@raspberrypi.local" in text
+    assert "takes everything back by itself by 09:12:30, and if it must" in text
+    assert "Once it answers: thornwall status pi@raspberrypi.local" in text
 
 
 def test_a_proof_that_fails_after_the_confirmation_is_loud() -> None:

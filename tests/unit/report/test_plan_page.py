@@ -67,7 +67,7 @@ def test_it_says_what_it_must() -> None:
         "15 steps would mend 30 findings. Nothing has been changed.",
         "A key alone has just logged in.",
         "Whoever has no key on the device is locked out.",
-        "Steps 2, 11 are not taken back by undo.",
+        "what is updated (step 2); nor the password of pi that everybody knows.",
         "ufw --force enable",
         "0 → 1",
         "--accept service-in-use:mosquitto.service",

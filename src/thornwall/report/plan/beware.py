@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from thornwall.model.change import AccountDo, AccountField
-from thornwall.model.plan import Plan, Undoing
+from thornwall.model.change import AccountDo, AccountField, Packages
+from thornwall.model.plan import Plan, Step, Undoing
 from thornwall.report.plan.words import PURPOSES
 from thornwall.report.text import line
 
@@ -14,7 +14,12 @@ UNPRIVILEGED = (
 _GUARD = (
     "Everything but packages is one transaction. The device itself takes it back unless a fresh login, over a new "
     "connection and under the new rules, proves that you can still get in and still become root. If you are shut out, "
-    "do nothing: it goes back by itself after {}, if it must with a restart. {}Any time later: thornwall undo."
+    "or the connection breaks, do nothing: it goes back by itself after {}, if it must with a restart. {}Any time "
+    "later: thornwall undo."
+)
+_NO_KEY = (
+    "No key was found of {}: without one, SSH lets in no longer. "
+    "To keep that: 'ssh-copy-id' before, or --skip ssh-password-login."
 )
 _PACKAGES = "Packages that came stay then, and upgrades: thornwall undo removes the packages. "
 
@@ -34,26 +39,37 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     if ways:
         told.append(("ways in", f"{', '.join(ways)} change, last of all; read these steps."))
     told += _passwords(plan)
+    if any(mend.rule == "ssh-root-login" for mend in plan.mends):
+        told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
     if plan.shut_out:
-        told.append(("no key", shut_out(plan)))
-    for label, chosen, one, many in (
-        ("restart", [step.awaits_reboot for step in steps], "has no effect", "have no effect"),
-        ("stays", [step.undoing is Undoing.KEEPS for step in steps], "is not taken back", "are not taken back"),
-    ):
-        numbers = [number for number, yes in enumerate(chosen, 1) if yes]
-        if numbers:
-            until = "before the next restart" if label == "restart" else "by undo"
-            told.append((label, f"{_numbered(numbers)} {one if len(numbers) == 1 else many} {until}."))
+        # (a key that lies elsewhere, or in a certificate, is not read)
+        names = ", ".join(map(line, plan.shut_out))
+        told.append(("no key", _NO_KEY.format(names)))
+    if waiting := [number for number, step in enumerate(steps, 1) if step.awaits_reboot]:
+        told.append(("restart", f"{_numbered(waiting)} {_have(waiting)} no effect before the next restart."))
+    if stays := _stays(plan):
+        told.append(("stays", f"Undo does not bring back {'; nor '.join(stays)}."))
     return told
 
 
-def shut_out(plan: Plan) -> str:
-    """Who can no longer log in over SSH. (Whether a key lies elsewhere, or in a certificate, is not read.)"""
-    names = ", ".join(map(line, plan.shut_out))
-    return (
-        f"No key was found of {names}: without one, SSH lets in no longer. "
-        "To keep that: 'ssh-copy-id' before, or --skip ssh-password-login."
-    )
+def _stays(plan: Plan) -> list[str]:
+    """What undo leaves, which is a part of its step at most."""
+    kept = [(number, step) for number, step in enumerate(plan.steps, 1) if step.undoing is Undoing.KEEPS]
+    updates = [number for number, step in kept if any(isinstance(each, Packages) for each in step.operations)]
+    known = [line(name) for name in plan.known_passwords]
+    told = [f"the older versions of what is updated ({_numbered(updates).lower()})"] if updates else []
+    if known:
+        told.append(f"the password of {', '.join(known)} that everybody knows")
+    others = [number for number, step in kept if number not in updates and not _of_accounts(step)]
+    return told + ([f"what {_numbered(others).lower()} {'does' if len(others) == 1 else 'do'}"] if others else [])
+
+
+def _of_accounts(step: Step) -> bool:
+    return any(isinstance(each, AccountDo) and each.known_default for each in step.operations)
+
+
+def _have(numbers: list[int]) -> str:
+    return "has" if len(numbers) == 1 else "have"
 
 
 def _passwords(plan: Plan) -> list[tuple[str, str]]:

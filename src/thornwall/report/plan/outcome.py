@@ -3,7 +3,6 @@ the host is as it was."""
 
 from __future__ import annotations
 
-import math
 import shlex
 
 from rich.console import Console
@@ -29,11 +28,11 @@ _NOT_BEGUN = (
     "(Another machine at that address would have none either.)"
 )
 _UNSEEN = (
-    "The device takes everything back by itself, at the latest when its time is up, and if it must with one restart. "
-    "Whether it has done so was not seen from here."
+    "The device takes everything back by itself{}, and if it must with one restart. Whether it has done so was not "
+    "seen from here."
 )
+_LATER = "The device tries that again when its time is up, and then restarts for it if it must."
 _RESTART = "Restart when it suits you. Should SSH not come up with that start, the device takes the change back:"
-_STARTING = 180  # seconds that a restart may take
 _UNPROVED = "The change is on the device, and not all that was to be proved of it held."
 
 
@@ -92,7 +91,8 @@ class Ending(Page):
 
     def reasons(self, outcome: Outcome) -> list[tuple[str, str]]:
         """(label, sentence) of what failed, what the host's state is, and what to do."""
-        told = [("why", line(outcome.failed))] if outcome.failed else []
+        told = [("host", line(outcome.target))] if outcome.target else []
+        told += [("why", line(outcome.failed))] if outcome.failed else []
         told += [
             ("not so", ": ".join(filter(None, [line(proof.name), line(proof.detail)])))
             for proof in outcome.proofs
@@ -100,12 +100,13 @@ class Ending(Page):
         ]
         target = " ".join([typed(outcome.target), *map(shlex.quote, outcome.reaching)])
         if outcome.stuck:
-            told.append(("at first", f"Not everything went back at once: {line(outcome.stuck)}."))
+            told.append(("at first", f"Not everything went back at once: {line(outcome.stuck)}. {_LATER}"))
         if outcome.taken_back and outcome.verified:
-            return [*told, ("now", _VERIFIED if outcome.begun else _NOT_BEGUN)]
+            again = f"Look into what failed; then, to try again: thornwall harden {target}"
+            return [*told, ("now", _VERIFIED if outcome.begun else _NOT_BEGUN), ("next", again)]
         if outcome.taken_back:
-            wait = f"Wait {math.ceil((outcome.window + _STARTING) / 60)} minutes, then: thornwall status {target}"
-            return [*told, ("now", _UNSEEN), ("next", wait)]
+            by = f" by {outcome.by}" if outcome.by else ""
+            return [*told, ("now", _UNSEEN.format(by)), ("next", f"Once it answers: thornwall status {target}")]
         next_ = f"thornwall status {target}; to go back: thornwall undo {target}"
         return [*told, ("now", _UNPROVED), ("next", next_)]
 
