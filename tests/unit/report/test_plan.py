@@ -18,7 +18,7 @@ from syrupy.assertion import SnapshotAssertion
 from tests.unit.report.hostile import STEERING, TEXTS
 from tests.unit.report.plan_sample import FULL, HELD, KERNEL, MODES, NOTHING, REFUSED, SSHD, hostile_plan
 from thornwall.model.change import Chmod, Operation, PutFile, Tool
-from thornwall.model.plan import Plan, Undoing, WayIn
+from thornwall.model.plan import Mend, Plan, Undoing, WayIn
 from thornwall.model.typed import Typed
 from thornwall.report.plan import PLAN_FORMATS, render
 from thornwall.report.plan.beware import beware, guard
@@ -217,6 +217,13 @@ def test_who_is_shut_out_is_said_by_name_and_what_a_new_password_is_for() -> Non
         for step in FULL.steps
     )
     assert dict(beware(replace(FULL, steps=others)))["password"].endswith("that you give, to log in with.")
+
+
+@pytest.mark.parametrize("rule", ["ssh-root-login", "ssh-root-key-login"])
+def test_root_is_named_where_ssh_lets_it_in_no_longer(rule: str) -> None:
+    step = replace(KERNEL, mends=(Mend(rule, "host"),))
+    assert dict(beware(replace(FULL, steps=(step,))))["root"].startswith("SSH lets root in no longer")
+    assert "root" not in dict(beware(replace(FULL, steps=(KERNEL,))))
 
 
 def test_the_guard_names_the_very_window_and_what_stays() -> None:

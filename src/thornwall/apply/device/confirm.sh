@@ -12,7 +12,7 @@ main() {
       exit 0
       ;;
     undoing | undone)
-      say TAKEN_BACK "its time was up, and the device takes it back"
+      say TAKEN_BACK "the device has taken it back, or does so now"
       exit 10
       ;;
     *) refuse "change $ID was never made" "make it again" ;;

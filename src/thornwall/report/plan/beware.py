@@ -39,7 +39,7 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     if ways:
         told.append(("ways in", f"{', '.join(ways)} change, last of all; read these steps."))
     told += _passwords(plan)
-    if any(mend.rule == "ssh-root-login" for mend in plan.mends):
+    if any(mend.rule in {"ssh-root-login", "ssh-root-key-login"} for mend in plan.mends):
         told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
     if plan.shut_out:
         # (a key that lies elsewhere, or in a certificate, is not read)
