@@ -174,12 +174,14 @@ def test_history_status_and_what_stands_in_the_way(desk: Desk) -> None:
     older, newer = (f"{first + number:04}" for number in (1, 2))
     seen = desk.run("history", desk.where).stdout
     assert [line.split()[0] for line in seen.splitlines() if "confirmed" in line] == [older, newer]
+    assert "harden recommended --only rpcbind-listening" in seen
     refused = desk.undo(older)
     assert (refused.code, newer in refused.stderr) == (7, True)
     assert listens(desk.host, "cupsd") is False
     assert desk.undo(newer).code == 0
     told = desk.run("status", desk.where).stdout
-    assert told == f"Nothing waits to be confirmed. The last change, {newer}: taken back.\n"
+    start = f"Nothing waits to be confirmed. The last change, {newer}: taken back on "
+    assert (told.startswith(start), told.endswith(" UTC, since it was asked for.\n")) == (True, True), told
     assert desk.undo(older).code == 0
     assert desk.undo(older).code == 0  # once more does no harm
     assert desk.run("forget", desk.where, older, "--yes").code == 0

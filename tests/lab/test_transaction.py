@@ -6,6 +6,7 @@ What is so on the host is read with its own tools and by the whole-system compar
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import shutil
 import subprocess
@@ -155,6 +156,10 @@ class Rig:
         done = self.host.run(["sh"], input=history_script(nonce="n" * 16))
         heard.events = list(Reader("n" * 16).feed(done.stdout.encode()))
         return [event for event in heard.events if isinstance(event, Change)]
+
+    def why(self, id_: str) -> str:
+        """For what the change was taken back."""
+        return next(change.why for change in self.changes() if change.id == id_)
 
     def state(self, id_: str) -> str:
         """The token, seen from outside."""
@@ -400,6 +405,7 @@ def test_the_deadline_takes_it_back(rig: Rig) -> None:
     is_made(rig)
     rig.wait_for(applied.id, "undone")
     nothing_left(rig, before)
+    assert rig.why(applied.id) == "nobody confirmed it in time"
     late = rig.confirm(applied)
     assert (late.status, late.has(TakenBack)) == (10, True)
 
@@ -429,6 +435,8 @@ def test_a_step_that_fails_takes_everything_back(rig: Rig) -> None:
     assert isinstance(failed, Failed)
     assert (failed.step, "oh no" in failed.why, heard.status) == ("broken", True, 10), heard
     nothing_left(rig, before)
+    (change,) = rig.changes()
+    assert re.fullmatch(r".*oh no.* \(in the step broken\)", change.why), change
 
 
 def test_a_service_that_does_not_come_back_takes_everything_back(rig: Rig) -> None:
@@ -460,6 +468,7 @@ def test_the_apply_unit_is_killed_in_the_middle(rig: Rig) -> None:
     heard = rig.make((*most, slow, last), on=kill)
     assert (heard.status, heard.has(Undone)) == (10, True), heard
     nothing_left(rig, before)
+    assert [change.why for change in rig.changes()] == ["it did not come to its end"]
 
 
 @pytest.mark.parametrize("at", ["files", "slow"])
@@ -503,6 +512,9 @@ def test_the_power_fails(rig: Rig, at: str) -> None:
     assert left == []
     assert rig.host.run("systemctl is-active cups.service ssh.service").stdout == "active\nactive\n"
     assert rig.journal(id_).count("REBOOTING") <= 1
+    (change,) = (change for change in rig.changes() if change.id == id_)
+    assert change.why == "the host started again before anybody had confirmed it"
+    assert change.restarted == ("REBOOTING" in rig.journal(id_))
 
 
 def test_the_power_fails_again_while_it_takes_back(rig: Rig) -> None:

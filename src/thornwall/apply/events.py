@@ -210,6 +210,7 @@ class Change:
     `state`: rehearsal (never made), open, confirmed, undoing, undone. `made`: seconds since 1970 by the device's clock.
     `key`: what confirms it, while it is open and done. `left`: seconds until the deadline, None where there is none.
     `guarded`: the unit of the next boot is still there. `ended`: when it had been taken back, by the clock of `made`.
+    `why`: for what it was; `restarted`: the host started again for it.
     """
 
     id: str
@@ -221,6 +222,8 @@ class Change:
     guarded: bool
     title: str
     ended: int | None = None
+    why: str = ""
+    restarted: bool = False
 
     @property
     def packages(self) -> bool:
@@ -374,7 +377,17 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
     "DIFF": lambda f: Difference(f.text(0)),
     "HEALTHY": lambda _: Healthy(),
     "CHANGE": lambda f: Change(
-        f.id(0), f.state(1), f.maybe(2), f.text(3), f.key(4), f.maybe(5), f.text(6) == "guarded", f.text(7), f.maybe(8)
+        f.id(0),
+        f.state(1),
+        f.maybe(2),
+        f.text(3),
+        f.key(4),
+        f.maybe(5),
+        f.text(6) == "guarded",
+        f.text(7),
+        f.maybe(8),
+        f.text(9),
+        f.text(10) == "restarted",
     ),
     "FORGOTTEN": lambda f: Forgotten(f.id(0)),
     "END": lambda _: End(),

@@ -120,7 +120,7 @@ def plan(
 
         render_terminal(made, out, verbose=verbose)
         return Exit.OK
-    text = script_of(made) if shape == "sh" else PLAN_FORMATS[shape].render(made)
+    text = script_of(made, wishes.choice) if shape == "sh" else PLAN_FORMATS[shape].render(made)
     if output is None:
         out.file.write(text)
     else:

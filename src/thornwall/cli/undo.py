@@ -174,7 +174,7 @@ def status(
         if change.packages and change.state == "open":
             out.print(f"The packages of change {change.id} are on their way, or were cut off.", markup=False)
         elif change.state == "undoing":
-            out.print(f"Change {change.id} is being taken back.", markup=False)
+            out.print(f"Change {change.id} is being taken back{_why(change)}.", markup=False)
         else:
             left = f"in {change.left} s " if change.left is not None else ""
             words = ["thornwall", "confirm", target or _LOCAL]
@@ -188,7 +188,14 @@ def status(
 
 def _last(change: Change) -> str:
     when = f" on {_time(change.ended)}" if change.state == "undone" and change.ended is not None else ""
-    return f" The last change, {change.id}: {_STATES.get(change.state, change.state)}{when}."
+    return f" The last change, {change.id}: {_STATES.get(change.state, change.state)}{when}{_why(change)}."
+
+
+def _why(change: Change) -> str:
+    """For what it was taken back, and what that took."""
+    from thornwall.cli.console import printable
+
+    return f", since {printable(change.why)}" * bool(change.why) + ", with a restart" * change.restarted
 
 
 def confirm(
@@ -273,6 +280,9 @@ def _as_json(change: Change) -> dict[str, object]:
         "version": change.version,
         "seconds-left": change.left,
         "guarded-at-boot": change.guarded,
+        "taken-back": change.ended,
+        "why": change.why,
+        "restarted": change.restarted,
     }
 
 
@@ -288,7 +298,8 @@ def _table(changes: tuple[Change, ...], target: str) -> None:
     for heading in ("change", "made", "state", "what"):
         table.add_column(heading)
     for change in changes:
-        table.add_row(change.id, _when(change), _STATES.get(change.state, change.state), printable(change.title))
+        state = f"{_STATES.get(change.state, change.state)}{_why(change)}"
+        table.add_row(change.id, _when(change), state, printable(change.title))
     out.print(table)
     if any(change.state == "confirmed" for change in changes):
         out.print(f"Take the newest back: thornwall undo {shlex.quote(target or _LOCAL)}", markup=False)

@@ -283,7 +283,7 @@ async def _apply(work: _Work, said: Said) -> events.Applied | None:
                 steps=without_packages(work.plan.steps),
                 window=work.wanted.window,
                 root=str(work.link.root or "/"),
-                title=f"harden {work.plan.preset.name.lower()}",
+                title=work.choice.titled(work.plan.preset),
                 secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
                 version=__version__,
                 canary=bool(work.link.name) and any(step.purpose in _LOGINS for step in work.plan.steps),

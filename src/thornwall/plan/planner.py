@@ -53,6 +53,12 @@ class Choice:
         wanted = not names & self.skip and (not self.only or bool(names & self.only))
         return wanted and Mend(finding.rule, finding.subject) not in self.not_mends
 
+    def titled(self, preset: Preset) -> str:
+        """What a change of this choice is called in the host's history."""
+        words = ["harden", preset.name.lower()]
+        words += [f"--only {name}" for name in sorted(self.only)] + [f"--skip {name}" for name in sorted(self.skip)]
+        return " ".join(words) + ", some steps left out" * bool(self.not_steps)
+
 
 @dataclass(slots=True)
 class _Draft:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -100,3 +101,23 @@ def test_the_way_to_bring_back_known_passwords_is_named_before_and_after(undone:
 def test_it_is_not_named_where_it_is_given_or_no_password_is_concerned(undone: Undo) -> None:
     assert "--bring-back" not in undone((HARDENED,), Undone("0002"), agrees=True, brings=True)
     assert "--bring-back" not in undone((PACKAGES,), Undone("0001"), agrees=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (TAKEN_BACK, "0002: taken back on 2026-11-18 11:11 UTC."),
+        (
+            replace(TAKEN_BACK, why="nobody confirmed it in time", restarted=True),
+            "0002: taken back on 2026-11-18 11:11 UTC, since nobody confirmed it in time, with a restart.",
+        ),
+        (HARDENED, "0002: confirmed."),
+    ],
+)
+def test_status_tells_for_what_the_last_change_was_taken_back(
+    change: Change, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(undo, "_way", lambda *_, **__: Device((change,), ()))
+    assert undo.status("pi@host") == Exit.OK
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == f"Nothing waits to be confirmed. The last change, {told}"

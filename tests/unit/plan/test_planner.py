@@ -239,3 +239,10 @@ def test_a_unit_reads_its_files_once_and_after_the_last_of_them() -> None:
     reloads = [isinstance(step.operations[-1], UnitDo) for step in plan.steps]
     assert reloads == [False, True]
     assert isinstance(plan.steps[1].operations[0], Chmod)
+
+
+def test_what_was_chosen_stands_in_the_title() -> None:
+    assert Choice().titled(Preset.STRICT) == "harden strict"
+    choice = Choice(only=frozenset({"ssh", "cups-listening"}), skip=frozenset({"sudo"}), not_steps=frozenset({"a"}))
+    told = "harden recommended --only cups-listening --only ssh --skip sudo, some steps left out"
+    assert choice.titled(Preset.RECOMMENDED) == told

@@ -137,7 +137,9 @@ deadline() {
   if [ "$state" = open ]; then
     # who was faster has confirmed it
     token open undoing || leave 0
-    tell TAKING_BACK "${WHY:-nobody confirmed it in time, or it failed}"
+    why="it did not come to its end"
+    [ ! -f "$D/applied" ] || why="nobody confirmed it in time"
+    tell TAKING_BACK "$why"
   fi
   set_how
   for tries in 1 2 3; do
