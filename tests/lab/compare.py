@@ -62,7 +62,8 @@ TRANSIENT = {
 VOLATILE = {
     r"fs\.(aio-nr|dentry-state|file-nr|inode-.+|quota\..+)": "counters",
     r"kernel\.tainted": "the kernel's own notes of what went wrong, a slow emulated processor among it",
-    r"vm\.user_reserve_kbytes": "reckoned at boot from the memory that is free then",
+    r"fs\.epoll\.max_user_watches|net\.ipv4\.(tcp|udp)_mem|vm\.user_reserve_kbytes": "reckoned at boot from the memory "
+    "that is free then; no rule sets them",
     r"kernel\.(ns_last_pid|pty\.nr|random\..+)": "counters, and random at every look",
     r"net\.netfilter\..+|net\.nf_conntrack_max": "there when the kernel has loaded a module, for all hosts of it",
     r"net\.ipv4\.tcp_fastopen_key": "random at every boot",
