@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -207,17 +208,28 @@ def at_rest(root: Path) -> State:
     return State(compare_walk.walk(str(root), left_out), {}, {})
 
 
+def installed() -> str:
+    """The packages of the machine at which a card is hardened."""
+    return subprocess.run(["dpkg-query", "-W"], capture_output=True, text=True, check=True).stdout
+
+
 def test_a_mounted_root(tmp_path: Path) -> None:
     """A card in another computer: hardened, started, and taken back to the byte."""
     with start("trixie", "planted") as host:
         desk = Desk(host, tmp_path)
         host.machine.kill()
         before = at_rest(host.root)
+        here = installed()
         target = f"dir:{host.root}"
-        make = ("harden", target, "--yes", "--secrets", desk.secrets(**NEW), *WITHOUT_PACKAGES)
+        make = ("harden", target, "--yes", "--secrets", desk.secrets(**NEW))
+        planned = " ".join(desk.run("plan", *make[1:2], *make[3:]).stdout.split())
+        assert "Your key of pi has just signed a challenge." in planned
+        assert "The system does not run, and apt brings and takes packages." in planned
         done = desk.run(*make)
         assert done.code == 0, done.stdout + done.stderr
         assert "does not run now" in done.stdout
+        assert "is still there" not in done.stdout
+        assert installed() == here
         assert difference(before, at_rest(host.root)) != []
         undone = desk.run("undo", target, "--yes", "--bring-back-known-passwords")
         assert undone.code == 0, undone.stderr
@@ -226,7 +238,9 @@ def test_a_mounted_root(tmp_path: Path) -> None:
         host.machine.boot(host.root, Wire(host.index).namespace, tmp_path / "console", outlive_owner=False)
         assert host.login("id -un").stdout == "pi\n"
         assert host.login("true", user="root", methods=["password"], password=NEW["root"]).returncode == 255
-        assert host.login("true", methods=["password"], password=host.password).returncode == 255
+        assert host.login("true", methods=["password"], password=NEW["pi"]).returncode == 255
+        assert "passwordauthentication no" in host.run("sshd -T").stdout
+        assert host.login("sudo -n true").returncode == 1
         assert not listens(host, "cupsd")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from thornwall.apply.events import Event, Matches, Reader
@@ -44,3 +46,18 @@ def test_it_leaves_no_trace(planted: Host) -> None:
     before = planted.run(f"faillock --user {planted.user}").stdout
     answer(planted, planted.user, "another-wrong-one")
     assert planted.run(f"faillock --user {planted.user}").stdout == before
+
+
+@pytest.mark.parametrize("without", ["", "perl"])
+def test_it_knows_the_right_one_of_a_mounted_system(planted: Host, without: str) -> None:
+    def of_root(user: str, password: str) -> str:
+        script = password_script(user, Secret(password), nonce=NONCE, root=str(planted.root))
+        script = script.replace(f"command -v {without}", "false") if without else script
+        done = subprocess.run(["sh"], input=script.encode(), capture_output=True, check=True)
+        (event,) = Reader(NONCE).feed(done.stdout)
+        assert isinstance(event, Matches)
+        return event.answer
+
+    assert of_root(planted.user, planted.password) == "yes"
+    assert of_root(planted.user, "another") == "no"
+    assert of_root("nobody-there", "x") == "locked"

@@ -120,12 +120,20 @@ def plan(
 
         render_terminal(made, out, verbose=verbose)
         return Exit.OK
-    text = script_of(made, wishes.choice) if shape == "sh" else PLAN_FORMATS[shape].render(made)
+    text = script_of(made, wishes.choice, root=_root(target)) if shape == "sh" else PLAN_FORMATS[shape].render(made)
     if output is None:
         out.file.write(text)
     else:
         write_file(output, text)
     return Exit.OK
+
+
+def _root(target: str) -> str:
+    """Where the system that would be changed is mounted; / for one that runs."""
+    from thornwall.transport.target import DirectoryTarget, parse_target
+
+    named = parse_target(target)
+    return str(named.path.resolve()) if isinstance(named, DirectoryTarget) else "/"
 
 
 def _look(

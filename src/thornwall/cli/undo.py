@@ -88,7 +88,9 @@ def _agreed(going: Sequence[Change], target: str, *, known_passwords: bool) -> b
     err.print(f"To be taken back on {host}, so that what was mended is as open as before:", markup=False)
     for each in going:
         err.print(f"  {each.id}  {_when(each)}  {printable(each.title)}{_of_packages(each)}", markup=False)
-    if not known_passwords and not all(each.packages for each in going):
+    if any(each.state == "open" and not each.packages for each in going):
+        err.print("It was not confirmed, so all goes back as it was, known default passwords too.", markup=False)
+    elif not known_passwords and not all(each.packages for each in going):
         err.print(f"Known default and empty passwords do not come back, unless with {_BRING}.", markup=False)
     return yes("Go on?")
 

@@ -13,13 +13,14 @@ from thornwall.apply.compile import Transaction, transaction_script
 from thornwall.apply.password import password_script
 from thornwall.errors import AuthenticationError, RefusedError, UnreachableError
 from thornwall.jobs import plan as planning
+from thornwall.jobs.audit import assess
 from thornwall.jobs.canary import answer_canary
 from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
 from thornwall.jobs.packages import Bringing, packages_of
-from thornwall.jobs.proof import Proving, back, confirm, second_login
-from thornwall.jobs.read import Before
+from thornwall.jobs.proof import Proving, awaiting, back, confirm, not_mended, second_login
+from thornwall.jobs.read import Before, Reading, read_host
 from thornwall.model.change import Packages, Purpose
 from thornwall.model.finding import Report
 from thornwall.model.outcome import Outcome, Proof, undo_path
@@ -28,7 +29,7 @@ from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import Choice, secrets_needed
 from thornwall.prove.claims import claims, counts_logins
-from thornwall.transport.base import Asker
+from thornwall.transport.base import Asker, Limits
 
 Telling = Callable[[str], None]
 
@@ -185,7 +186,8 @@ async def _check_password(work: _Work, own: Secret) -> None:
     """What the owner typed must be the account's password: else nobody could become root once sudo asks for it."""
     user = work.plan.way_in.user
     work.step("checking the password")
-    said = await follow(work.link, lambda nonce: password_script(user, own, nonce=nonce), Said(work.step))
+    root = str(work.link.root or "/")
+    said = await follow(work.link, lambda nonce: password_script(user, own, nonce=nonce, root=root), Said(work.step))
     answer = said.need(events.Matches).answer
     if answer == "no":
         raise AuthenticationError(
@@ -238,18 +240,37 @@ async def _transaction(work: _Work, first: Report) -> Outcome:
     except UnreachableError as error:
         # the link is gone, and the device goes on by itself: it takes back what nobody confirms
         if (staged := said.first(events.Staged)) is None or said.first(events.Armed) is None:
-            error.hint = f"Whatever may have begun is not confirmed, so it is taken back: thornwall status {link.typed}"
+            error.hint = _goes_on(link, work.wanted.window)
             raise
         return await back(proving, Outcome(plan.target, first, transaction=staged.id), error.message, applied=False)
     if applied is None:
         return await back(proving, _failed(plan, said, first), "", applied=False)
     proving.learn(work.answers, work.own)
     if work.link.root:
-        return Outcome(plan.target, first, transaction=applied.id, undo=undo_path(applied.id), notes=(_OFFLINE,))
+        return await _written(work, applied, first)
     proving.proved = _seen_before(said)
     if not work.link.name:
         return await second_login(proving, applied, first, work.owner.tell)
     return await confirm(proving, applied, first)
+
+
+async def _written(work: _Work, applied: events.Applied, first: Report) -> Outcome:
+    """What was done to a mounted root, seen by reading it again."""
+    link = work.link
+    reading = Reading(Limits(seconds=link.reaching.seconds), link.reaching.password_seconds)
+    capture, _ = await read_host(
+        link.transport(), reading, work.step, target=str(link.target), source=link.source, root=link.root
+    )
+    after = assess(capture, work.judging)
+    return Outcome(
+        work.plan.target,
+        first,
+        after,
+        transaction=applied.id,
+        undo=undo_path(applied.id),
+        awaits_reboot=awaiting(work.plan),
+        notes=(_OFFLINE, *not_mended(work.plan, after)),
+    )
 
 
 def _seen_before(said: Said) -> tuple[Proof, ...]:

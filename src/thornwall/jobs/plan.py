@@ -23,6 +23,7 @@ from thornwall.model.rule import Value
 from thornwall.plan.fix import Situation
 from thornwall.plan.planner import Choice, make_plan
 from thornwall.plan.registry import FIXES, INTERLOCKS
+from thornwall.plan.ways_in import accounts_of, admins
 from thornwall.rules.registry import RULES
 from thornwall.rules.risk import score
 from thornwall.transport.base import Limits, Ran
@@ -61,7 +62,23 @@ async def look(
     )
     link.asker.succeeded()
     way = way_in(capture, ran, link.name, originals(capture))
-    return make(capture, judging, way, wishes, address=ran.address)
+    planned = make(capture, judging, way, wishes, address=ran.address)
+    if not link.root or not (user := await _at_hand(link, planned.situation)):
+        return planned
+    return make(capture, judging, replace(way, user=user, key_proved=True), wishes)
+
+
+async def _at_hand(link: Link, situation: Situation) -> str:
+    """The account of a system that does not run that a key at hand opens, and that becomes root; empty: none."""
+    from thornwall.transport.ssh_hand import key_at_hand  # noqa: PLC0415 - for a mounted root alone
+
+    accounts = accounts_of(situation)
+    known = {
+        key.fingerprint: admin.name
+        for admin in admins(situation, by_key=True)
+        for key in (accounts.keys_of(admin.name) if accounts else ())
+    }
+    return known.get(await key_at_hand(link.reaching.identity, known, link.asker), "") if known else ""
 
 
 def of_capture(path: Path, judging: Judging, wishes: Wishes) -> Planned:
@@ -87,9 +104,17 @@ def way_in(capture: Capture, ran: Ran, name: str, found: Originals) -> WayIn:
     """How the connection that read the host came in. `name`: the host as the user called it."""
     if capture.manifest.source == "directory":
         return WayIn("offline")
-    if capture.manifest.source != "ssh":
-        return WayIn("local", uid=capture.manifest.uid)
     peer, _, address, port = (*found.ssh_connection, "", "", "", "")[:4]
+    if capture.manifest.source != "ssh":
+        # (it may be a login of sshd's all the same, whose end is here)
+        return WayIn(
+            "local",
+            uid=capture.manifest.uid,
+            address=address,
+            port=int(port) if port.isdigit() else 0,
+            peer=peer,
+            interface=found.route_interface if peer else "",
+        )
     return WayIn(
         kind="ssh",
         user=ran.user,

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from thornwall.apply import events
 from thornwall.apply.compile import confirm_script, undo_script
-from thornwall.errors import AuthenticationError, HostKeyError, RefusedError, UnreachableError
+from thornwall.errors import AuthenticationError, HostKeyError, RefusedError, ThornwallError, UnreachableError
 from thornwall.facts.registry import snapshot
 from thornwall.jobs.audit import assess
 from thornwall.jobs.follow import Said, follow
@@ -104,24 +104,26 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
     try:
         after, came_in = await _retried(proving, deadline, lambda: _fresh_audit(proving, deadline))
         proofs += [came_in, *await _still_answers(proving)]
-    except _NO_WAY_IN as error:
-        proofs.append(Proof("a fresh login works and becomes root", ok=False, detail=error.message))
+    except (*_NO_WAY_IN, EOFError) as error:
+        detail = error.message if isinstance(error, ThornwallError) else "it asks, and the input has ended"
+        proofs.append(Proof("a fresh login works and becomes root", ok=False, detail=detail))
         return await back(proving, replace(outcome, proofs=tuple(proofs)), _NOT_HELD)
     outcome = replace(outcome, proofs=tuple(proofs))
     if not all(proof.ok for proof in proofs):
         return await back(proving, outcome, _NOT_HELD)
     try:
         await _retried(proving, deadline, lambda: _keep(proving, applied))
-    except _NO_WAY_IN as error:
+    except (*_NO_WAY_IN, EOFError) as error:
+        why = error.message if isinstance(error, ThornwallError) else "the login asks, and the input has ended"
         before = f"; before that, {proving.missed}" if proving.missed else ""
-        return await back(proving, outcome, f"it could not be confirmed: {error.message}{before}")
+        return await back(proving, outcome, f"it could not be confirmed: {why}{before}")
     proving.link.until = math.inf
     return replace(
         outcome,
         after=after,
         proofs=(*proofs, *await refused(proving)),
         awaits_reboot=awaiting(proving.plan),
-        notes=(*_not_mended(proving.plan, after), *(_COUNTED,) * proving.link.counted),
+        notes=(*not_mended(proving.plan, after), *(_COUNTED,) * proving.link.counted),
     )
 
 
@@ -142,7 +144,7 @@ async def second_login(
         if state == "confirmed":
             proof = Proof("a second login became root and confirmed it", ok=True)
             after, _ = await _fresh_audit(proving, time.monotonic() + 120)
-            notes = tuple(_not_mended(proving.plan, after))
+            notes = tuple(not_mended(proving.plan, after))
             return replace(outcome, after=after, proofs=(proof,), awaits_reboot=awaiting(proving.plan), notes=notes)
         if state in {"undone", "rehearsal", ""}:
             failed = "no second login confirmed it in time"
@@ -324,10 +326,11 @@ async def refused(proving: Proving) -> list[Proof]:
         proofs.append(await _sudo_asks(proving))
     user = proving.plan.way_in.user
     if claims.password_refused:
-        proofs.append(await _no_login(proving, target, user, "password", "a login by password is refused"))
+        proofs += await _no_password(proving, target, user, "a login by password is refused")
     if claims.root_refused and user != "root":
-        proofs.append(await _no_login(proving, target, "root", "publickey", "root may not log in with the key"))
-        proofs.append(await _no_login(proving, target, "root", "password", "root may not log in by password"))
+        root, key = replace(target, user="root"), "your key does not let root in"
+        proofs.append(await _no_login(proving, root, key, Nobody(), ("publickey",)))
+        proofs += await _no_password(proving, target, "root", "root may not log in by password")
     return proofs
 
 
@@ -341,12 +344,21 @@ async def _sudo_asks(proving: Proving) -> Proof:
     return Proof(name, not ran.became_root, ran.refusal)
 
 
-async def _no_login(proving: Proving, target: SshTarget, user: str, method: str, name: str) -> Proof:
-    """A real attempt, with the true password where it is known: only that proves that it is of no use."""
-    methods = ("publickey",) if method == "publickey" else ("password", "keyboard-interactive")
-    secret = dict(proving.known).get(user) or proving.link.sudo_password or Secret("raspberry")
+async def _no_password(proving: Proving, target: SshTarget, user: str, name: str) -> list[Proof]:
+    """That SSH takes no password: it asks for none, or refuses the true one. Where it refuses a wrong one, that proves
+    nothing, and nothing is said."""
+    true = dict(proving.known).get(user)
+    if true is None and user == proving.plan.way_in.user:
+        true = proving.link.sudo_password
+    knows = _Knows(true or Secret("raspberry"))
+    tried = await _no_login(proving, replace(target, user=user), name, knows, ("password", "keyboard-interactive"))
+    return [] if tried.ok and knows.asked and true is None else [tried]
+
+
+async def _no_login(proving: Proving, target: SshTarget, name: str, asker: Nobody, methods: tuple[str, ...]) -> Proof:
+    """A real attempt."""
     access = Access(identity=proving.link.reaching.identity, methods=methods)
-    transport = SshTransport(replace(target, user=user), become=Become("never"), asker=_Knows(secret), access=access)
+    transport = SshTransport(target, become=Become("never"), asker=asker, access=access)
     await asyncio.sleep(_PACE)
     await proving.link.turn(proving.step)
     try:
@@ -363,9 +375,11 @@ class _Knows(Nobody):
 
     def __init__(self, secret: Secret) -> None:
         self._secret: Secret | None = secret
+        self.asked = False
 
     def password(self, prompt: str) -> Secret | None:  # noqa: ARG002
         """The password, once."""
+        self.asked = True
         secret, self._secret = self._secret, None
         return secret
 
@@ -376,11 +390,12 @@ class _Knows(Nobody):
         prompts: Sequence[tuple[str, bool]],
     ) -> list[Secret] | None:
         """The same, where one thing alone is asked."""
+        self.asked = True
         secret = self.password("") if len(prompts) == 1 else None
         return None if secret is None else [secret]
 
 
-def _not_mended(plan: Plan, after: Report) -> list[str]:
+def not_mended(plan: Plan, after: Report) -> list[str]:
     """Sentences on findings that a step was to mend, and that are there still."""
     awaiting = {mend for step in plan.steps if step.awaits_reboot for mend in step.mends}
     wanted = {(mend.rule, mend.subject) for mend in plan.mends if mend not in awaiting}

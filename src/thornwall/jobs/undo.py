@@ -82,7 +82,8 @@ async def confirm_open(link: Link, step: Telling) -> str:
     change = waiting[-1]
     if not change.key:
         raise RefusedError(f"change {change.id} is not done yet", hint="Wait until it is.")
-    said = await follow(link, lambda nonce: confirm_script(change.id, nonce, key=change.key), Said(step))
+    with stopped(f"It may have been confirmed by now. To look: thornwall status {link.typed}"):
+        said = await follow(link, lambda nonce: confirm_script(change.id, nonce, key=change.key), Said(step))
     if taken := said.first(events.TakenBack):
         raise RefusedError(f"it is too late: {taken.why}")
     return said.need(events.Confirmed).id
@@ -91,5 +92,6 @@ async def confirm_open(link: Link, step: Telling) -> str:
 async def forget(id_: str, link: Link, step: Telling) -> str:
     """Remove the record of a change with the originals that it keeps; its id."""
     root = str(link.root or "/")
-    said = await follow(link, lambda nonce: forget_script(id_, nonce=nonce, root=root), Said(step))
+    with stopped(f"It may have been forgotten by now. To look: thornwall history {link.typed}"):
+        said = await follow(link, lambda nonce: forget_script(id_, nonce=nonce, root=root), Said(step))
     return said.need(events.Forgotten).id

@@ -16,7 +16,14 @@ import pytest
 
 from thornwall.apply import compile as compiling
 from thornwall.apply import text as templates
-from thornwall.apply.compile import Transaction, forget_script, history_script, transaction_script, undo_script
+from thornwall.apply.compile import (
+    Transaction,
+    forget_script,
+    history_script,
+    transaction_script,
+    undo_script,
+    undo_text,
+)
 from thornwall.apply.events import (
     Change,
     Committed,
@@ -24,11 +31,13 @@ from thornwall.apply.events import (
     Differs,
     Event,
     Failed,
+    Left,
     Reader,
     Refused,
     Skipped,
     Undone,
 )
+from thornwall.apply.sheet import sheet
 from thornwall.model.change import (
     ABSENT,
     AccountDo,
@@ -40,6 +49,7 @@ from thornwall.model.change import (
     PutFile,
     PutLink,
     SysctlDo,
+    Tool,
     UnitDo,
 )
 from thornwall.model.plan import Step
@@ -372,3 +382,94 @@ def test_a_damaged_record_is_seen(root: Path) -> None:
     refused = events[-1]
     assert isinstance(refused, Refused)
     assert (status, "damaged" in refused.why) == (11, True)
+
+
+ACCOUNTS = (
+    AccountDo("pi", AccountField.PASSWORD),
+    AccountDo("pi", AccountField.MAX_DAYS, "365"),
+    AccountDo("pi", AccountField.INACTIVE_DAYS, "30"),
+    AccountDo("pi", AccountField.SHELL, "/usr/sbin/nologin"),
+    AccountDo("pi", AccountField.LEAVE_GROUP, "sudo"),
+    AccountDo("root", AccountField.LOCK),
+    AccountDo("root", AccountField.EXPIRE_NOW),
+)
+
+
+def entries(root: Path, name: str) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in (root / "etc" / name).read_text().splitlines())
+
+
+def test_accounts_come_back_where_others_have_come_since(shell: list[str], root: Path) -> None:
+    """The files as a whole do not, then: each field is given back."""
+    before = {name: entries(root, name) for name in ("passwd", "shadow", "group")}
+    make(shell, root, *ACCOUNTS)
+    assert entries(root, "shadow") != before["shadow"]
+    for name, line in (("passwd", "eve:x:1001:1001::/home/eve:/bin/sh"), ("shadow", "eve:!:20500:0:99999:7:::")):
+        with (root / "etc" / name).open("a") as file:
+            file.write(f"{line}\n")
+    status, events = send(shell, undo_script(nonce=NONCE, root=str(root)))
+    assert (status, events[-1]) == (0, Undone("0001"))
+    after = {name: entries(root, name) for name in ("passwd", "shadow", "group")}
+    assert (after["passwd"].pop("eve"), after["shadow"].pop("eve")[:2]) == ("x:1001:1001::/home/eve:/bin/sh", "!:")
+    assert sorted(after["group"].pop("sudo").rpartition(":")[2].split(",")) == ["eve", "pi"]
+    before["group"].pop("sudo")
+    assert after == before
+
+
+def test_a_known_password_stays_away_and_all_else_comes_back(shell: list[str], root: Path) -> None:
+    before = entries(root, "shadow")
+    known = AccountDo("pi", AccountField.PASSWORD, known_default=True)
+    make(shell, root, known, *ACCOUNTS[1:])
+    status, events = send(shell, undo_script(nonce=NONCE, root=str(root)))
+    assert (status, events[-1]) == (0, Undone("0001"))
+    assert [event.what.partition(":")[0] for event in events if isinstance(event, Left)] == ["the password of pi"]
+    after = entries(root, "shadow")
+    assert after["root"] == before["root"]
+    assert after["pi"].split(":")[0] != before["pi"].split(":")[0]
+    assert after["pi"].split(":")[2:] == before["pi"].split(":")[2:]
+
+
+@pytest.mark.parametrize("state", ["confirmed", "open", "undoing"])
+def test_a_later_change_is_in_the_way_however_it_stands(state: str, root: Path) -> None:
+    for number in ("1", "2"):
+        make(["sh"], root, PutFile(f"/etc/x{number}", b"y", ABSENT))
+    later = root / "var/lib/thornwall/0002/state"
+    (later / "confirmed").rename(later / state)
+    status, events = send(["sh"], undo_script("1", nonce=NONCE, root=str(root)))
+    assert (status, isinstance(events[-1], Refused)) == (11, True)
+    assert "0002" in str(events[-1])
+    (later / state).rename(later / "undone")
+    assert send(["sh"], undo_script("1", nonce=NONCE, root=str(root)))[0] == 0
+
+
+def made_while_it_ran(root: Path, mark: Path) -> Path:
+    """A record as a running system leaves it, with a tool that has a way back of its own, and the unit of the boot."""
+    put = PutFile("/etc/x", b"y", ABSENT)
+    undo = (("sh", "-c", f"echo here >{mark}"),)
+    tool = Tool("ufw", (("true",),), ("/etc/odd",), undo_before=undo, undo_after=undo)
+    make(["sh"], root, put)
+    record = root / "var/lib/thornwall/0001"
+    change = Transaction(NONCE, steps(put, tool), title="x", version="1")
+    text = undo_text(change, sheet(change.steps, live=True, secrets={}))
+    sums = (record / "sums").read_text().replace(sha(record / "undo.sh"), hashlib.sha256(text.encode()).hexdigest())
+    (record / "undo.sh").write_text(text)
+    (record / "sums").write_text(sums)
+    (record / "tool.2").touch()
+    units = root / "etc/systemd/system"
+    (units / "sysinit.target.wants").mkdir(parents=True)
+    (units / "thornwall-boot-0001.service").write_text("[Unit]\n")
+    (units / "sysinit.target.wants/thornwall-boot-0001.service").symlink_to("../thornwall-boot-0001.service")
+    return record
+
+
+def test_taken_back_from_a_rescue_system(shell: list[str], root: Path, tmp_path: Path) -> None:
+    """No tool runs on the machine that rescues, and no guard of the boot stays behind."""
+    mark = tmp_path / "ran on the machine that rescues"
+    record = made_while_it_ran(root, mark)
+    done = subprocess.run(
+        [*shell, record / "undo.sh", "--root", root], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert not (root / "etc/x").exists()
+    assert not mark.exists()
+    assert list((root / "etc/systemd/system").rglob("thornwall-*")) == []

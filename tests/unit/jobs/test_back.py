@@ -56,11 +56,11 @@ def proving(host: Host, monkeypatch: pytest.MonkeyPatch) -> Proving:
     return Proving(link, Plan("pi@host", ()), Claims(), Judging(today="2026-11-22"), lambda _: None)
 
 
-OPEN = "CHANGE\t0007\topen\t0\t1\t-\t20\tguarded\tharden\t-\nEND\t-"
+OPEN = "CHANGE\t0007\topen\t0\t1\t-\t20\tguarded\tharden\t-\t-\t-\nEND\t-"
 
 UNDONE = OPEN.replace("\topen", "\tundone")
 NO_RECORD = "REFUSED\tthere is no such change\t-"
-OTHER = "CHANGE\t0006\tconfirmed\t0\t1\t-\t-\t-\tx\t-\nEND\t-"
+OTHER = "CHANGE\t0006\tconfirmed\t0\t1\t-\t-\t-\tx\t-\t-\t-\nEND\t-"
 
 BACK: dict[str, tuple[list[Answer], bool, str]] = {
     "at once": (["TAKING_BACK\tit was asked for\nUNDONE\t0007"], True, ""),

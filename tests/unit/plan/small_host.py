@@ -61,6 +61,7 @@ class Host:
     accepts: Iterable[str] = ()
     source: Source = "ssh"
     packages: tuple[str, ...] = ()
+    ssh_connection: tuple[str, ...] = ()
 
     def situation(self, *findings: Finding) -> Situation:
         """What fixes and interlocks see of it."""
@@ -89,7 +90,9 @@ class Host:
                 ),
             ),
             capture=Capture(Manifest("host", self.source, 0, reads=tuple(records)), records),
-            originals=Originals(hashes, asked=tuple("/*" * depth for depth in range(1, 8))),
+            originals=Originals(
+                hashes, asked=tuple("/*" * depth for depth in range(1, 8)), ssh_connection=self.ssh_connection
+            ),
             way_in=self.way_in,
             answers=Answers(accepts=frozenset(self.accepts)),
             preset=self.preset,

@@ -7,7 +7,19 @@ from dataclasses import replace
 import pytest
 
 from thornwall.model.capture import Capture, Manifest, Source
-from thornwall.model.change import EditWords, OwnLine, Packages, RemoveFile, SetMode, Sysctl, UnitsOff, Wish
+from thornwall.model.change import (
+    EditWords,
+    Firewall,
+    OwnLine,
+    Packages,
+    RemoveFile,
+    SetMode,
+    Sysctl,
+    Tool,
+    UnitsOff,
+    UnitsOn,
+    Wish,
+)
 from thornwall.model.fact import Known
 from thornwall.model.filesystem import Entry, FileSystem, Mount
 from thornwall.model.originals import Originals
@@ -136,3 +148,26 @@ def test_packages_need_room(wish: Wish, mib: int, held: list[str]) -> None:
     there = situation(replace(WELL, free_kib=mib * 1024))
     found = [lock(there, wish) for lock in INTERLOCKS]
     assert [hold.interlock for hold in found if hold] == held
+
+
+@pytest.mark.parametrize(
+    ("wish", "holds"),
+    [
+        (Packages(install=("ufw",)), True),
+        (Packages(remove=("telnetd",)), True),
+        (Firewall(enable=True), True),
+        (Tool("pam", (("pam-auth-update",),), ()), True),
+        (UnitsOn(("chrony.service",)), True),
+        (UnitsOff(("cups.service",)), False),
+        (Sysctl("kernel.dmesg_restrict", "1"), False),
+    ],
+)
+def test_what_has_to_run_waits_for_a_system_that_does(wish: Wish, holds: bool) -> None:
+    """Least of all may it be done to the machine at which the card is mounted."""
+
+    def names(source: Source) -> list[str]:
+        here = situation(replace(WELL, free_kib=10**6), source=source)
+        return [hold.interlock for lock in INTERLOCKS if (hold := lock(here, wish)) is not None]
+
+    assert names("directory") == (["needs-running"] if holds else [])
+    assert names("ssh") == []

@@ -65,6 +65,23 @@ def test_at_the_machine_itself_no_port_is_needed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("wish", "lock"),
+    [
+        (Firewall(enable=True), "firewall-on"),
+        (UnitsOff(("ssh.service",)), "service-off"),
+        (UnitsOff(("NetworkManager.service",)), "service-off"),
+        (UnitsOff(("wpa_supplicant.service",)), "wifi-off"),
+    ],
+)
+def test_whoever_runs_it_in_a_login_over_ssh_is_not_at_the_machine(wish: Wish, lock: str) -> None:
+    way = replace(OVER_WIFI, kind="local", user="", key_proved=False)
+    login = Host(way_in=way, network=CABLE, ssh_connection=("192.168.1.9", "50000", "192.168.1.5", "22"))
+    assert names(login, wish) == [lock]
+    assert names(login, ON) == []
+    assert names(Host(way_in=LOCAL, network=CABLE), wish) == []
+
+
+@pytest.mark.parametrize(
     ("rules", "holds"),
     [
         (("deny tcp 22 0.0.0.0/0 any 0.0.0.0/0 in",), True),

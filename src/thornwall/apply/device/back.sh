@@ -4,7 +4,8 @@ take_back() {
   stop_apply
   # (what a tool changes on its own way back is nobody's edit)
   [ "$1" != later ] || [ ! -f "$D/keeps" ] || trees_found=$nl$(trees)$nl
-  [ -e "$D/rebooted" ] || tools_before
+  # (what is mounted here from another machine has files to be given back, and nothing that runs)
+  [ "$LIVE" = 0 ] || [ -e "$D/rebooted" ] || tools_before
   files_back
   kept_back "$1"
   folders_back
@@ -12,9 +13,9 @@ take_back() {
   if [ "$LIVE" = 1 ]; then
     systemd && persist 60 systemctl daemon-reload
     [ -e "$D/rebooted" ] || sysctls_back
-    runtime_back
-    systemd && units_back
   fi
+  runtime_back
+  systemd && units_back
   verify_back
   [ -z "$problems" ] || { tell NOT_YET "$problems"; return 1; }
   settle
@@ -26,7 +27,7 @@ take_back() {
 clear_away() {
   [ -f "$D/vaults" ] || return 0
   drop_links
-  [ "$LIVE" = 1 ] && disarm
+  disarm
   mtimes_back
   rm -f "$D/vaults"
   tell UNDONE "$ID"
@@ -37,6 +38,7 @@ clear_away() {
 problem() { problems="$problems${problems:+; }$1"; }
 
 stop_apply() {
+  [ "$LIVE" = 1 ] || return 0
   stop_process apply
   systemd || return 0
   t 20 systemctl kill -s KILL "thornwall-apply-$ID.service" 2>/dev/null
@@ -148,7 +150,7 @@ reread() {
 }
 
 back_units() {
-  [ -e "$D/rebooted" ] && return 0
+  [ "$LIVE" = 0 ] || [ -e "$D/rebooted" ] && return 0
   action=$1
   shift
   case $action in
@@ -198,6 +200,7 @@ tool_ran() { [ -e "$D/tool.$1" ] || [ -e "$D/tool.$1.going" ] || [ -e "$D/tool.$
 
 # runs SECONDS PROGRAM ARGUMENT…: a tool's own way back
 runs() {
+  [ "$LIVE" = 1 ] || return 0
   t "$@" >/dev/null 2>&1 && return 0
   shift
   problem "$* fails"

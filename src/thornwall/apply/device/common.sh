@@ -375,17 +375,20 @@ disarm() {
   if [ -f "$D/hook" ]; then
     while read -r path; do rm -f "$path"; done <"$D/hook"
   fi
-  [ "$WANT" = watch ] || stop_process watch
-  stop_process canary
-  panic_back
-  [ ! -d /run/systemd/system ] || persist 30 systemctl stop "thornwall-undo-$ID.timer"
+  if [ "$LIVE" = 1 ]; then
+    [ "$WANT" = watch ] || stop_process watch
+    stop_process canary
+    panic_back
+    [ ! -d /run/systemd/system ] || persist 30 systemctl stop "thornwall-undo-$ID.timer"
+    rm -f "/run/systemd/system/thornwall-undo-$ID.service"
+  fi
   # (after a power cut from here on nobody goes on with it: the times come back at once, and what takes long comes last)
   [ ! -f "$D/mtimes" ] || mtimes_back
-  rm -f "/etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service" \
-    "/etc/systemd/system/thornwall-boot-$ID.service" "/run/systemd/system/thornwall-undo-$ID.service"
+  rm -f "./etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service" \
+    "./etc/systemd/system/thornwall-boot-$ID.service"
   [ ! -f "$D/made.armed" ] || while read -r path; do rmdir "$path" 2>/dev/null; done <"$D/made.armed"
   [ ! -f "$D/mtimes" ] || mtimes_back
-  if [ -d /run/systemd/system ]; then
+  if [ "$LIVE" = 1 ] && [ -d /run/systemd/system ]; then
     persist 60 systemctl daemon-reload
     persist 20 systemctl reset-failed "thornwall-*-$ID.service"
   fi
@@ -401,8 +404,8 @@ panic_back() {
 
 # the mtimes of the folders in which things came and went, if they hold again what they held
 mtimes_back() {
-  [ ! -e "$D/armed.system" ] || touch -r "$D/armed.system" /etc/systemd/system
-  [ ! -e "$D/armed.wants" ] || touch -r "$D/armed.wants" /etc/systemd/system/sysinit.target.wants
+  [ ! -e "$D/armed.system" ] || touch -r "$D/armed.system" ./etc/systemd/system
+  [ ! -e "$D/armed.wants" ] || touch -r "$D/armed.wants" ./etc/systemd/system/sysinit.target.wants
   while read -r count mtime path; do
     [ -d "$path" ] || continue
     names "$path"

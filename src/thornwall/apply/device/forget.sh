@@ -8,7 +8,7 @@ main() {
   case $state in
     open | undoing) refuse "change $ID is still open" "confirm it, or undo it, first" ;;
   esac
-  [ "$LIVE" = 1 ] && disarm
+  disarm
   [ -f "$D/vaults" ] && while read -r vault; do
     case $vault in */.thornwall-"$ID") rm -rf "$vault" ;; esac
   done <"$D/vaults"

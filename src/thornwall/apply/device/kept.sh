@@ -237,7 +237,14 @@ account_back() {
           tell LEFT "the password of $1: the one before was a known default or empty"
           return 0
         fi ;;
-      esac
+      esac ;;
+  esac
+  if [ "$LIVE" = 0 ]; then
+    at_rest "$@" || problem "$2 of $1"
+    return 0
+  fi
+  case $2 in
+    lock | password)
       hash=$5
       [ "$hash" = -1 ] && hash=
       printf '%s:%s\n' "$1" "$hash" | timeout -k 2 30 chpasswd -e 2>/dev/null || problem "the password of $1"
@@ -251,4 +258,35 @@ account_back() {
     inactive-days) t 30 chage -I "${10}" "$1" ;;
     leave-group) t 30 gpasswd -a "$1" "$3" >/dev/null ;;
   esac || problem "$2 of $1"
+}
+
+# the same on a mounted system, where no tool for accounts runs
+at_rest() {
+  case $2 in
+    lock | password) field_back shadow "$1" 2 "$5" && field_back shadow "$1" 3 "$6" ;;
+    shell) field_back passwd "$1" 7 "${10}" ;;
+    expire-now) field_back shadow "$1" 8 "${11}" ;;
+    min-days) field_back shadow "$1" 4 "$7" ;;
+    max-days) field_back shadow "$1" 5 "$8" ;;
+    warn-days) field_back shadow "$1" 6 "$9" ;;
+    inactive-days) field_back shadow "$1" 7 "${10}" ;;
+    leave-group)
+      for file in group gshadow; do
+        [ ! -f "./etc/$file" ] || lines_back "$3" "$1" 'n = split($4, all, ","); there = 0
+          for (i = 1; i <= n; i++) if (all[i] == value) there = 1
+          if (!there) $4 = $4 ($4 == "" ? "" : ",") value' || return 1
+      done ;;
+  esac
+}
+
+# field_back FILE NAME COLUMN VALUE (-1: empty)
+field_back() {
+  file=$1
+  lines_back "$2" "${4#-1}" "\$$3 = value"
+}
+
+# lines_back NAME VALUE ACTION: in ./etc/$file, in the lines that begin with NAME, written in place
+lines_back() {
+  edited=$(awk -F: -v OFS=: -v name="$1" -v value="$2" '$1 == name { '"$3"' } { print }' "./etc/$file") &&
+    printf '%s\n' "$edited" >"./etc/$file"
 }

@@ -206,6 +206,8 @@ at_boot() {
     undone)
       alone
       journal_end
+      # (taken back while it was mounted elsewhere)
+      [ -e "$D/vaults" ] || disarm
       clear_away
       leave 0
       ;;
@@ -254,7 +256,7 @@ health() {
   if systemd; then t 300 systemctl is-system-running --wait >/dev/null; else sleep 60; fi
   journal_end
   for tries in 1 2 3 4 5 6 7 8 9 10 11 12; do
-    if ways_in_listen; then
+    if ways_in_listen || moved; then
       # (whoever takes it back meanwhile needs the unit of the boot)
       read_state
       [ "$state" = confirmed ] || exit 0
@@ -273,6 +275,13 @@ health() {
   files_first
   reboot_
   leave 0
+}
+
+# whether sshd listens wherever it is told to by now: an owner who has moved it since is not shut out
+moved() {
+  told=$(t 20 sshd -T 2>/dev/null | awk '$1 == "port" { print $2 }')
+  [ -n "$told" ] || return 1
+  for each in $told; do listens "$each" || return 1; done
 }
 
 # by hand: in a unit of its own where there is one, for this session may end when sshd starts again
@@ -370,10 +379,11 @@ refuse() {
 in_the_way() {
   later=''
   set +f
-  for other in ./var/lib/thornwall/[0-9]*/state/confirmed; do
-    other=${other%/state/*}
+  for other in ./var/lib/thornwall/[0-9]*/state; do
+    [ -e "$other/confirmed" ] || [ -e "$other/open" ] || [ -e "$other/undoing" ] || continue
+    other=${other%/state}
     other=${other##*/}
-    [ -d "./var/lib/thornwall/$other" ] && [ "$other" -gt "$ID" ] && later="$later $other"
+    [ "$other" -gt "$ID" ] && later="$later $other"
   done
   set -f
   [ -z "$later" ] || [ -n "$FORCE" ] || refuse "later changes are in the way:$later" "undo those first, the latest one before the others"

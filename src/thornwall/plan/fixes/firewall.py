@@ -33,7 +33,7 @@ _BREAKS = (
 def ssh_ports(situation: Situation) -> tuple[str, ...]:
     """The ports on which the SSH server really listens, and that of this very connection; else those it is told."""
     found = dict[int, None]()
-    if situation.way_in.kind == "ssh" and situation.way_in.port:
+    if situation.way_in.port:
         found[situation.way_in.port] = None
     told: list[int] = []
     if isinstance(situation.facts.ssh, Known):

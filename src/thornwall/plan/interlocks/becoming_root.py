@@ -106,11 +106,11 @@ def account_lock(situation: Situation, wish: Wish) -> Hold | None:
     """Nobody locks the account that he is connected with, or the last one that can become root."""
     if not isinstance(wish, Account) or not _takes_away(wish):
         return None
-    name = wish.user
+    name, at_rest = wish.user, situation.way_in.kind == "offline"
     if name == situation.way_in.user and not (name == "root" and is_root(situation) and situation.way_in.key_proved):
         return Hold(
             "account-lock",
-            f"{name} is the account that is connected right now.",
+            f"{name} is the account that {'your key opens' if at_rest else 'is connected right now'}.",
             "Log in as another account that can become root, and run thornwall as that.",
         )
     if name != "root" and policy_of(situation) and name not in {account.name for account in admins(situation)}:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from thornwall.model.change import (
     EditLine,
     EditWords,
+    Firewall,
     OwnLine,
     Packages,
     RemoveFile,
     SetMode,
     Sysctl,
+    Tool,
     UnitsOff,
     UnitsOn,
     Wish,
@@ -141,6 +143,19 @@ def room_for_packages(situation: Situation, wish: Wish) -> Hold | None:
     )
 
 
+def needs_running(situation: Situation, wish: Wish) -> Hold | None:
+    """What a program of the system itself does, or apt: nothing of a system at rest runs, least of all here."""
+    if situation.capture.live or not isinstance(wish, Packages | Firewall | Tool | UnitsOn):
+        return None
+    what = {Packages: "apt brings and takes packages", Firewall: "its firewall is set up by its own tool"}
+    why = what.get(type(wish), "tools of the system itself do that")
+    return Hold(
+        "needs-running",
+        f"The system does not run, and {why}.",
+        "Start it, and run thornwall again over SSH: 'thornwall harden USER@HOST'.",
+    )
+
+
 def _path(wish: Wish) -> str:
     match wish:
         case OwnLine(path=path) | EditLine(path=path) | EditWords(path=path) | WriteFile(path=path):
@@ -163,4 +178,4 @@ def _mount(situation: Situation, path: str) -> Mount | None:
             return None
 
 
-INTERLOCKS: tuple[Interlock, ...] = (read_only_mount, open_folder, modeless_mount, room_for_packages)
+INTERLOCKS: tuple[Interlock, ...] = (needs_running, read_only_mount, open_folder, modeless_mount, room_for_packages)

@@ -24,6 +24,11 @@ _PROVE = (
     " alone and sees that it works."
 )
 
+_AT_HAND = (
+    "Put your public key into .ssh/authorized_keys of your account there, and run thornwall again where the private key"
+    " is (--identity FILE): it has it sign a challenge."
+)
+
 
 def password_login_off(situation: Situation, wish: Wish) -> Hold | None:
     """Passwords go only once a key has just logged in on a connection of its own."""
@@ -38,6 +43,9 @@ def password_login_off(situation: Situation, wish: Wish) -> Hold | None:
     if not off or situation.way_in.key_proved:
         return None
     over_ssh = came_over_ssh(situation)
+    if situation.way_in.kind == "offline":
+        why = "No key at hand opens an account there that becomes root: nobody might get in over SSH any more."
+        return Hold("password-login-off", why, _AT_HAND, accept=True)
     if not over_ssh and admins(situation, by_key=True):
         why = "Keys are on the device, but none has just logged in over SSH, so that nobody knows whether they work."
     else:

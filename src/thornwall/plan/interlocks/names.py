@@ -47,6 +47,7 @@ BY_DEED = frozenset(
         "dpkg-locked",
         "firewall-on",
         "modeless-mount",
+        "needs-running",
         "new-password-known",
         "not-exact",
         "open-folder",

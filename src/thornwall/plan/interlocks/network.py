@@ -21,6 +21,7 @@ from thornwall.model.radios import Radio
 from thornwall.plan.firewall_tools import chosen, is_on, ufw_rules
 from thornwall.plan.fix import Hold, Interlock, Situation
 from thornwall.plan.lines import network_of, services_of, written
+from thornwall.plan.ways_in import came_over_ssh
 
 _WIFI_UNITS = frozenset({"wpa_supplicant.service", "iwd.service", "hostapd.service"})
 _WIFI_NAMES = ("wlan", "wlp", "wlx", "wl", "ap")
@@ -39,7 +40,7 @@ _TUNNELS = {
 def firewall_on(situation: Situation, wish: Wish) -> Hold | None:
     """A filter that refuses by default must let in the port of this very connection, as it came."""
     way = situation.way_in
-    if way.kind != "ssh":
+    if not came_over_ssh(situation):
         return None
     port = f"{way.port}/tcp"
     if isinstance(wish, Tool) and wish.name in {"ufw", "firewalld"}:
@@ -122,13 +123,13 @@ def wifi_off(situation: Situation, wish: Wish) -> Hold | None:
     if not _silences_wifi(wish):
         return None
     way = situation.way_in
-    if way.kind == "ssh" and not way.interface:
+    if came_over_ssh(situation) and not way.interface:
         return Hold(
             "wifi-off",
             "By which link this connection leaves the host is not known.",
             "Plug in a cable, and run it at the device itself ('sudo thornwall harden').",
         )
-    if way.kind == "ssh" and _wireless(situation, way.interface):
+    if came_over_ssh(situation) and _wireless(situation, way.interface):
         return Hold(
             "wifi-off",
             f"This very connection goes over Wi-Fi ({way.interface}).",
@@ -227,7 +228,7 @@ def _ends_autologin(situation: Situation, wish: Wish) -> bool:
 def way_in_off(situation: Situation, wish: Wish) -> Hold | None:
     """What carries this very connection is never switched off: sshd, what set up the link, the tunnel."""
     way = situation.way_in
-    if not isinstance(wish, UnitsOff) or way.kind != "ssh":
+    if not isinstance(wish, UnitsOff) or not came_over_ssh(situation):
         return None
     carrying = {"ssh.service", "ssh.socket", "sshd.service", "sshd.socket"}
     carrying |= {"NetworkManager.service", "systemd-networkd.service", "dhcpcd.service", "networking.service"}

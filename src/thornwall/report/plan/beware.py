@@ -17,6 +17,10 @@ _GUARD = (
     "or the connection breaks, do nothing: it goes back by itself after {}, if it must with a restart. {}Any time "
     "later: thornwall undo."
 )
+_AT_REST = (
+    "It is one transaction, in place at once: nobody can log in to a system that does not run, to prove it. "
+    "To go back, also once it runs: thornwall undo, or the undo.sh that it leaves there."
+)
 _NO_KEY = (
     "No key was found of {}: without one, SSH lets in no longer. "
     "To keep that: 'ssh-copy-id' before, or --skip ssh-password-login."
@@ -26,6 +30,8 @@ _PACKAGES = "Packages that came stay then, and upgrades: thornwall undo removes 
 
 def guard(plan: Plan, window: int | None = None) -> str:
     """How it goes back by itself. `window`: the seconds of --confirm-within, where they are known."""
+    if plan.way_in.kind == "offline":
+        return _AT_REST
     after = "three minutes (or those of --confirm-within)" if window is None else f"{window} seconds"
     packages = any(step.purpose.packages for step in plan.steps)
     return _GUARD.format(after, _PACKAGES if packages else "")

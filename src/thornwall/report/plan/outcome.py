@@ -81,10 +81,11 @@ class Ending(Page):
         """That it stays; and loudly, what is left that anybody can take the device over by."""
         extreme = outcome.after.summary().get(str(Risk.EXTREME), 0) if outcome.after else 0
         if not extreme:
-            self.say(Text().append(f"{name} is hardened", style="bold green").append(", and the change is confirmed."))
+            end = ", and the change is confirmed." if outcome.before.live else ", as far as it can be at rest."
+            self.say(Text().append(f"{name} is hardened", style="bold green").append(end))
             return
         self.say(
-            Text(f"The change of {name} is confirmed. ", style="bold").append(
+            Text(f"The change of {name} is {'confirmed' if outcome.before.live else 'made'}. ", style="bold").append(
                 f"{count(extreme, 'extreme finding')} {'is' if extreme == 1 else 'are'} left.", STYLES[Risk.EXTREME]
             )
         )

@@ -343,9 +343,11 @@ def host(plan: Plan) -> Report:
 def way_in(way: WayIn) -> str:
     """How this very connection came in, as sentences."""
     if way.kind == "offline":
-        return "A system at rest: files are changed in place, and the rest is done at its next start."
+        rest = "A system at rest: its files are changed in place. What has to run for its change is held back."
+        return rest + (f" Your key of {line(way.user)} has just signed a challenge." if way.key_proved else "")
     if way.kind == "local":
-        return f"At the machine itself{f', as {line(way.user)}' if way.user else ''}."
+        over = f", over SSH from {line(way.peer)}" if way.peer else ""
+        return f"At the machine itself{f', as {line(way.user)}' if way.user else ''}{over}."
     parts = [f"SSH as {line(way.user)}" if way.user else "SSH"]
     if way.peer:
         parts.append(f"from {line(way.peer)}")
