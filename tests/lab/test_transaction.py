@@ -40,6 +40,7 @@ from thornwall.apply.events import (
     Left,
     Reader,
     Refused,
+    Stuck,
     TakenBack,
     Undone,
 )
@@ -146,9 +147,11 @@ class Rig:
         nonce = secrets.token_hex(8)
         return self.run(confirm_script(applied.id, nonce, key=key or applied.key, sudo=True), nonce, password=password)
 
-    def undo(self, id_: str = "", *, password: str = "", force: bool = False, bring_back: bool = False) -> Heard:
+    def undo(
+        self, id_: str = "", *, password: str = "", force: bool = False, bring_back: bool = False, why: str = ""
+    ) -> Heard:
         nonce = secrets.token_hex(8)
-        script = undo_script(id_, nonce=nonce, force=force, bring_back_known_passwords=bring_back)
+        script = undo_script(id_, nonce=nonce, force=force, bring_back_known_passwords=bring_back, why=why)
         return self.run(script, nonce, password=password)
 
     def changes(self) -> list[Change]:
@@ -408,6 +411,37 @@ def test_the_deadline_takes_it_back(rig: Rig) -> None:
     assert rig.why(applied.id) == "nobody confirmed it in time"
     late = rig.confirm(applied)
     assert (late.status, late.has(TakenBack)) == (10, True)
+
+
+def test_what_failed_is_remembered(rig: Rig) -> None:
+    """Whoever asks for a change that is open to be taken back says why; of one that is confirmed he need not."""
+    told = "not so: what answered before still does, 80 does not"
+    for why, kept in ((told, told), ("it's `odd` & $HOME", "it's odd & HOME")):
+        applied = rig.make(small(rig)).one(Applied)
+        assert isinstance(applied, Applied)
+        assert rig.undo(applied.id, why=why).has(Undone)
+        assert rig.why(applied.id) == kept
+    applied = rig.make(small(rig)).one(Applied)
+    assert isinstance(applied, Applied)
+    rig.confirm(applied)
+    assert rig.undo(applied.id, why="something").has(Undone)
+    assert rig.why(applied.id) == "it was asked for"
+
+
+def test_what_cannot_be_taken_back_is_told_until_it_is(rig: Rig) -> None:
+    """A service that ran before is masked meanwhile."""
+    rig.host.run("systemctl start cups.service", check=True)
+    applied = rig.make(small(rig)).one(Applied)
+    assert isinstance(applied, Applied)
+    rig.host.run("systemctl mask --runtime --now cups.service cups.socket cups.path", check=True)
+    heard = rig.undo(applied.id)
+    assert heard.has(Stuck), heard
+    (change,) = rig.changes()
+    assert (change.state, "cups.service ran before and does not now" in change.stuck) == ("undoing", True), change
+    rig.host.run("systemctl unmask --runtime cups.service cups.socket cups.path", check=True)
+    assert rig.undo(applied.id).has(Undone)
+    (change,) = rig.changes()
+    assert (change.state, change.stuck) == ("undone", "")
 
 
 def test_the_clock_of_the_deadline_does_not_begin_again(rig: Rig) -> None:

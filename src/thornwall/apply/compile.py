@@ -118,16 +118,27 @@ def confirm_script(id_: str, nonce: str, *, key: str, sudo: bool = False) -> str
 
 
 def undo_script(
-    *ids: str, nonce: str, root: str = "/", force: bool = False, bring_back_known_passwords: bool = False
+    *ids: str,
+    nonce: str,
+    root: str = "/",
+    force: bool = False,
+    bring_back_known_passwords: bool = False,
+    why: str = "",
 ) -> str:
     """The script that takes a change back, the newest if none is named, and follows that to its end.
 
     A second one is taken back after it, within the same login: the next one may need another password. `force`: also
-    what others have changed since, of which a copy is kept, and out of order.
+    what others have changed since, of which a copy is kept, and out of order. `why`: for `history`, what kept a
+    change from being confirmed.
     """
     options = ["--force"] * force + ["--bring-back-known-passwords"] * bring_back_known_passwords
     first, second = (_id(each) if each else "''" for each in (*ids, "", "")[:2])
-    values = _place(nonce, root) | {"id": first, "then": second, "options": " ".join(options)}
+    values = _place(nonce, root) | {
+        "id": first,
+        "then": second,
+        "options": " ".join(options),
+        "why": shlex.quote(comment(why)[:300]),
+    }
     return _script("undo_call.sh", values)
 
 

@@ -210,7 +210,8 @@ class Change:
     `state`: rehearsal (never made), open, confirmed, undoing, undone. `made`: seconds since 1970 by the device's clock.
     `key`: what confirms it, while it is open and done. `left`: seconds until the deadline, None where there is none.
     `guarded`: the unit of the next boot is still there. `ended`: when it had been taken back, by the clock of `made`.
-    `why`: for what it was; `restarted`: the host started again for it.
+    `why`: for what it was; `restarted`: the host started again for it; `stuck`: what could not be taken back, where it
+    has given up for now.
     """
 
     id: str
@@ -224,6 +225,7 @@ class Change:
     ended: int | None = None
     why: str = ""
     restarted: bool = False
+    stuck: str = ""
 
     @property
     def packages(self) -> bool:
@@ -388,6 +390,7 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
         f.maybe(8),
         f.text(9),
         f.text(10) == "restarted",
+        f.text(11),
     ),
     "FORGOTTEN": lambda f: Forgotten(f.id(0)),
     "END": lambda _: End(),

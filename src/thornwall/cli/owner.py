@@ -35,12 +35,7 @@ def read_secrets(path: Path | None) -> Secrets:
     if path is None:
         return Secrets()
     try:
-        if str(path) == "-":
-            data = tomllib.loads(sys.stdin.read())
-        else:
-            if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise UsageError(f"{path} may be read by others.", hint=f"It holds passwords: chmod 600 {path}")
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(sys.stdin.read() if str(path) == "-" else _kept(path))
     except OSError as error:
         raise UsageError(f"{path} could not be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
@@ -66,8 +61,16 @@ def read_secrets(path: Path | None) -> Secrets:
     return Secrets({name: Secret(text) for name, text in passwords.items()}, Secret(sudo) if sudo else None)
 
 
+def _kept(path: Path) -> str:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, and no file of secrets.")
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise UsageError(f"{path} may be read by others.", hint=f"It holds passwords: chmod 600 {path}")
+    return path.read_text(encoding="utf-8")
+
+
 def tell_idle_accepts(plan: Plan) -> None:
-    """A line for each --accept that comes to nothing: it is no error, and perhaps not what was meant."""
+    """A line for each word of the owner's that comes to nothing: it is no error, and perhaps not what was meant."""
     from thornwall.report.plan.accepting import idle
 
     for told in idle(plan):

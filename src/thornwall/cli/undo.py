@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import shlex
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -63,6 +62,7 @@ def undo(
     quiet: options.NoProgress = False,
 ) -> int:
     """Put a host back as it was before a change, byte for byte, and remove the packages that were installed for it."""
+    from thornwall.cli.console import err
     from thornwall.jobs.undo import Undoing, together
     from thornwall.jobs.undo import history as changes
     from thornwall.jobs.undo import undo as run
@@ -74,6 +74,7 @@ def undo(
     # what had been taken back is asked for all the same: where clearing up was cut short, the host finishes it
     stands = [each for each in going if each.state != "undone"]
     if not yes and stands and not _agreed(stands, target, known_passwords=bring_back_known_passwords):
+        err.print("Nothing was changed.")
         return Exit.OK
     first, *others = going
     packages = others[0].id if others else ""
@@ -148,11 +149,12 @@ def history(
     """Show the changes that a host remembers, and how each stands."""
     from thornwall.jobs.undo import history as run
 
-    changes = _way(target, identity, accept_new, secrets, quiet=quiet).on("Asking", run)
+    way = _way(target, identity, accept_new, secrets, quiet=quiet)
+    changes = way.on("Asking", run)
     if as_json:
         sys.stdout.write(json.dumps([_as_json(change) for change in changes], indent=2) + "\n")
     else:
-        _table(changes, target)
+        _table(changes, way.link.typed)
     return Exit.OK
 
 
@@ -168,24 +170,33 @@ def status(
     from thornwall.cli.console import out
     from thornwall.jobs.undo import history as run
 
-    changes = _way(target, identity, accept_new, secrets, quiet=quiet).on("Asking", run)
+    way = _way(target, identity, accept_new, secrets, quiet=quiet)
+    changes = way.on("Asking", run)
     waiting = [change for change in changes if change.state in {"open", "undoing"}]
     if as_json:
         sys.stdout.write(json.dumps([_as_json(change) for change in waiting], indent=2) + "\n")
     for change in waiting if not as_json else ():
-        if change.packages and change.state == "open":
-            out.print(f"The packages of change {change.id} are on their way, or were cut off.", markup=False)
-        elif change.state == "undoing":
-            out.print(f"Change {change.id} is being taken back{_why(change)}.", markup=False)
-        else:
-            left = f"in {change.left} s " if change.left is not None else ""
-            words = ["thornwall", "confirm", target or _LOCAL]
-            out.print(
-                f"Change {change.id} is taken back {left}unless it is confirmed: {shlex.join(words)}", markup=False
-            )
+        out.print(_stands(change, way.link.typed), markup=False)
     if not waiting and not as_json:
         out.print(f"Nothing waits to be confirmed.{_last(changes[-1]) if changes else ''}", markup=False)
     return Exit.FINDINGS if waiting else Exit.OK
+
+
+def _stands(change: Change, typed: str) -> str:
+    """How it is with a change that is neither kept nor gone, and what to do."""
+    left = f"in {change.left} s" if change.left is not None and change.left > 0 else ""
+    if change.packages and change.state == "open":
+        return f"The packages of change {change.id} are on their way, or were cut off."
+    if change.stuck:
+        goes_on = f"It tries again {left}" if left else "It does not try again before its next start"
+        return (
+            f"Change {change.id} is not taken back as a whole: {_printable(change.stuck)}. {goes_on}. "
+            f"Mend that, then: thornwall undo {typed}"
+        )
+    if change.state == "undoing":
+        return f"Change {change.id} is being taken back{_why(change)}."
+    when = f" {left}" if left else ""
+    return f"Change {change.id} is taken back{when} unless it is confirmed: thornwall confirm {typed}"
 
 
 def _last(change: Change) -> str:
@@ -195,9 +206,14 @@ def _last(change: Change) -> str:
 
 def _why(change: Change) -> str:
     """For what it was taken back, and what that took."""
+    why = f", since {_printable(change.why)}" * bool(change.why) + ", with a restart" * change.restarted
+    return why + f"; stuck: {_printable(change.stuck)}" * bool(change.stuck)
+
+
+def _printable(text: str) -> str:
     from thornwall.cli.console import printable
 
-    return f", since {printable(change.why)}" * bool(change.why) + ", with a restart" * change.restarted
+    return printable(text)
 
 
 def confirm(
@@ -285,10 +301,11 @@ def _as_json(change: Change) -> dict[str, object]:
         "taken-back": change.ended,
         "why": change.why,
         "restarted": change.restarted,
+        "stuck": change.stuck,
     }
 
 
-def _table(changes: tuple[Change, ...], target: str) -> None:
+def _table(changes: tuple[Change, ...], typed: str) -> None:
     from rich.table import Table
 
     from thornwall.cli.console import out, printable
@@ -304,7 +321,7 @@ def _table(changes: tuple[Change, ...], target: str) -> None:
         table.add_row(change.id, _when(change), state, printable(change.title))
     out.print(table)
     if any(change.state == "confirmed" for change in changes):
-        out.print(f"Take the newest back: thornwall undo {shlex.quote(target or _LOCAL)}", markup=False)
+        out.print(f"Take the newest back: thornwall undo {typed}", markup=False)
         out.print("Without thornwall, on the host: sudo sh /var/lib/thornwall/CHANGE/undo.sh", markup=False)
 
 

@@ -70,12 +70,13 @@ class Said:
 
 
 @contextmanager
-def stopped(what_goes_on: str) -> Iterator[None]:
-    """Ctrl-C in here is a StoppedError that tells what goes on at the host."""
+def stopped(what_goes_on: str | Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C in here is a StoppedError that tells what goes on at the host (as it is known then)."""
     try:
         yield
     except (asyncio.CancelledError, KeyboardInterrupt):
-        raise StoppedError(f"Interrupted. {what_goes_on}") from None
+        told = what_goes_on if isinstance(what_goes_on, str) else what_goes_on()
+        raise StoppedError(f"Interrupted. {told}") from None
 
 
 async def follow(link: Link, script: Callable[[str], str], said: Said, *, seconds: float = 120) -> Said:

@@ -83,6 +83,8 @@ class _Work:
     planned: planning.Planned | None = None
     notes: tuple[str, ...] = ()
     packages: str = ""  # the record of those that came
+    said: Said | None = None  # by the device, of the change
+    proving: Proving | None = None
 
     @property
     def wishes(self) -> planning.Wishes:
@@ -118,18 +120,22 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     if packages := packages_of(work.plan):
         with stopped(f"Packages that are on their way come to their end. To look: thornwall history {link.typed}"):
             await _bring(work, packages)
-    with stopped(_goes_on(link, wanted.window)):
+    with stopped(lambda: _goes_on(work)):
         outcome = await _transaction(work, first)
     return replace(outcome, notes=(*work.notes, *outcome.notes), packages=work.packages)
 
 
-def _goes_on(link: Link, window: int) -> str:
+def _goes_on(work: _Work) -> str:
+    """What becomes of it where this program is stopped, as far as was seen from here."""
+    link, host = work.link, f"the host takes it back by itself within {work.wanted.window} seconds"
+    look = f"To look: thornwall status {link.typed}"
     if link.root:
         return f"If it had begun to write, take that back: thornwall undo {link.typed}"
-    return (
-        f"If the change had begun, the host takes it back by itself within {window} seconds, for nobody confirms it. "
-        f"To look: thornwall status {link.typed}"
-    )
+    if work.proving is not None and work.proving.kept:
+        return f"The change is confirmed, and stays. To go back: thornwall undo {link.typed}"
+    if work.said is None or work.said.first(events.Armed) is None:
+        return f"The change had not begun; should it have at that very moment, {host}. {look}"
+    return f"Nobody confirms the change now: {host}. {look}"
 
 
 async def _read(work: _Work, before: Before | None = None) -> None:
@@ -233,14 +239,15 @@ async def _transaction(work: _Work, first: Report) -> Outcome:
         work.wanted.window,
         tell=work.owner.tell,
     )
+    work.proving = proving
     await proving.look_before()
-    said = Said(work.step, {step.id: step.title for step in plan.steps})
+    work.said = said = Said(work.step, {step.id: step.title for step in plan.steps})
     try:
         applied = await _apply(work, said)
     except UnreachableError as error:
         # the link is gone, and the device goes on by itself: it takes back what nobody confirms
         if (staged := said.first(events.Staged)) is None or said.first(events.Armed) is None:
-            error.hint = _goes_on(link, work.wanted.window)
+            error.hint = _goes_on(work)
             raise
         return await back(proving, Outcome(plan.target, first, transaction=staged.id), error.message, applied=False)
     if applied is None:

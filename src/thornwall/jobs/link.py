@@ -108,8 +108,11 @@ class Link:
 
     @property
     def typed(self) -> str:
-        """The host as a word of a command."""
-        return shlex.quote(str(self.target)) if self.name or self.root else "local:"
+        """The host as the words of a command, with the key that it is reached by."""
+        words = [str(self.target) if self.name or self.root else "local:"]
+        if self.reaching.identity is not None and self.name:
+            words += ["--identity", str(self.reaching.identity)]
+        return shlex.join(words)
 
     @property
     def source(self) -> Source:

@@ -18,6 +18,7 @@ from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
 from thornwall.jobs.read import Reading, read_host
+from thornwall.jobs.refusals import refused
 from thornwall.jobs.undo import history
 from thornwall.model.finding import Report, Status
 from thornwall.model.outcome import Outcome, Proof, undo_path
@@ -25,14 +26,12 @@ from thornwall.model.plan import Answers, Plan
 from thornwall.model.secret import Secret
 from thornwall.prove.claims import Claims, counts_logins
 from thornwall.prove.ports import addresses, greets, open_ports
-from thornwall.transport.base import Become, Limits, Nobody
-from thornwall.transport.ssh import Access, SshTransport
+from thornwall.transport.base import Limits
 from thornwall.transport.target import SshTarget
 
 T = TypeVar("T")
 
 _REBOOT = 180.0  # seconds that a host may need to start again, if it has to
-_PACE = 1.0  # between attempts that must fail: sshd's penalties begin with the third or so within a few seconds
 # between attempts: sshd's own penalties, pam_faillock and firewalls (five within 30 s) count what comes faster
 _PAUSE = 7.0
 _NOT_HELD = "what must hold before it may stay did not hold"
@@ -41,6 +40,8 @@ _COUNTED = (
 )
 _NO_WAY_IN = (UnreachableError, AuthenticationError, RefusedError, HostKeyError)
 _NO_RECORD = "The host that answers there keeps no record of change"
+_RESTARTED = "The device started again for that."
+_SUDO_ASKS = "sudo asks from now on: 'thornwall audit' sees as much as before with --ask-sudo-pass (-K)."
 _MARGIN = 15.0  # before the deadline the device is left alone
 
 
@@ -58,6 +59,7 @@ class Proving:
     open_before: frozenset[int] = frozenset()
     proved: tuple[Proof, ...] = ()
     known: tuple[tuple[str, Secret], ...] = ()  # passwords that are now, or were, those of accounts
+    kept: bool = False  # the device has been told to keep it
     missed: str = ""  # the last attempt to log in anew that failed
     tell: Callable[[str], None] = lambda _: None  # what the owner must know at once
 
@@ -117,13 +119,17 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
         why = error.message if isinstance(error, ThornwallError) else "the login asks, and the input has ended"
         before = f"; before that, {proving.missed}" if proving.missed else ""
         return await back(proving, outcome, f"it could not be confirmed: {why}{before}")
-    proving.link.until = math.inf
+    proving.link.until, proving.kept = math.inf, True
     return replace(
         outcome,
         after=after,
         proofs=(*proofs, *await refused(proving)),
         awaits_reboot=awaiting(proving.plan),
-        notes=(*not_mended(proving.plan, after), *(_COUNTED,) * proving.link.counted),
+        notes=(
+            *not_mended(proving.plan, after),
+            *(_COUNTED,) * proving.link.counted,
+            *(_SUDO_ASKS,) * proving.claims.sudo_asks,
+        ),
     )
 
 
@@ -199,6 +205,9 @@ async def _retried(proving: Proving, deadline: float, attempt: Callable[[], Awai
         except (UnreachableError, AuthenticationError) as error:
             if time.monotonic() + _PAUSE > deadline:
                 raise
+            if isinstance(error, AuthenticationError) and error.message != proving.missed:
+                until = _clock(deadline - time.monotonic())
+                proving.tell(f"Not yet: {error.message}. It is tried again until {until}.")
             proving.missed = error.message
             proving.step(f"{error.message[:100]}; trying again")
             await asyncio.sleep(_PAUSE)
@@ -230,27 +239,34 @@ async def back(proving: Proving, outcome: Outcome, why: str, *, applied: bool = 
     if outcome.verified:
         return await _afterwards(proving, outcome)
     _tell_waiting(proving, outcome)
-    patience = time.monotonic() + proving.window + _REBOOT
+    patience, pause = time.monotonic() + proving.window + _REBOOT, _PAUSE
     while time.monotonic() < patience:
         outcome, over = await _looked_after(proving, outcome, applied=applied)
         if over:
             return await _afterwards(proving, outcome)
         proving.link.other_password()
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(pause)
+        if outcome.refused:  # (what counts wrong passwords there, such as pam_faillock, is not to shut the owner out)
+            pause = min(2 * pause, _REBOOT / 3)
     return outcome
 
 
 def _tell_waiting(proving: Proving, outcome: Outcome) -> None:
     """While it is waited for: what failed, by when it is back, and that nobody need stay."""
-    lost = [
-        ", ".join(filter(None, [f"not so: {proof.name}", proof.detail])) for proof in outcome.proofs if not proof.ok
-    ]
-    why = "; ".join(lost) or outcome.failed
+    why = _lost(outcome)
     until = _clock(proving.window + _REBOOT)
     proving.tell(
         f"The change is not kept; {why}. {outcome.target} takes it back by itself, by {outcome.by} or with a restart "
         f"soon after. Until {until} this looks whether it is back; to stop it changes nothing there."
     )
+
+
+def _lost(outcome: Outcome) -> str:
+    """What kept it from being confirmed."""
+    lost = [
+        ", ".join(filter(None, [f"not so: {proof.name}", proof.detail])) for proof in outcome.proofs if not proof.ok
+    ]
+    return "; ".join(lost) or outcome.failed
 
 
 def _clock(ahead: float) -> str:
@@ -269,15 +285,19 @@ async def _afterwards(proving: Proving, outcome: Outcome) -> Outcome:
     still = await open_ports(proving.plan.host.address, ports)
     lost = ", ".join(map(str, sorted(ports - still)))
     names = ", ".join(map(str, sorted(ports)))
-    return _noted(outcome, f"tcp {lost} does not answer now." if lost else f"What answered before does (tcp {names}).")
+    return _noted(
+        outcome, f"tcp {lost} does not answer now." if lost else f"What answered before does so again (tcp {names})."
+    )
 
 
 async def _looked_after(proving: Proving, outcome: Outcome, *, applied: bool) -> tuple[Outcome, bool]:
     """One attempt to take it back, or to see it back if it did not go at once; and whether that is the last word."""
-    said = Said(proving.step)
+    said, outcome = Said(proving.step), replace(outcome, refused="")
     try:
         if not outcome.stuck:  # (the device tries that again at the deadline, and then with a restart)
-            await follow(proving.link, lambda nonce: undo_script(outcome.transaction, nonce=nonce), said)
+            await follow(
+                proving.link, lambda nonce: undo_script(outcome.transaction, nonce=nonce, why=_lost(outcome)), said
+            )
         if said.first(events.Undone):
             return replace(outcome, verified=True), True
         if stuck := said.first(events.Stuck):
@@ -285,16 +305,19 @@ async def _looked_after(proving: Proving, outcome: Outcome, *, applied: bool) ->
         return _of_record(outcome, await history(proving.link, proving.step), applied=applied)
     except HostKeyError:
         return _noted(outcome, "Its key is another one now: nothing more was said to it."), True
-    except (UnreachableError, AuthenticationError):
+    except (UnreachableError, AuthenticationError) as error:
         undone = said.first(events.Undone) is not None
-        return replace(outcome, verified=undone), undone
+        refused = error.message if isinstance(error, AuthenticationError) else ""
+        return replace(outcome, verified=undone, refused=refused), undone
 
 
 def _of_record(outcome: Outcome, changes: Sequence[events.Change], *, applied: bool) -> tuple[Outcome, bool]:
     """What it had not begun when the link broke, the device forgets; what it had made, it never does."""
     states = [change.state for change in changes if change.id == outcome.transaction]
     if "undone" in states:
-        return replace(outcome, verified=True), True
+        outcome = replace(outcome, verified=True)
+        restarted = any(change.restarted for change in changes if change.id == outcome.transaction)
+        return _noted(outcome, _RESTARTED) if restarted else outcome, True
     if states:
         return outcome, False  # it refuses while it is at it
     if not applied:
@@ -304,95 +327,6 @@ def _of_record(outcome: Outcome, changes: Sequence[events.Change], *, applied: b
 
 def _noted(outcome: Outcome, note: str) -> Outcome:
     return replace(outcome, notes=(*outcome.notes, note))
-
-
-async def refused(proving: Proving) -> list[Proof]:
-    """What must fail from outside, now that nothing hangs on it: paced, and after the good logins."""
-    target, claims = proving.link.target, proving.claims
-    if not isinstance(target, SshTarget):
-        return []
-    proofs = []
-    proving.step("trying from outside what must fail")
-    tried = set(claims.closed) & proving.open_before
-    if tried:
-        still = await open_ports(proving.plan.host.address, tried)
-        names = ", ".join(map(str, sorted(tried)))
-        proofs.append(
-            Proof(
-                f"tcp {names} no longer answers", not still, f"{', '.join(map(str, sorted(still)))} does" * bool(still)
-            )
-        )
-    if claims.sudo_asks:
-        proofs.append(await _sudo_asks(proving))
-    user = proving.plan.way_in.user
-    if claims.password_refused:
-        proofs += await _no_password(proving, target, user, "a login by password is refused")
-    if claims.root_refused and user != "root":
-        root, key = replace(target, user="root"), "your key does not let root in"
-        proofs.append(await _no_login(proving, root, key, Nobody(), ("publickey",)))
-        proofs += await _no_password(proving, target, "root", "root may not log in by password")
-    return proofs
-
-
-async def _sudo_asks(proving: Proving) -> Proof:
-    name = "sudo asks for a password"
-    await proving.link.turn(proving.step)
-    try:
-        ran = await proving.link.as_login("exit 0", feed=lambda _: None)
-    except (UnreachableError, AuthenticationError) as error:
-        return Proof(name, ok=False, detail=f"could not be tried: {error.message}")
-    return Proof(name, not ran.became_root, ran.refusal)
-
-
-async def _no_password(proving: Proving, target: SshTarget, user: str, name: str) -> list[Proof]:
-    """That SSH takes no password: it asks for none, or refuses the true one. Where it refuses a wrong one, that proves
-    nothing, and nothing is said."""
-    true = dict(proving.known).get(user)
-    if true is None and user == proving.plan.way_in.user:
-        true = proving.link.sudo_password
-    knows = _Knows(true or Secret("raspberry"))
-    tried = await _no_login(proving, replace(target, user=user), name, knows, ("password", "keyboard-interactive"))
-    return [] if tried.ok and knows.asked and true is None else [tried]
-
-
-async def _no_login(proving: Proving, target: SshTarget, name: str, asker: Nobody, methods: tuple[str, ...]) -> Proof:
-    """A real attempt."""
-    access = Access(identity=proving.link.reaching.identity, methods=methods)
-    transport = SshTransport(target, become=Become("never"), asker=asker, access=access)
-    await asyncio.sleep(_PACE)
-    await proving.link.turn(proving.step)
-    try:
-        await transport.run("exit 0", feed=lambda _: None, limits=Limits(seconds=20, idle_seconds=20))
-    except AuthenticationError as error:
-        return Proof(name, ok=True, detail=error.message)
-    except UnreachableError as error:
-        return Proof(name, ok=False, detail=f"could not be tried: {error.message}")
-    return Proof(name, ok=False, detail="it worked")
-
-
-class _Knows(Nobody):
-    """Answers once, with a password that is known."""
-
-    def __init__(self, secret: Secret) -> None:
-        self._secret: Secret | None = secret
-        self.asked = False
-
-    def password(self, prompt: str) -> Secret | None:  # noqa: ARG002
-        """The password, once."""
-        self.asked = True
-        secret, self._secret = self._secret, None
-        return secret
-
-    def keyboard_interactive(
-        self,
-        title: str,  # noqa: ARG002
-        instructions: str,  # noqa: ARG002
-        prompts: Sequence[tuple[str, bool]],
-    ) -> list[Secret] | None:
-        """The same, where one thing alone is asked."""
-        self.asked = True
-        secret = self.password("") if len(prompts) == 1 else None
-        return None if secret is None else [secret]
 
 
 def not_mended(plan: Plan, after: Report) -> list[str]:

@@ -180,6 +180,7 @@ class Packages:
 
     What is removed leaves its settings, and is kept on the device, so that undo puts it back. `off`: services that
     might shut somebody out if a boot started them under the package's own settings: they wait for the transaction.
+    `waiting`: those that have an update by the lists that the host has now; newer lists may name more.
     """
 
     install: tuple[str, ...] = ()
@@ -187,6 +188,7 @@ class Packages:
     refresh: bool = False  # the lists alone
     remove: tuple[str, ...] = ()
     off: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ class Outcome:
     recorded that were brought for it, if any. `taken_back`: the device has undone it all (but for packages), or is
     about to. `verified`: that was seen: a fresh login found every file and unit as recorded before. `begun`: False
     where the device keeps no record of it, since the link broke before it began. `stuck`: why not everything went back
-    at the first try. `by`: the time of day at which it goes back by itself.
+    at the first try. `by`: the time of day at which it goes back by itself. `refused`: why nobody may look,
+    where it answers.
     `awaits_reboot`: titles of steps that have their effect at the next start only. `failed`: why it ended early, as a
     sentence; empty where it did not. `notes`: sentences. `reaching`: options by which the host is reached, which the
     commands that are printed to be typed repeat.
@@ -47,6 +48,7 @@ class Outcome:
     begun: bool = True
     stuck: str = ""
     by: str = ""
+    refused: str = ""
 
     @property
     def stands(self) -> bool:

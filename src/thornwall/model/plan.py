@@ -140,6 +140,7 @@ class Plan:
     as_root: bool = True  # whether the host was read with root's rights
     typed: Typed = field(default_factory=Typed)  # for the command that would carry it out
     idle_accepts: tuple[str, ...] = ()  # what the owner accepted (`--accept`) and no interlock asked about
+    nobodies: tuple[str, ...] = ()  # who was given a new password, and has no account there
     shut_out: tuple[str, ...] = ()  # people who have no key, and log in over SSH by password until now
 
     @property

@@ -31,7 +31,7 @@ from thornwall.plan import files, units
 from thornwall.plan.firewall_tools import commands as firewall_commands
 from thornwall.plan.fix import Ask, Fix, Hold, Interlock, Situation
 from thornwall.plan.interlocks.host import refusals
-from thornwall.plan.ways_in import shut_out
+from thornwall.plan.ways_in import nobodies, shut_out
 
 SYSCTLS = "/etc/sysctl.d/99-thornwall.conf"
 
@@ -139,6 +139,7 @@ def make_plan(
         way_in=situation.way_in,
         idle_accepts=_idle_accepts(situation, met),
         shut_out=shut_out(situation, steps),
+        nobodies=nobodies(situation),
     )
 
 
@@ -348,7 +349,9 @@ def _packages(wishes: Sequence[Packages]) -> list[Operation]:
     names = tuple(sorted({name for wish in wishes for name in wish.install}))
     gone = tuple(sorted({name for wish in wishes for name in wish.remove}))
     off = tuple(sorted({name for wish in wishes for name in wish.off}))
-    return [Packages(names, any(wish.upgrade for wish in wishes), any(wish.refresh for wish in wishes), gone, off)]
+    waiting = tuple(dict.fromkeys(name for wish in wishes for name in wish.waiting))
+    upgrade, refresh = any(wish.upgrade for wish in wishes), any(wish.refresh for wish in wishes)
+    return [Packages(names, upgrade, refresh, gone, off, waiting)]
 
 
 def _account(situation: Situation, wish: Account) -> AccountDo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,9 @@ from thornwall.apply.events import Change, Event, Left, Undone
 from thornwall.cli import console, undo
 from thornwall.errors import Exit
 from thornwall.jobs.follow import Said
+from thornwall.jobs.link import Link, link_to
+from thornwall.jobs.reach import Reaching
+from thornwall.transport.base import Nobody
 
 MADE, BACK = 1_795_000_000, 1_795_000_300  # `date -u -d @1795000300`: 2026-11-18 11:11:40
 HARDENED = Change("0002", "confirmed", MADE, "1", "", None, False, "harden recommended")
@@ -25,6 +29,10 @@ class Device:
 
     def __init__(self, changes: tuple[Change, ...], heard: tuple[Event, ...]) -> None:
         self.changes, self.heard = changes, heard
+
+    @property
+    def link(self) -> Link:
+        return link_to("pi@host", Reaching(identity=Path("/home/me/my key")), Nobody())
 
     def on(self, doing: str, _: object) -> object:
         return self.changes if doing == "Asking" else Said(lambda _: None, heard=list(self.heard))
@@ -86,7 +94,7 @@ def test_the_packages_of_what_had_been_taken_back_are_asked_for_alone(undone: Un
 )
 def test_no_upgrade_is_said_to_be_taken_back(undone: Undo, title: str, told: str) -> None:
     change = Change("0001", "confirmed", MADE, "1", "", None, False, title)
-    assert undone((change,), agrees=False, brings=True).endswith(f"UTC {told}")
+    assert undone((change,), agrees=False, brings=True).endswith(f"UTC {told} Nothing was changed.")
 
 
 def test_the_way_to_bring_back_known_passwords_is_named_before_and_after(undone: Undo) -> None:
@@ -121,3 +129,38 @@ def test_status_tells_for_what_the_last_change_was_taken_back(
     assert undo.status("pi@host") == Exit.OK
     said = " ".join(capsys.readouterr().out.split())
     assert said == f"Nothing waits to be confirmed. The last change, {told}"
+
+
+OPEN = Change("0003", "open", MADE, "1", "0a1b2c3d", 40, True, "harden recommended")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (OPEN, "is taken back in 40 s unless it is confirmed: thornwall confirm pi@host --identity '/home/me/my key'"),
+        (replace(OPEN, left=None), "is taken back unless it is confirmed: thornwall confirm pi@host"),
+        (replace(OPEN, state="undoing", why="it was asked for"), "is being taken back, since it was asked for."),
+        (
+            replace(OPEN, state="undoing", left=-9, why="x", stuck="nginx.service ran before and does not now"),
+            "as a whole: nginx.service ran before and does not now. It does not try again before its next start. Mend",
+        ),
+        (replace(OPEN, state="undoing", stuck="nginx"), "as a whole: nginx. It tries again in 40 s. Mend that, then:"),
+        (replace(PACKAGES, state="open"), "The packages of change 0001 are on their way, or were cut off."),
+    ],
+)
+def test_status_of_what_is_under_way(
+    change: Change, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(undo, "_way", lambda *_, **__: Device((change,), ()))
+    assert undo.status("pi@host") == Exit.FINDINGS
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
+def test_no_to_undo_says_that_nothing_was_changed(undone: Undo) -> None:
+    assert undone((HARDENED,), agrees=False).endswith("Nothing was changed.")
+
+
+def test_what_was_not_confirmed_comes_back_whole(undone: Undo) -> None:
+    said = undone((OPEN,), Undone("0003"), agrees=True)
+    assert "all goes back as it was, known default passwords too." in said
+    assert "--bring-back-known-passwords" not in said

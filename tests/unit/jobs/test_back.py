@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from thornwall.errors import AuthenticationError, Exit, HostKeyError, StoppedError, ThornwallError, UnreachableError
-from thornwall.jobs import follow, proof
+from thornwall.jobs import follow, proof, refusals
 from thornwall.jobs.follow import stopped
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link, link_to
@@ -56,11 +56,11 @@ def proving(host: Host, monkeypatch: pytest.MonkeyPatch) -> Proving:
     return Proving(link, Plan("pi@host", ()), Claims(), Judging(today="2026-11-22"), lambda _: None)
 
 
-OPEN = "CHANGE\t0007\topen\t0\t1\t-\t20\tguarded\tharden\t-\t-\t-\nEND\t-"
+OPEN = "CHANGE\t0007\topen\t0\t1\t-\t20\tguarded\tharden\t-\t-\t-\t-\nEND\t-"
 
 UNDONE = OPEN.replace("\topen", "\tundone")
 NO_RECORD = "REFUSED\tthere is no such change\t-"
-OTHER = "CHANGE\t0006\tconfirmed\t0\t1\t-\t-\t-\tx\t-\t-\t-\nEND\t-"
+OTHER = "CHANGE\t0006\tconfirmed\t0\t1\t-\t-\t-\tx\t-\t-\t-\t-\nEND\t-"
 
 BACK: dict[str, tuple[list[Answer], bool, str]] = {
     "at once": (["TAKING_BACK\tit was asked for\nUNDONE\t0007"], True, ""),
@@ -143,6 +143,32 @@ def test_never_seen_is_never_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host.logins > 1
 
 
+def test_who_is_refused_knocks_less_and_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts wrong passwords there is not to shut the owner out."""
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def waited(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    refused: list[Answer] = [AuthenticationError("sudo")]
+    about = proving(Host([*refused * 6, "UNDONE\t0007"]), monkeypatch)
+    monkeypatch.setattr(proof, "_PAUSE", 7.0)
+    monkeypatch.setattr(asyncio, "sleep", waited)
+    outcome = asyncio.run(back(about, Outcome("pi@host", cast("Report", None), transaction="0007"), "a proof failed"))
+    assert (outcome.verified, outcome.refused) == (True, "")
+    assert pauses == [7, 14, 28, 56, 60, 60]
+
+
+def test_that_a_host_answers_and_lets_nobody_look_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    about = proving(Host([UNREACHABLE, AuthenticationError("sudo on pi@host refused")]), monkeypatch)
+    monkeypatch.setattr(proof, "_REBOOT", 0.0)
+    about.window = 0.05
+    outcome = asyncio.run(back(about, Outcome("pi@host", cast("Report", None), transaction="0007"), "it is gone"))
+    assert (outcome.verified, outcome.refused) == (False, "sudo on pi@host refused")
+
+
 def test_ctrl_c_tells_what_goes_on() -> None:
     async def work() -> None:
         with stopped("The host takes it back."):
@@ -167,7 +193,7 @@ def test_what_could_not_be_tried_once_it_is_kept_is_told(monkeypatch: pytest.Mon
     about.claims = Claims(sudo_asks=True)
     about.plan = Plan("pi@host", ())
     monkeypatch.setattr(Link, "as_login", shut)
-    (proof_,) = asyncio.run(proof.refused(about))
+    (proof_,) = asyncio.run(refusals.refused(about))
     assert (proof_.ok, proof_.detail) == (False, "could not be tried: no connection")
 
 

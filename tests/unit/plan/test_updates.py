@@ -45,8 +45,10 @@ def wants(capture: Capture, rule: str) -> tuple[Want, ...]:
 
 def test_what_waits_is_installed_and_stays() -> None:
     capture = case("updates-waiting-on-a-real-host")
-    assert wants(capture, "pending-security-updates") == (Packages(upgrade=True, refresh=True),)
-    assert wants(capture, "pending-updates") == (Packages(upgrade=True, refresh=True),)
+    told = (CASES / "updates/updates-waiting-on-a-real-host/apt-list-upgradable.txt").read_text()
+    waiting = tuple(sorted(line.partition("/")[0] for line in told.splitlines() if "/" in line))
+    assert wants(capture, "pending-security-updates") == (Packages(upgrade=True, refresh=True, waiting=waiting),)
+    assert wants(capture, "pending-updates") == (Packages(upgrade=True, refresh=True, waiting=waiting),)
     assert {FIXES[rule].undoing for rule in ("pending-security-updates", "pending-updates")} == {Undoing.KEEPS}
 
 

@@ -210,7 +210,7 @@ def test_what_was_read_without_root_is_said_first() -> None:
 
 def test_who_is_shut_out_is_said_by_name_and_what_a_new_password_is_for() -> None:
     told = dict(beware(replace(FULL, shut_out=("webcam", "guest"))))
-    assert told["no key"].startswith("No key was found of webcam, guest: without one, SSH lets in no longer.")
+    assert told["no key"].startswith("No key was found of webcam, guest: SSH will no longer let them in.")
     assert told["password"].endswith("for sudo, su and the console. SSH takes keys alone, and no password any more.")
     others = tuple(
         replace(step, mends=tuple(mend for mend in step.mends if mend.rule != "ssh-password-login"))

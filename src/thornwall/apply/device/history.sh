@@ -17,26 +17,31 @@ main() {
     # (the token was renamed then, and has not been touched since)
     ended=-
     [ "$state" = undone ] && ended=$(stat -c %Z "$D/state/undone" 2>/dev/null)
-    why=- restarted=-
+    why=- restarted=- stuck=-
     case $state in undoing | undone) reasons ;; esac
     again=-
     [ -e /etc/systemd/system/thornwall-boot-"$ID".service ] && [ "$LIVE" = 1 ] && again=guarded
-    printf '%s\tCHANGE\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
-      "$N" "$ID" "${state:--}" "$made" "$version" "$key" "$left" "$again" "$title" "${ended:--}" "$why" "$restarted"
+    printf '%s\tCHANGE\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
+      "$N" "$ID" "${state:--}" "$made" "$version" "$key" "$left" "$again" "$title" "${ended:--}" "$why" "$restarted" "$stuck"
   done
   set -f
   printf '%s\tEND\t-\n' "$N"
 }
 
-# sets `why` it is taken back, which what comes later of it does not change, and whether the host started again for that
+# Sets `why` it is taken back, which what comes later of it does not change; whether the host started again for that; and
+# `stuck`: what it could not take back, if that was its last word.
 reasons() {
   [ -f "$D/journal" ] || return 0
   while IFS=$tab read -r _ _ event first second _; do
     [ "$why" != - ] || case $event in
       FAILED) why="$second (in the step $first)" ;;
-      TAKING_BACK) why=$first ;;
+      ASKED | TAKING_BACK) why=$first ;;
     esac
-    [ "$event" != REBOOTING ] || restarted=restarted
+    stuck=-
+    case $event in
+      REBOOTING) restarted=restarted ;;
+      STUCK) [ "$state" != undoing ] || stuck=$first ;;
+    esac
   done <"$D/journal"
-  : "${why:=-}"
+  : "${why:=-}" "${stuck:=-}"
 }

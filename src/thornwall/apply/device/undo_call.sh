@@ -16,6 +16,11 @@ main() {
   done
   set -f
   [ -n "$ID" ] || refuse "there is no such change on this host" "see: thornwall history"
+  D=./var/lib/thornwall/$ID why=@why@
+  if [ -n "$why" ] && [ -e "$D/state/open" ]; then
+    journal_end
+    tell ASKED "$why"
+  fi
   if [ -n "$THEN" ]; then
     /bin/sh "$PWD/var/lib/thornwall/$ID/undo.sh" --frame "$N" @options@ || exit
     ID=$THEN

@@ -27,7 +27,8 @@ _STAYS = ("A new version of a package is not taken back by undo.",)
 def _upgrade(rule: str) -> Fix:
     def make(situation: Situation, _: Finding) -> Iterator[Want]:
         if isinstance(situation.facts.updates, Known) and isinstance(situation.facts.updates.value.lists, Known):
-            yield Packages(upgrade=True, refresh=True)
+            waiting = sorted(each.package.name for each in situation.facts.updates.value.pending(security=False))
+            yield Packages(upgrade=True, refresh=True, waiting=tuple(dict.fromkeys(waiting)))
 
     title = "Install the updates that are waiting"
     return Fix(rule, "updates", Purpose.PACKAGES, title, make, _STAYS, undoing=Undoing.KEEPS)

@@ -24,7 +24,9 @@ def unlocked_by(plan: Plan, held: Held, mends: tuple[Mend, ...]) -> Iterator[tup
 
 
 def idle(plan: Plan) -> Iterator[str]:
-    """A sentence for each that no interlock asked about."""
+    """A sentence for each that no interlock asked about, and for each new password of nobody's."""
+    for name in plan.nobodies:
+        yield line(f"There is no account {name}: the new password for it is not used.", 500)
     for name in plan.idle_accepts:
         interlock = name.partition(":")[0]
         held = [each for each in plan.held if each.interlock == interlock]

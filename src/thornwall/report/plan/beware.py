@@ -21,8 +21,12 @@ _AT_REST = (
     "It is one transaction, in place at once: nobody can log in to a system that does not run, to prove it. "
     "To go back, also once it runs: thornwall undo, or the undo.sh that it leaves there."
 )
+_HEALTH = (
+    "Should SSH not listen after that one, the device takes the change back by itself; a device that does not start at "
+    "all needs its card in another computer."
+)
 _NO_KEY = (
-    "No key was found of {}: without one, SSH lets in no longer. "
+    "No key was found of {}: SSH will no longer let them in. "
     "To keep that: 'ssh-copy-id' before, or --skip ssh-password-login."
 )
 _PACKAGES = "Packages that came stay then, and upgrades: thornwall undo removes the packages. "
@@ -44,7 +48,7 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     told = [] if plan.as_root else [("not root", UNPRIVILEGED)]
     if ways:
         told.append(("ways in", f"{', '.join(ways)} change, last of all; read these steps."))
-    told += _passwords(plan)
+    told += _you(plan) + _passwords(plan)
     if any(mend.rule in {"ssh-root-login", "ssh-root-key-login"} for mend in plan.mends):
         told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
     if plan.shut_out:
@@ -52,10 +56,19 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
         names = ", ".join(map(line, plan.shut_out))
         told.append(("no key", _NO_KEY.format(names)))
     if waiting := [number for number, step in enumerate(steps, 1) if step.awaits_reboot]:
-        told.append(("restart", f"{_numbered(waiting)} {_have(waiting)} no effect before the next restart."))
+        told.append(("restart", f"{_numbered(waiting)} {_have(waiting)} no effect before the next restart. {_HEALTH}"))
     if stays := _stays(plan):
         told.append(("stays", f"Undo does not bring back {'; nor '.join(stays)}."))
     return told
+
+
+def _you(plan: Plan) -> list[tuple[str, str]]:
+    """How whoever is connected gets in afterwards, where a key has just done it."""
+    way = plan.way_in
+    if way.kind != "ssh" or not way.key_proved or not any(step.purpose.way_in for step in plan.steps):
+        return []
+    asks = ", and sudo asks for its password" if any(mend.rule == "sudo-nopasswd" for mend in plan.mends) else ""
+    return [("you", f"{line(way.user)} logs in with the same key as now{asks}.")]
 
 
 def _stays(plan: Plan) -> list[str]:

@@ -123,7 +123,7 @@ def operation_json(operation: Operation) -> dict[str, Json]:  # noqa: PLR0911 - 
             }
         case Tool():
             return _tool(operation)
-        case Packages(install, upgrade, refresh, remove, off):
+        case Packages(install, upgrade, refresh, remove, off, waiting):
             return {
                 "kind": "packages",
                 "install": [told(name) for name in install],
@@ -131,6 +131,7 @@ def operation_json(operation: Operation) -> dict[str, Json]:  # noqa: PLR0911 - 
                 "refresh": refresh,
                 "remove": [told(name) for name in remove],
                 "off": [told(name) for name in off],
+                "waiting": [told(name) for name in waiting],
             }
 
 

@@ -107,7 +107,8 @@ class Ending(Page):
             return [*told, ("now", _VERIFIED if outcome.begun else _NOT_BEGUN), ("next", again)]
         if outcome.taken_back:
             by = f" by {outcome.by}" if outcome.by else ""
-            return [*told, ("now", _UNSEEN.format(by)), ("next", f"Once it answers: thornwall status {target}")]
+            when = f"It answers, but {line(outcome.refused)}. To look" if outcome.refused else "Once it answers"
+            return [*told, ("now", _UNSEEN.format(by)), ("next", f"{when}: thornwall status {target}")]
         next_ = f"thornwall status {target}; to go back: thornwall undo {target}"
         return [*told, ("now", _UNPROVED), ("next", next_)]
 

@@ -228,7 +228,8 @@ def _packages(packages: Packages) -> Shown:
     if packages.remove:
         return Shown("remove", line(", ".join(packages.remove)))
     if packages.upgrade:
-        return Shown("upgrade", "every package that has an update")
+        names = f"; by the lists of now: {line(', '.join(packages.waiting), 2000)}" if packages.waiting else ""
+        return Shown("upgrade", f"every package that has an update{names}")
     return Shown("refresh", "the lists of packages")
 
 
@@ -325,7 +326,7 @@ def _counted(operation: Operation) -> dict[str, int]:  # noqa: PLR0911 - one for
             return {"account": 1}
         case Tool(run=run):
             return {"tool": len(run)}
-        case Packages(install, upgrade, _, remove):
+        case Packages(install, upgrade, remove=remove):
             return {"package": len(install), "upgrade": int(upgrade), "gone": len(remove)}
 
 

@@ -1,0 +1,110 @@
+"""What must fail from outside once a change stands: ports that are closed, passwords, root, sudo without a password."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from thornwall.errors import AuthenticationError, UnreachableError
+from thornwall.model.outcome import Proof
+from thornwall.model.secret import Secret
+from thornwall.prove.ports import open_ports
+from thornwall.transport.base import Become, Limits, Nobody
+from thornwall.transport.ssh import Access, SshTransport
+from thornwall.transport.target import SshTarget
+
+if TYPE_CHECKING:
+    from thornwall.jobs.proof import Proving
+
+_PACE = 1.0  # between attempts that must fail: sshd's penalties begin with the third or so within a few seconds
+
+
+async def refused(proving: Proving) -> list[Proof]:
+    """What must fail from outside, now that nothing hangs on it: paced, and after the good logins."""
+    target, claims = proving.link.target, proving.claims
+    if not isinstance(target, SshTarget):
+        return []
+    proofs = []
+    proving.step("trying from outside what must fail")
+    tried = set(claims.closed) & proving.open_before
+    if tried:
+        still = await open_ports(proving.plan.host.address, tried)
+        names = ", ".join(map(str, sorted(tried)))
+        proofs.append(
+            Proof(
+                f"tcp {names} no longer answers", not still, f"{', '.join(map(str, sorted(still)))} does" * bool(still)
+            )
+        )
+    if claims.sudo_asks:
+        proofs.append(await _sudo_asks(proving))
+    user = proving.plan.way_in.user
+    if claims.password_refused:
+        proofs += await _no_password(proving, target, user, "a login by password is refused")
+    if claims.root_refused and user != "root":
+        root, key = replace(target, user="root"), "your key does not let root in"
+        proofs.append(await _no_login(proving, root, key, Nobody(), ("publickey",)))
+        proofs += await _no_password(proving, target, "root", "root may not log in by password")
+    return proofs
+
+
+async def _sudo_asks(proving: Proving) -> Proof:
+    name = "sudo asks for a password"
+    await proving.link.turn(proving.step)
+    try:
+        ran = await proving.link.as_login("exit 0", feed=lambda _: None)
+    except (UnreachableError, AuthenticationError) as error:
+        return Proof(name, ok=False, detail=f"could not be tried: {error.message}")
+    return Proof(name, not ran.became_root, ran.refusal)
+
+
+async def _no_password(proving: Proving, target: SshTarget, user: str, name: str) -> list[Proof]:
+    """That SSH takes no password: it asks for none, or refuses the true one. Where it refuses a wrong one, that proves
+    nothing, and nothing is said."""
+    true = dict(proving.known).get(user)
+    if true is None and user == proving.plan.way_in.user:
+        true = proving.link.sudo_password
+    knows = _Knows(true or Secret("raspberry"))
+    tried = await _no_login(proving, replace(target, user=user), name, knows, ("password", "keyboard-interactive"))
+    return [] if tried.ok and knows.asked and true is None else [tried]
+
+
+async def _no_login(proving: Proving, target: SshTarget, name: str, asker: Nobody, methods: tuple[str, ...]) -> Proof:
+    """A real attempt."""
+    access = Access(identity=proving.link.reaching.identity, methods=methods)
+    transport = SshTransport(target, become=Become("never"), asker=asker, access=access)
+    await asyncio.sleep(_PACE)
+    await proving.link.turn(proving.step)
+    try:
+        await transport.run("exit 0", feed=lambda _: None, limits=Limits(seconds=20, idle_seconds=20))
+    except AuthenticationError as error:
+        return Proof(name, ok=True, detail=error.message)
+    except UnreachableError as error:
+        return Proof(name, ok=False, detail=f"could not be tried: {error.message}")
+    return Proof(name, ok=False, detail="it worked")
+
+
+class _Knows(Nobody):
+    """Answers once, with a password that is known."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret: Secret | None = secret
+        self.asked = False
+
+    def password(self, prompt: str) -> Secret | None:  # noqa: ARG002
+        """The password, once."""
+        self.asked = True
+        secret, self._secret = self._secret, None
+        return secret
+
+    def keyboard_interactive(
+        self,
+        title: str,  # noqa: ARG002
+        instructions: str,  # noqa: ARG002
+        prompts: Sequence[tuple[str, bool]],
+    ) -> list[Secret] | None:
+        """The same, where one thing alone is asked."""
+        self.asked = True
+        secret = self.password("") if len(prompts) == 1 else None
+        return None if secret is None else [secret]
