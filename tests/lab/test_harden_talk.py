@@ -230,6 +230,8 @@ def test_a_mounted_root(tmp_path: Path) -> None:
         assert "does not run now" in done.stdout
         assert "is still there" not in done.stdout
         assert installed() == here
+        again = desk.run("plan", target, "--format", "json", "--secrets", desk.secrets(**NEW))
+        assert json.loads(again.stdout)["steps"] == []
         assert difference(before, at_rest(host.root)) != []
         undone = desk.run("undo", target, "--yes", "--bring-back-known-passwords")
         assert undone.code == 0, undone.stderr
