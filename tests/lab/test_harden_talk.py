@@ -221,13 +221,15 @@ def test_a_mounted_root(tmp_path: Path) -> None:
         before = at_rest(host.root)
         here = installed()
         target = f"dir:{host.root}"
-        make = ("harden", target, "--yes", "--secrets", desk.secrets(**NEW))
+        make = ("harden", target, "--yes", "--secrets", desk.secrets(**NEW, webcma="Osprey_71_lid"))
         planned = " ".join(desk.run("plan", *make[1:2], *make[3:]).stdout.split())
         assert "Your key of pi has just signed a challenge." in planned
         assert "The system does not run, and apt brings and takes packages." in planned
         done = desk.run(*make)
         assert done.code == 0, done.stdout + done.stderr
         assert "does not run now" in done.stdout
+        assert "There is no account webcma: the new password for it is not used." in done.stderr
+        assert "Awaits a restart" not in done.stdout
         assert "is still there" not in done.stdout
         assert installed() == here
         again = desk.run("plan", target, "--format", "json", "--secrets", desk.secrets(**NEW))

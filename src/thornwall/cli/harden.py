@@ -197,8 +197,9 @@ def harden(
 
     if not yes and not somebody():
         raise UsageError("There is nobody to ask.", hint="Add --yes, after a look at 'thornwall plan'.")
+    known = read_secrets(secrets)
     owner = Owner(
-        read_secrets(secrets),
+        known,
         assume_yes=yes,
         one_by_one=interactive,
         quiet=quiet,
@@ -206,14 +207,14 @@ def harden(
         window=confirm_within,
     )
     link = link_to(target, reaching_for(identity, accept_new, True, False, timeout, password_seconds), owner)
-    wanted = Wanted(_choice(only, skip), _accepts(accept), confirm_within)
+    wanted = Wanted(_choice(only, skip), _accepts(accept), confirm_within, frozenset(known.passwords))
     judging = judging_for(target, preset, policy, profile)
     with owner.sees(target or "this machine", quiet=quiet) as step:
         outcome = asyncio.run(run(link, judging, owner, wanted, step))
     if outcome is None:
         err.print("Nothing was changed.")
         return Exit.OK
-    reaching = () if identity is None else ("--identity", str(identity))
+    reaching = () if identity is None or not link.name else ("--identity", str(identity))
     render_terminal(replace(outcome, reaching=reaching), out, verbose=verbose)
     if outcome.taken_back:
         return Exit.TAKEN_BACK if outcome.verified else Exit.UNSURE

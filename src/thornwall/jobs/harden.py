@@ -19,7 +19,7 @@ from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
 from thornwall.jobs.packages import Bringing, packages_of
-from thornwall.jobs.proof import Proving, awaiting, back, confirm, not_mended, second_login
+from thornwall.jobs.proof import Proving, back, confirm, not_mended, second_login
 from thornwall.jobs.read import Before, Reading, read_host
 from thornwall.model.change import Packages, Purpose
 from thornwall.model.finding import Report
@@ -61,11 +61,13 @@ class Owner(Asker, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the owner wants of a hardening. `window`: seconds until the device takes it back unless confirmed."""
+    """What the owner wants of a hardening. `window`: seconds until the device takes it back unless confirmed. `named`:
+    accounts for which a new password is at hand."""
 
     choice: Choice = field(default_factory=Choice)
     accepts: frozenset[str] = frozenset()
     window: int = 180
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -104,7 +106,8 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     Raises RefusedError where the host may not be changed now, StoppedError for Ctrl-C once something has begun, and the
     errors of `Transport.run`.
     """
-    work = _Work(link, judging, owner, wanted, step, Answers(accepts=wanted.accepts), wanted.choice)
+    answers = Answers(accepts=wanted.accepts, named=wanted.named)
+    work = _Work(link, judging, owner, wanted, step, answers, wanted.choice)
     await _read(work)
     _refuse(work.plan)
     _ask(work)
@@ -275,7 +278,6 @@ async def _written(work: _Work, applied: events.Applied, first: Report) -> Outco
         after,
         transaction=applied.id,
         undo=undo_path(applied.id),
-        awaits_reboot=awaiting(work.plan),
         notes=(_OFFLINE, *not_mended(work.plan, after)),
     )
 

@@ -49,10 +49,11 @@ class WayIn:
 @dataclass(frozen=True, slots=True)
 class Answers:
     """What only the owner can say. `passwords`: new ones, by account. `accepts`: interlocks that were answered with
-    'do it all the same', as `interlock` or `interlock:subject`."""
+    'do it all the same', as `interlock` or `interlock:subject`. `named`: accounts whose new password is known."""
 
     passwords: Mapping[str, Secret] = field(default_factory=dict)
     accepts: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
 
     def accepted(self, interlock: str, subject: str) -> bool:
         """Whether the owner said so."""

@@ -66,7 +66,8 @@ def shut_out(situation: Situation, steps: Sequence[Step]) -> tuple[str, ...]:
 def nobodies(situation: Situation) -> tuple[str, ...]:
     """Who was given a new password, and has no account there."""
     accounts = accounts_of(situation)
-    return tuple(name for name in situation.answers.passwords if accounts and name not in accounts.by_name)
+    named = {*situation.answers.passwords, *situation.answers.named}
+    return tuple(sorted(name for name in named if accounts and name not in accounts.by_name))
 
 
 def _accepted(found: Fact[Password]) -> bool:

@@ -57,3 +57,9 @@ def test_what_two_hold_is_unlocked_by_neither_alone() -> None:
 def test_an_option_is_fit_to_be_pasted() -> None:
     unit = Held("service-off", "x", "host", "It is in use.", "Say so.", "service-off:dev-a\\x2db.service")
     assert beside(unit) == [("to say so", r"--accept 'service-off:dev-a\x2db.service'")]
+
+
+def test_a_password_for_nobody() -> None:
+    assert list(idle(Plan("pi", nobodies=("wbcam",)))) == [
+        "There is no account wbcam: the new password for it is not used."
+    ]

@@ -55,7 +55,8 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
         # (a key that lies elsewhere, or in a certificate, is not read)
         names = ", ".join(map(line, plan.shut_out))
         told.append(("no key", _NO_KEY.format(names)))
-    if waiting := [number for number, step in enumerate(steps, 1) if step.awaits_reboot]:
+    at_rest = plan.way_in.kind == "offline"
+    if not at_rest and (waiting := [number for number, step in enumerate(steps, 1) if step.awaits_reboot]):
         told.append(("restart", f"{_numbered(waiting)} {_have(waiting)} no effect before the next restart. {_HEALTH}"))
     if stays := _stays(plan):
         told.append(("stays", f"Undo does not bring back {'; nor '.join(stays)}."))
