@@ -136,6 +136,8 @@ def _goes_on(work: _Work) -> str:
         return f"If it had begun to write, take that back: thornwall undo {link.typed}"
     if work.proving is not None and work.proving.kept:
         return f"The change is confirmed, and stays. To go back: thornwall undo {link.typed}"
+    if work.proving is not None and work.proving.asked:
+        return f"It may have been confirmed by now; if not, {host}. {look}"
     if work.said is None or work.said.first(events.Armed) is None:
         return f"The change had not begun; should it have at that very moment, {host}. {look}"
     return f"Nobody confirms the change now: {host}. {look}"

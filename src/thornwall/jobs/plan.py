@@ -77,6 +77,7 @@ async def _at_hand(link: Link, situation: Situation) -> str:
         key.fingerprint: admin.name
         for admin in admins(situation, by_key=True)
         for key in (accounts.keys_of(admin.name) if accounts else ())
+        if key.free
     }
     return known.get(await key_at_hand(link.reaching.identity, known, link.asker), "") if known else ""
 

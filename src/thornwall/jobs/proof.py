@@ -59,7 +59,8 @@ class Proving:
     open_before: frozenset[int] = frozenset()
     proved: tuple[Proof, ...] = ()
     known: tuple[tuple[str, Secret], ...] = ()  # passwords that are now, or were, those of accounts
-    kept: bool = False  # the device has been told to keep it
+    asked: bool = False  # the device is being told to keep it
+    kept: bool = False  # it has said that it does
     missed: str = ""  # the last attempt to log in anew that failed
     tell: Callable[[str], None] = lambda _: None  # what the owner must know at once
 
@@ -113,6 +114,7 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
     outcome = replace(outcome, proofs=tuple(proofs))
     if not all(proof.ok for proof in proofs):
         return await back(proving, outcome, _NOT_HELD)
+    proving.asked = True
     try:
         await _retried(proving, deadline, lambda: _keep(proving, applied))
     except (*_NO_WAY_IN, EOFError) as error:
@@ -148,6 +150,7 @@ async def second_login(
         change = known.get(applied.id)
         state = change.state if change else ""
         if state == "confirmed":
+            proving.kept = True
             proof = Proof("a second login became root and confirmed it", ok=True)
             after, _ = await _fresh_audit(proving, time.monotonic() + 120)
             notes = tuple(not_mended(proving.plan, after))

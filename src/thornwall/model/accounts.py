@@ -114,6 +114,12 @@ class AuthorizedKey:
     options: tuple[str, ...] = ()
 
     @property
+    def free(self) -> bool:
+        """Whether it opens a shell to whoever has it, from anywhere, for as long as it stands there."""
+        narrow = {"command", "from", "expiry-time", "cert-authority"}
+        return not any(option.partition("=")[0] in narrow for option in self.options)
+
+    @property
     def touch_and_pin(self) -> bool:
         """A FIDO key that must be unlocked by its owner's PIN or finger at each login: two factors in one."""
         return self.kind.startswith("sk-") and "verify-required" in self.options

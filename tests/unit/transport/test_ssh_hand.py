@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from thornwall.model.accounts import AuthorizedKey
 from thornwall.model.secret import Secret
 from thornwall.transport.base import Nobody
 from thornwall.transport.ssh_hand import key_at_hand
@@ -99,3 +100,19 @@ def test_a_key_of_the_agent(kind: str, agent: Path) -> None:
     assert found(mine)
     subprocess.run(["ssh-add", "-q", "-D"], check=True, env=dict(os.environ))
     assert not found(mine)
+
+
+@pytest.mark.parametrize(
+    ("options", "free"),
+    [
+        ((), True),
+        (("no-port-forwarding",), True),
+        (("verify-required",), True),
+        (('command="<redacted>"',), False),
+        (('from="<redacted>"', "no-pty"), False),
+        (("cert-authority",), False),
+        (('expiry-time="20300101"',), False),
+    ],
+)
+def test_a_key_for_one_thing_opens_no_shell(options: tuple[str, ...], free: bool) -> None:
+    assert AuthorizedKey("ssh-ed25519", "SHA256:x", 1, options=options).free is free
