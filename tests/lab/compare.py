@@ -401,5 +401,7 @@ def _mounts(lines: list[str]) -> dict[str, str]:
         if target.startswith(("/run/user/", "/run/credentials/")):
             continue
         options = re.sub(r",(fd|pgrp|pipe_ino)=\d+", "", options)
+        # reckoned at each boot from the memory that is free then: some pages more or less
+        options = re.sub(r"\b(size|nr_inodes)=(\d+)", lambda told: f"{told[1]}={int(told[2]):.2g}", options)
         found[target] = " over ".join(filter(None, (f"{kind} {source} {options}", found.get(target))))
     return found
