@@ -39,6 +39,7 @@ Seeing = Callable[[Host], str]
 
 NEW_PASSWORD = "Tulip-9-kettle-rain"
 COUNTED = re.compile("firewall counts logins")
+SUDO_ASKS = re.compile("sudo asks from now on")
 TODAY = "2026-01-01"  # decides about waivers alone, and there are none
 
 
@@ -309,7 +310,8 @@ def broken(trial: Trial, seen: Seen, release: str) -> list[str]:
     left = [line for line in seen.differs if not re.match(rf"{trial.differs}|sysctl (?!net\.)", line)]
     told += [f"undo left: {line}" for line in left]
     told += [f"undo says: {event}" for event in seen.back if not isinstance(event, TakingBack | Undone)]
-    told += [f"note: {note}" for note in seen.outcome.notes if not COUNTED.search(note)]
+    expected = (COUNTED, SUDO_ASKS)
+    told += [f"note: {note}" for note in seen.outcome.notes if not any(each.search(note) for each in expected)]
     if seen.counted is not any(COUNTED.search(note) for note in seen.outcome.notes):
         told.append(f"the firewall counts logins: {seen.counted}, and the owner was told: {not seen.counted}")
     return told
