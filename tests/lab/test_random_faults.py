@@ -133,7 +133,7 @@ MUTANTS = {
         (("undo.sh", "    open | undoing) ;;\n    undone)", "    open | undoing) exit 0 ;;\n    undone)"),),
     ),
     "an undo that nobody takes up again": (
-        ("undo is killed", 12),
+        ("undo is killed", 36),
         (
             ("guard.sh", "'Restart=on-abnormal'", "'Restart=no'"),
             ("undo.sh", "Restart=on-abnormal", "Restart=no"),
