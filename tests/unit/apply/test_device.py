@@ -429,6 +429,18 @@ def test_a_known_password_stays_away_and_all_else_comes_back(shell: list[str], r
     assert after["pi"].split(":")[2:] == before["pi"].split(":")[2:]
 
 
+def test_undo_writes_nothing_behind_a_link(shell: list[str], root: Path, tmp_path: Path) -> None:
+    """One that somebody has put on the card may lead to the accounts of the machine that mounted it."""
+    make(shell, root, *ACCOUNTS)
+    theirs = tmp_path / "of the machine that mounted it"
+    theirs.write_text((root / "etc/shadow").read_text() + "eve:!:20500:0:99999:7:::\n")
+    held = theirs.read_text()
+    (root / "etc/shadow").unlink()
+    (root / "etc/shadow").symlink_to(theirs)
+    send(shell, undo_script(nonce=NONCE, root=str(root)))
+    assert theirs.read_text() == held
+
+
 @pytest.mark.parametrize("state", ["confirmed", "open", "undoing"])
 def test_a_later_change_is_in_the_way_however_it_stands(state: str, root: Path) -> None:
     for number in ("1", "2"):

@@ -285,8 +285,14 @@ field_back() {
   lines_back "$2" "${4#-1}" "\$$3 = value"
 }
 
-# lines_back NAME VALUE ACTION: in ./etc/$file, in the lines that begin with NAME, written in place
+# lines_back NAME VALUE ACTION: in ./etc/$file, in the lines that begin with NAME; whole, or as it was where the disk is full.
+# (a link there may lead to what is of the machine that mounted it)
 lines_back() {
-  edited=$(awk -F: -v OFS=: -v name="$1" -v value="$2" '$1 == name { '"$3"' } { print }' "./etc/$file") &&
-    printf '%s\n' "$edited" >"./etc/$file"
+  [ ! -L ./etc ] && [ ! -L "./etc/$file" ] || return 1
+  edited=$(awk -F: -v OFS=: -v name="$1" -v value="$2" '$1 == name { '"$3"' } { print }' "./etc/$file") || return 1
+  cp -a "./etc/$file" "$D/edited" && printf '%s\n' "$edited" >"$D/edited" && cp -a "$D/edited" "./etc/$file.thornwall-$ID" &&
+    mv -f "./etc/$file.thornwall-$ID" "./etc/$file"
+  edited=$?
+  rm -f "$D/edited" "./etc/$file.thornwall-$ID"
+  return "$edited"
 }
