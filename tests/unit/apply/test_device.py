@@ -429,6 +429,17 @@ def test_a_known_password_stays_away_and_all_else_comes_back(shell: list[str], r
     assert after["pi"].split(":")[2:] == before["pi"].split(":")[2:]
 
 
+@pytest.mark.parametrize("name", ["passwd", "shadow", "group"])
+def test_accounts_behind_a_link_are_refused(name: str, root: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "of the machine that mounted it"
+    (root / "etc" / name).rename(theirs)
+    (root / "etc" / name).symlink_to(theirs)
+    held = theirs.read_text()
+    status, events = make(["sh"], root, *ACCOUNTS)
+    assert (status, events[-1]) == (11, Refused(f"/etc/{name} is a link", "put the file itself there"))
+    assert theirs.read_text() == held
+
+
 def test_undo_writes_nothing_behind_a_link(shell: list[str], root: Path, tmp_path: Path) -> None:
     """One that somebody has put on the card may lead to the accounts of the machine that mounted it."""
     make(shell, root, *ACCOUNTS)

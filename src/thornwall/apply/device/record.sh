@@ -273,6 +273,8 @@ keep_runtime() {
   [ -f "$D/keeps" ] && while read -r n path; do
     if [ -e ".$path" ] || [ -L ".$path" ]; then
       only_root "$path"
+      # (of a mounted system the accounts are written in place, and a link may lead to those of this machine)
+      [ "$LIVE$n" != 00 ] || [ ! -L ".$path" ] || refuse "$path is a link" "put the file itself there"
       place "$path"
       [ "${where:=$V}" = "$V" ] ||
         refuse "$path is on another file system than what else the tools write to" "make two changes of this one"
