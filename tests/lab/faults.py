@@ -156,6 +156,7 @@ def small(host: Host, path: str, *, mib: int = 64, inodes: int = 20_000, options
     """Put a folder of the host, with what is in it, onto a small file system of its own, with more mount options.
 
     `options="noexec"` for a /var without programs. What is written goes back to where it was at the end.
+    systemd may see a mount a second late: its unit is waited for, lest it be new in a comparison.
     """
     host.run(f"mkdir -p {path} && mkdir -p /run/small{path}", check=True)
     host.run(f"mount -t tmpfs -o size={mib}m,nr_inodes={inodes},mode=700 small /run/small{path}", check=True)
@@ -163,12 +164,15 @@ def small(host: Host, path: str, *, mib: int = 64, inodes: int = 20_000, options
     host.run(f"umount /run/small{path}", check=True)
     if options:
         host.run(f"mount -o remount,{options} {path}", check=True)
+    unit = f"$(systemd-escape --path --suffix=mount {path})"
+    host.run(f"timeout 30 sh -c 'until systemctl --quiet is-active {unit}; do sleep 0.1; done'", check=True)
     try:
         yield
     finally:
         host.run(
             f"mkdir -p /run/small{path} && mount --bind / /run/small{path} && cp -aT {path} /run/small{path}{path}; "
-            f"umount /run/small{path}; umount --lazy {path}"
+            f"umount /run/small{path}; umount --lazy {path}; "
+            f"timeout 30 sh -c 'while systemctl --quiet is-active {unit}; do sleep 0.1; done'"
         )
 
 
