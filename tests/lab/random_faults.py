@@ -196,9 +196,10 @@ class Bench:
         return self.run(confirm_script(applied.id, nonce, key=applied.key, sudo=ssh), nonce, ssh=ssh)
 
     def undo(self, id_: str = "", *, ssh: bool, force: bool = False) -> Said:
-        """Ask for it to be taken back, and follow that."""
+        """Ask for it to be taken back, and follow that. (sshd may start anew as somebody asks: then once more.)"""
         nonce = secrets.token_hex(8)
-        return self.run(undo_script(id_, nonce=nonce, force=force), nonce, ssh=ssh)
+        said = self.run(undo_script(id_, nonce=nonce, force=force), nonce, ssh=ssh)
+        return self.undo(id_, ssh=False, force=force) if ssh and said == Said() else said
 
     def background(self, work: Callable[[], Said]) -> Future[Said]:
         """Something that goes on at the same time."""

@@ -130,13 +130,13 @@ MUTANTS = {
     ),
     "a boot that takes nothing back": (
         ("power, once made", 1),
-        (("undo.sh", "    open | undoing) ;;\n    undone)", "    open | undoing) exit 0 ;;\n    undone)"),),
+        (("unattended.sh", "    confirmed) health ;;\n", "    open | undoing) exit 0 ;;\n    confirmed) health ;;\n"),),
     ),
     "an undo that nobody takes up again": (
         ("undo is killed", 36),
         (
             ("guard.sh", "'Restart=on-abnormal'", "'Restart=no'"),
-            ("undo.sh", "Restart=on-abnormal", "Restart=no"),
+            ("hand.sh", "Restart=on-abnormal", "Restart=no"),
         ),
     ),
 }

@@ -951,7 +951,7 @@ DEADLINE_MUTANTS = {
         (("guard.sh", "set_timer() {\n", "set_timer() {\n  uptime_\n  deadline=$((up + WINDOW))\n  return 0\n"),),
         "644",
     ),
-    "a token that undo does not claim": ((("undo.sh", "token open undoing || leave 0", "leave 0"),), "644"),
+    "a token that undo does not claim": ((("unattended.sh", "token open undoing || leave 0", "leave 0"),), "644"),
 }
 
 
@@ -997,7 +997,7 @@ def test_what_started_with_the_new_files_starts_again(rig: Rig, reboots: bool, m
     rig.host.run(EARLY, check=True)
     old = (rig.host.root / "etc/motion.conf").read_text()
     step = Step("x", Purpose.SERVERS, "x", (PutFile("/etc/motion.conf", b"new\n", rig.sha("/etc/motion.conf")),))
-    changes = () if reboots else (("undo.sh", "reboot_ && leave 0", ":"),)
+    changes = () if reboots else (("unattended.sh", "reboot_ && leave 0", ":"),)
     with mutated(monkeypatch, *changes):
         applied = rig.make((step,), window=600).one(Applied)
     assert isinstance(applied, Applied)

@@ -173,7 +173,7 @@ def undo_text(tx: Transaction, laid: Sheet) -> str:
         (
             *words,
             fill(template("undo.sh"), lines),
-            *map(template, ("back.sh", "kept.sh", "common.sh")),
+            *map(template, ("unattended.sh", "hand.sh", "back.sh", "kept.sh", "common.sh")),
             'main "$@" # END\n',
         )
     )

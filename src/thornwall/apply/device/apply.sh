@@ -5,7 +5,7 @@ main() {
   ID=${here##*/}
   cd -P "${here%/var/lib/thornwall/*}/" || exit 1
   setup
-  systemd || [ "$LIVE" = 0 ] || echo $$ >"$D/apply.pid"
+  [ "$LIVE" = 0 ] || echo $$ >"$D/apply.pid"
   journal_end
   read_state
   [ "$state" = open ] || exit 1

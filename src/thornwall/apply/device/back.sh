@@ -11,11 +11,16 @@ take_back() {
   folders_back
   settle
   if [ "$LIVE" = 1 ]; then
-    systemd && persist 60 systemctl daemon-reload
+    # (asking one that hangs for each unit would take longer than anybody waits)
+    [ -n "$hung" ] || ! systemd || persist 60 systemctl daemon-reload || answers || hung=1
     [ -e "$D/rebooted" ] || sysctls_back
   fi
-  runtime_back
-  systemd && units_back
+  if [ -n "$hung" ]; then
+    problem "systemd does not answer"
+  else
+    runtime_back
+    systemd && units_back
+  fi
   verify_back
   [ -z "$problems" ] || { tell NOT_YET "$problems"; return 1; }
   settle
@@ -39,10 +44,13 @@ problem() { problems="$problems${problems:+; }$1"; }
 
 stop_apply() {
   [ "$LIVE" = 1 ] || return 0
+  stop_process standby TERM
   stop_process apply
   systemd || return 0
   t 20 systemctl kill -s KILL "thornwall-apply-$ID.service" 2>/dev/null
-  t 20 systemctl stop "thornwall-apply-$ID.service" 2>/dev/null
+  # (what is not done in time)
+  [ $? != 124 ] || answers || hung=1
+  [ -n "$hung" ] || t 20 systemctl stop "thornwall-apply-$ID.service" 2>/dev/null
 }
 
 # every path as it was: the original is renamed back, so that it is the very inode. Needs no room on the disk.

@@ -309,15 +309,19 @@ sort_kept() {
   done <"$D/keeps"
 }
 
-# stop_process NAME: what runs in a session of its own, with all that it started; only if the number is still its.
+# stop_process NAME [SIGNAL]: what runs in a session of its own, with all that it started; only if the number is still its.
 # (`timeout` makes a process group of its own: the session is what they have in common)
 stop_process() {
   pid_file=$D/$1.pid
   [ -f "$pid_file" ] || return 0
   read -r process <"$pid_file"
-  case $(tr '\0' ' ' 2>/dev/null <"/proc/$process/cmdline") in
+  # (a number of an earlier boot may be this very process)
+  [ "$process" != $$ ] || return 0
+  line_=''
+  read -r line_ 2>/dev/null <"/proc/$process/cmdline"
+  case $line_ in
     *"/var/lib/thornwall/$ID/"*)
-      kill -KILL "$process" 2>/dev/null
+      kill "-${2:-KILL}" "$process" 2>/dev/null
       set +f
       for each_ in /proc/[0-9]*; do
         read -r line_ 2>/dev/null <"$each_/stat" || continue
@@ -370,7 +374,22 @@ persist() {
   return 1
 }
 
-# takes the guard away: a login that waits, the timer, the unit or hook of the boot, the kernel's panic
+# whether systemd answers: what says no at once may be just executed anew, what hangs has crashed
+answers() {
+  for tries_ in 1 2 3; do
+    t 20 systemctl show -p Version >/dev/null 2>&1
+    case $? in
+      0) return 0 ;;
+      124) return 1 ;;
+    esac
+    sleep 1
+  done
+  return 1
+}
+
+# takes the guard away: a login that waits, the timer, the unit or hook of the boot, the kernel's panic.
+# The unit that this runs in, `own`, stays one in /run until its very end: when this is killed, systemd begins it anew, and
+# what it has forgotten it does not.
 disarm() {
   if [ -f "$D/hook" ]; then
     while read -r path; do rm -f "$path"; done <"$D/hook"
@@ -378,9 +397,11 @@ disarm() {
   if [ "$LIVE" = 1 ]; then
     [ "$WANT" = watch ] || stop_process watch
     stop_process canary
+    stop_process standby TERM
     panic_back
     [ ! -d /run/systemd/system ] || persist 30 systemctl stop "thornwall-undo-$ID.timer"
-    rm -f "/run/systemd/system/thornwall-undo-$ID.service"
+    [ "$own" = undo ] || rm -f "/run/systemd/system/thornwall-undo-$ID.service"
+    [ "$own" != boot ] || cp "/etc/systemd/system/thornwall-boot-$ID.service" /run/systemd/system/ 2>/dev/null
   fi
   # (after a power cut from here on nobody goes on with it: the times come back at once, and what takes long comes last)
   [ ! -f "$D/mtimes" ] || mtimes_back

@@ -30,6 +30,7 @@ main() {
   # The unit of the boot stays, and looks once whether the host is still reachable after its next start.
   t 30 systemctl stop "thornwall-undo-$ID.timer" 2>/dev/null
   rm -f "/run/systemd/system/thornwall-undo-$ID.service"
+  stop_process standby TERM
   panic_back
   settle
   say CONFIRMED "$ID"
