@@ -218,6 +218,10 @@ class Owner(Nobody):
         """Every step."""
         return True
 
+    def agrees_to_rest(self, plan: Plan, of: int) -> bool:
+        """Yes."""
+        return True
+
     def tell(self, text: str) -> None:
         """Nothing to do."""
 

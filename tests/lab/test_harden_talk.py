@@ -81,6 +81,9 @@ def test_a_question_for_each_step(desk: Desk) -> None:
         for rule in ("cups", "rpcbind"):
             child.expect(rule + r"[^?]*\? \[y/N\] ")
             child.sendline("n" if rule == "cups" else "y")
+        child.expect_exact("Of 2 steps you keep 1 (score ")
+        child.expect(r"port mapper[^?]*Make 1 change to [^?]*\? \[y/N\] ")
+        child.sendline("y")
         child.expect_exact("is confirmed")
         child.read()
     assert child.exitstatus == 0
@@ -91,6 +94,20 @@ def test_a_question_for_each_step(desk: Desk) -> None:
         child.expect_exact("is taken back, and that was looked at")
         child.read()
     assert child.exitstatus == 0
+
+
+@pytest.mark.parametrize("answers", ["nn", "nyn"], ids=["no to each", "no to what is left"])
+def test_no_to_all_that_is_left(desk: Desk, answers: str) -> None:
+    before = desk.changes()
+    with desk.type("harden", desk.where, "--interactive", *ONLY_CUPS, "--only", "rpcbind-listening") as child:
+        child.expect_exact("Go through 2 changes to")
+        for answer in "y" + answers:
+            child.expect_exact("[y/N] ")
+            child.sendline(answer)
+        child.expect_exact("Nothing was changed.")
+        child.read()
+    assert child.exitstatus == 0
+    assert desk.changes() == before
 
 
 def test_why_a_password_is_asked_for_before_the_plan(desk: Desk) -> None:

@@ -56,9 +56,9 @@ def register(app: typer.Typer) -> None:
 
 _CODES = (
     "Exit codes: 0 done, confirmed and proved, or nothing to do · 1 done and confirmed, but something still works from "
-    "outside that must not · 2 wrong usage · 4 unreachable · 5 authentication refused · 6 host key changed or not "
-    "known · 7 the host may not be changed now · 8 a proof failed, and the host is back as it was · 9 a proof failed, "
-    "and whether it is back could not be seen · 130 interrupted."
+    "outside that must not, or steps could not be done · 2 wrong usage · 4 unreachable · 5 authentication refused · "
+    "6 host key changed or not known · 7 the host may not be changed now · 8 a proof failed, and the host is back as "
+    "it was · 9 a proof failed, and whether it is back could not be seen · 130 interrupted."
 )
 
 
@@ -190,6 +190,7 @@ def harden(
     from thornwall.cli.console import err, out
     from thornwall.cli.console import interactive as somebody
     from thornwall.cli.owner import Owner, read_secrets
+    from thornwall.cli.repeated import addressed
     from thornwall.jobs.harden import Wanted
     from thornwall.jobs.harden import harden as run
     from thornwall.jobs.link import link_to
@@ -209,7 +210,7 @@ def harden(
     link = link_to(target, reaching_for(identity, accept_new, True, False, timeout, password_seconds), owner)
     wanted = Wanted(_choice(only, skip), _accepts(accept), confirm_within, frozenset(known.passwords))
     judging = judging_for(target, preset, policy, profile)
-    with owner.sees(target or "this machine", quiet=quiet) as step:
+    with addressed(link.typed), owner.sees(target or "this machine", quiet=quiet) as step:
         outcome = asyncio.run(run(link, judging, owner, wanted, step))
     if outcome is None:
         err.print("Nothing was changed.")
@@ -218,7 +219,7 @@ def harden(
     render_terminal(replace(outcome, reaching=reaching), out, verbose=verbose)
     if outcome.taken_back:
         return Exit.TAKEN_BACK if outcome.verified else Exit.UNSURE
-    return Exit.OK if outcome.stands else Exit.FINDINGS
+    return Exit.OK if outcome.stands and not outcome.not_done else Exit.FINDINGS
 
 
 def _choice(only: list[str] | None, skip: list[str] | None) -> Choice:

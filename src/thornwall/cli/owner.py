@@ -154,7 +154,7 @@ class Owner(Keyholder):
             for label, told in beware(plan):
                 err.print(printable(f"{label}: {told}"), markup=False, soft_wrap=True)
             if self._one_by_one:
-                return yes(f"Go through {changes} to {target} one by one? Nothing is made before the last answer.")
+                return yes(f"Go through {changes} to {target} one by one? Nothing is made before a last yes to all.")
             return yes(f"Make {changes} to {target}?")
 
     def wants(self, step: Step, number: int) -> bool:
@@ -164,6 +164,19 @@ class Owner(Keyholder):
         with self._asked():
             why = ", ".join(sorted({mend.rule for mend in step.mends}))
             return yes(f"Step {number} of {self._steps}: {printable(step.title)} ({why})?")
+
+    def agrees_to_rest(self, plan: Plan, of: int) -> bool:
+        """The last word, where each step was asked for: once it is seen what is left."""
+        if not self._one_by_one:
+            return True
+        from thornwall.report.text import count
+
+        score = f"score {plan.before.score} now, {plan.after.score} then"
+        with self._asked():
+            err.print(f"Of {count(of, 'step')} you keep {len(plan.steps)} ({score}):", markup=False)
+            for step in plan.steps:
+                err.print(printable(f"  {step.title}"), markup=False, soft_wrap=True)
+            return yes(f"Make {count(len(plan.steps), 'change')} to {printable(plan.target)}?")
 
     def tell(self, text: str) -> None:
         """Something that he must know now."""

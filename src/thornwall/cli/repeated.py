@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from thornwall.errors import ThornwallError
 from thornwall.model.typed import Typed
+
+_BARE = re.compile(r"\bthornwall (?:undo|history|status|confirm)(?=$|['.,;:])")
+
+
+@contextmanager
+def addressed(typed: str) -> Iterator[None]:
+    """Errors in here name commands without a host, as a device does: `typed`, the host's name, goes with them."""
+    try:
+        yield
+    except ThornwallError as error:
+        if typed and error.hint:
+            error.hint = _BARE.sub(lambda found: f"{found[0]} {typed}", error.hint)
+        raise
 
 
 def typed(

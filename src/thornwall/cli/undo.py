@@ -31,6 +31,7 @@ Number: TypeAlias = Annotated[
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON.")]
 _LOCAL = "local:"
+_NONE_CAME = "packages: none came or went"  # as the device calls it
 _BRING = "--bring-back-known-passwords"
 
 
@@ -62,15 +63,20 @@ def undo(
     quiet: options.NoProgress = False,
 ) -> int:
     """Put a host back as it was before a change, byte for byte, and remove the packages that were installed for it."""
-    from thornwall.cli.console import err
-    from thornwall.jobs.undo import Undoing, together
+    from thornwall.cli.console import err, printable
+    from thornwall.cli.repeated import addressed
+    from thornwall.jobs.undo import Undoing, in_order, together
     from thornwall.jobs.undo import history as changes
     from thornwall.jobs.undo import undo as run
 
     if not yes:
         _somebody()
     way = _way(target, identity, accept_new, secrets, quiet=quiet)
-    going = together(way.on("Asking", changes), change, packages=not keep_packages)
+    known = way.on("Asking", changes)
+    with addressed(way.link.typed):
+        going = together(known, change, packages=not keep_packages)
+        if not force:
+            in_order(known, going)
     # what had been taken back is asked for all the same: where clearing up was cut short, the host finishes it
     stands = [each for each in going if each.state != "undone"]
     if not yes and stands and not _agreed(stands, target, known_passwords=bring_back_known_passwords):
@@ -79,7 +85,11 @@ def undo(
     first, *others = going
     packages = others[0].id if others else ""
     wanted = Undoing(first.id, packages, force, bring_back_known_passwords)
-    return _told(way.on("Taking back", partial(run, wanted)), going)
+
+    def tell(text: str) -> None:
+        err.print(printable(text), markup=False, soft_wrap=True)
+
+    return _told(way.on("Taking back", partial(run, wanted, tell=tell)), going)
 
 
 def _agreed(going: Sequence[Change], target: str, *, known_passwords: bool) -> bool:
@@ -106,6 +116,8 @@ def _of_packages(change: Change) -> str:
 
 
 def _packages_looked(change: Change) -> str:
+    if change.title == _NONE_CAME:
+        return "nothing had come"
     return "what it installed is gone" + " and what it removed is there" * ("without " in change.title)
 
 
@@ -186,7 +198,10 @@ def _stands(change: Change, typed: str) -> str:
     """How it is with a change that is neither kept nor gone, and what to do."""
     left = f"in {change.left} s" if change.left is not None and change.left > 0 else ""
     if change.packages and change.state == "open":
-        return f"The packages of change {change.id} are on their way, or were cut off."
+        return (
+            f"The packages of change {change.id} are on their way, or were cut off. "
+            f"To be told which, and to take back what was cut off: thornwall undo {typed} {change.id}"
+        )
     if change.stuck:
         goes_on = f"It tries again {left}" if left else "It does not try again before its next start"
         return (
@@ -201,7 +216,13 @@ def _stands(change: Change, typed: str) -> str:
 
 def _last(change: Change) -> str:
     when = f" on {_time(change.ended)}" if change.state == "undone" and change.ended is not None else ""
-    return f" The last change, {change.id}: {_STATES.get(change.state, change.state)}{when}{_why(change)}."
+    return f" The last change, {change.id}: {_state(change)}{when}{_why(change)}."
+
+
+def _state(change: Change) -> str:
+    if change.packages and change.state in {"open", "confirmed"}:
+        return "made" if change.state == "confirmed" else "on its way, or cut off"
+    return _STATES.get(change.state, change.state)
 
 
 def _why(change: Change) -> str:
@@ -275,7 +296,10 @@ class _Way:
         """Do this there, while somebody sees that it goes on."""
         import asyncio
 
-        with self.person.sees(f"{doing} on {self.target or 'this machine'}", quiet=self.quiet) as step:
+        from thornwall.cli.repeated import addressed
+
+        busy = self.person.sees(f"{doing} on {self.target or 'this machine'}", quiet=self.quiet)
+        with addressed(self.link.typed), busy as step:
             return asyncio.run(work(self.link, step))
 
 
@@ -309,6 +333,7 @@ def _table(changes: tuple[Change, ...], typed: str) -> None:
     from rich.table import Table
 
     from thornwall.cli.console import out, printable
+    from thornwall.jobs.undo import together
 
     if not changes:
         out.print("No change of thornwall's is known on this host.", markup=False)
@@ -317,11 +342,13 @@ def _table(changes: tuple[Change, ...], typed: str) -> None:
     for heading in ("change", "made", "state", "what"):
         table.add_column(heading)
     for change in changes:
-        state = f"{_STATES.get(change.state, change.state)}{_why(change)}"
+        state = f"{_state(change)}{_why(change)}"
         table.add_row(change.id, _when(change), state, printable(change.title))
     out.print(table)
     if any(change.state == "confirmed" for change in changes):
-        out.print(f"Take the newest back: thornwall undo {typed}", markup=False)
+        first, *others = together(changes)
+        packages = f", with its packages ({others[0].id})" if others else ""
+        out.print(f"Take {first.id} back{packages}: thornwall undo {typed}", markup=False)
         out.print("Without thornwall, on the host: sudo sh /var/lib/thornwall/CHANGE/undo.sh", markup=False)
 
 

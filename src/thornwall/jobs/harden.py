@@ -46,6 +46,9 @@ class Owner(Asker, Protocol):
     def wants(self, step: Step, number: int) -> bool:
         """Whether this step is to be done (asked for each where the owner wants it so; else yes)."""
 
+    def agrees_to_rest(self, plan: Plan, of: int) -> bool:
+        """Whether to do what is left of the steps, `of` so many; asked where each was."""
+
     def tell(self, text: str) -> None:
         """Something that he must know now."""
 
@@ -85,6 +88,7 @@ class _Work:
     planned: planning.Planned | None = None
     notes: tuple[str, ...] = ()
     packages: str = ""  # the record of those that came
+    not_done: tuple[str, ...] = ()  # titles of steps that were agreed to, and left out
     said: Said | None = None  # by the device, of the change
     proving: Proving | None = None
 
@@ -117,15 +121,18 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     owner.show(work.plan)
     if not work.plan.steps or not owner.agrees(work.plan):
         return None
+    every = len(work.plan.steps)
     _choose(work)
+    if not work.plan.steps or not owner.agrees_to_rest(work.plan, every):
+        return None
     assert work.planned is not None  # noqa: S101
     first = work.planned.report
     if packages := packages_of(work.plan):
-        with stopped(f"Packages that are on their way come to their end. To look: thornwall history {link.typed}"):
+        with stopped(_PACKAGES_GO_ON.format(link.typed)):
             await _bring(work, packages)
     with stopped(lambda: _goes_on(work)):
         outcome = await _transaction(work, first)
-    return replace(outcome, notes=(*work.notes, *outcome.notes), packages=work.packages)
+    return replace(outcome, notes=(*work.notes, *outcome.notes), packages=work.packages, not_done=work.not_done)
 
 
 def _goes_on(work: _Work) -> str:
@@ -164,6 +171,20 @@ async def _bring(work: _Work, packages: Packages) -> None:
     if unwanted:
         work.choice = replace(work.choice, not_mends=unwanted)
         _again(work)
+    work.not_done = _not_done(work, agreed, missing)
+
+
+def _not_done(work: _Work, agreed: Plan, missing: frozenset[Mend]) -> tuple[str, ...]:
+    """Titles of the steps that were agreed to, and what they mend is neither mended by now nor planned for."""
+    assert work.planned is not None  # noqa: S101
+    failing = {Mend(finding.rule, finding.subject) for finding in work.planned.report.failed()}
+    planned = {step.id for step in work.plan.steps}
+    return tuple(
+        step.title
+        for step in agreed.steps
+        if (step.purpose.packages and missing.intersection(step.mends))
+        or (not step.purpose.packages and step.id not in planned and failing.intersection(step.mends))
+    )
 
 
 def _again(work: _Work) -> None:
@@ -224,7 +245,10 @@ def _choose(work: _Work) -> None:
     without: set[Mend] = set()
     for number, step in enumerate(work.plan.steps, 1):
         # (what hangs on packages that are not to come makes no sense)
-        if (step.mends and without.issuperset(step.mends)) or not work.owner.wants(step, number):
+        needs = bool(step.mends) and without.issuperset(step.mends)
+        if needs:
+            work.owner.tell(f"Step {number}, '{step.title}', needs what is left out, and goes with it.")
+        if needs or not work.owner.wants(step, number):
             unwanted.add(step.id)
             without.update(step.mends if step.purpose.packages else ())
     if unwanted:
@@ -293,6 +317,9 @@ def _seen_before(said: Said) -> tuple[Proof, ...]:
     )
 
 
+_PACKAGES_GO_ON = (
+    "Packages that are on their way come to their end; none of the other steps had begun. To look: thornwall history {}"
+)
 _OFFLINE = "This system does not run now: the changes are in place, and have their effect when it starts."
 
 

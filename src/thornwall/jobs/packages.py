@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from thornwall import __version__
 from thornwall.apply import events
@@ -27,6 +28,19 @@ def packages_of(plan: Plan) -> Packages | None:
     )
 
 
+_FETCHED = re.compile(r"^E: Failed to fetch \S+\s+(.+?)(?: E: Unable to fetch .*)?$")
+
+
+def _reason(why: str) -> str:
+    """What apt says, without the one file that it could not fetch: so that it is the same for all."""
+    found = _FETCHED.match(why)
+    return found[1] if found else why
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + " and " * (len(names) > 1) + names[-1]
+
+
 class Bringing:
     """Package work on its way, before the host is read again over the same connection."""
 
@@ -48,7 +62,10 @@ class Bringing:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences on what did not work. What failed is left out by the plan that follows."""
-        notes = [f"{each.what} had trouble: {each.why}" for each in self.said.all(events.Trouble)]
+        alike: dict[str, list[str]] = {}
+        for each in self.said.all(events.Trouble):
+            alike.setdefault(_reason(each.why), []).append(each.what)
+        notes = [f"{_named(names)} had trouble: {why}" for why, names in alike.items()]
         if refused := self.said.first(events.Refused):
             notes.append(f"No packages were brought: {refused.why}.")
         return tuple(notes)

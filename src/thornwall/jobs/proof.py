@@ -34,7 +34,7 @@ T = TypeVar("T")
 _REBOOT = 180.0  # seconds that a host may need to start again, if it has to
 # between attempts: sshd's own penalties, pam_faillock and firewalls (five within 30 s) count what comes faster
 _PAUSE = 7.0
-_NOT_HELD = "what must hold before it may stay did not hold"
+_NOT_HELD = "not all was proved that must be, before it may stay"
 _COUNTED = (
     "Its firewall counts logins, these tries too: if it refuses the next one, wait for half a minute and log in again."
 )
@@ -119,8 +119,9 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
         await _retried(proving, deadline, lambda: _keep(proving, applied))
     except (*_NO_WAY_IN, EOFError) as error:
         why = error.message if isinstance(error, ThornwallError) else "the login asks, and the input has ended"
-        before = f"; before that, {proving.missed}" if proving.missed else ""
-        return await back(proving, outcome, f"it could not be confirmed: {why}{before}")
+        before = f"; before that, {proving.missed}" if proving.missed not in {"", why} else ""
+        once_more = Proof("a login once more, to confirm it", ok=False, detail=f"{why}{before}")
+        return await back(proving, replace(outcome, proofs=(*proofs, once_more)), "it could not be confirmed")
     proving.link.until, proving.kept = math.inf, True
     return replace(
         outcome,
@@ -267,7 +268,9 @@ def _tell_waiting(proving: Proving, outcome: Outcome) -> None:
 def _lost(outcome: Outcome) -> str:
     """What kept it from being confirmed."""
     lost = [
-        ", ".join(filter(None, [f"not so: {proof.name}", proof.detail])) for proof in outcome.proofs if not proof.ok
+        ": ".join(filter(None, [f"this failed: {proof.name}", proof.detail]))
+        for proof in outcome.proofs
+        if not proof.ok
     ]
     return "; ".join(lost) or outcome.failed
 

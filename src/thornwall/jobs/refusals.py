@@ -18,6 +18,8 @@ from thornwall.transport.target import SshTarget
 if TYPE_CHECKING:
     from thornwall.jobs.proof import Proving
 
+_ASKS = "the SSH server asks for a password, so that it takes them still"
+_UNKNOWN = "the SSH server asks, and the password of {} is not known here"
 _PACE = 1.0  # between attempts that must fail: sshd's penalties begin with the third or so within a few seconds
 
 
@@ -41,11 +43,11 @@ async def refused(proving: Proving) -> list[Proof]:
         proofs.append(await _sudo_asks(proving))
     user = proving.plan.way_in.user
     if claims.password_refused:
-        proofs += await _no_password(proving, target, user, "a login by password is refused")
+        proofs.append(await _no_password(proving, target, user, "a login by password is refused"))
     if claims.root_refused and user != "root":
         root, key = replace(target, user="root"), "your key does not let root in"
         proofs.append(await _no_login(proving, root, key, Nobody(), ("publickey",)))
-        proofs += await _no_password(proving, target, "root", "root may not log in by password")
+        proofs.append(await _no_password(proving, target, "root", "root may not log in by password"))
     return proofs
 
 
@@ -59,15 +61,22 @@ async def _sudo_asks(proving: Proving) -> Proof:
     return Proof(name, not ran.became_root, ran.refusal)
 
 
-async def _no_password(proving: Proving, target: SshTarget, user: str, name: str) -> list[Proof]:
-    """That SSH takes no password: it asks for none, or refuses the true one. Where it refuses a wrong one, that proves
-    nothing, and nothing is said."""
+async def _no_password(proving: Proving, target: SshTarget, user: str, name: str) -> Proof:
+    """That SSH takes no password: it asks for none, or refuses the true one.
+
+    Where the true one is not known and it asks: an SSH server that is to take none from anybody would not ask. Where
+    it is to refuse root alone, it asks all the same, and that it refuses a wrong one proves nothing.
+    """
     true = dict(proving.known).get(user)
     if true is None and user == proving.plan.way_in.user:
         true = proving.link.sudo_password
     knows = _Knows(true or Secret("raspberry"))
     tried = await _no_login(proving, replace(target, user=user), name, knows, ("password", "keyboard-interactive"))
-    return [] if tried.ok and knows.asked and true is None else [tried]
+    if not (tried.ok and knows.asked and true is None):
+        return tried
+    if user == proving.plan.way_in.user:
+        return Proof(name, ok=False, detail=_ASKS)
+    return Proof(name, ok=True, detail=_UNKNOWN.format(user), tried=False)
 
 
 async def _no_login(proving: Proving, target: SshTarget, name: str, asker: Nobody, methods: tuple[str, ...]) -> Proof:

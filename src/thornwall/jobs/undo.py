@@ -51,8 +51,19 @@ def together(changes: tuple[events.Change, ...], id_: str = "", *, packages: boo
     return (change,)
 
 
-async def undo(wanted: Undoing, link: Link, step: Telling) -> Said:
-    """Take a change back, then its packages, and follow that to its end.
+def in_order(changes: tuple[events.Change, ...], going: tuple[events.Change, ...]) -> None:
+    """Raises RefusedError where changes that came later than `going` still stand: they may stand on it."""
+    taken = {change.id for change in going}
+    standing = [each for each in changes if each.state in {"open", "confirmed", "undoing"} and each.id not in taken]
+    if later := [each.id for each in standing if int(each.id) > int(going[0].id)]:
+        raise RefusedError(
+            f"nothing was changed: later changes are in the way: {', '.join(later)}",
+            hint="Undo those first, the latest one before the others; --force does it out of order.",
+        )
+
+
+async def undo(wanted: Undoing, link: Link, step: Telling, tell: Telling = lambda _: None) -> Said:
+    """Take a change back, then its packages, and follow that to its end. `tell`: hears what somebody changed since.
 
     Raises RefusedError where the device refuses at once.
     """
@@ -69,6 +80,14 @@ async def undo(wanted: Undoing, link: Link, step: Telling) -> Said:
 
     with stopped(f"What the host had begun to take back, it does to the end. To look: thornwall history {link.typed}"):
         said = await follow(link, script, Said(step), seconds=_SECONDS)
+    for each in said.heard:
+        match each:
+            case events.Differs(path):
+                tell(f"Changed since, {path}:")
+            case events.Difference(text):
+                tell(f"  {text}")
+            case _:
+                pass
     if said.first(events.Stuck) is None:
         said.need(events.Undone)
     return said

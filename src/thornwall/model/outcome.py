@@ -9,11 +9,15 @@ from thornwall.model.finding import Report
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """One attempt from outside: its name as a statement ('a password is refused'), whether it held, what was seen."""
+    """One attempt from outside: its name as a statement ('a password is refused'), whether it held, what was seen.
+
+    `tried`: False where it could not be tried, and `detail` says why; it is not held against the change then.
+    """
 
     name: str
     ok: bool
     detail: str = ""
+    tried: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ class Outcome:
     where the device keeps no record of it, since the link broke before it began. `stuck`: why not everything went back
     at the first try. `by`: the time of day at which it goes back by itself. `refused`: why nobody may look,
     where it answers.
-    `awaits_reboot`: titles of steps that have their effect at the next start only. `failed`: why it ended early, as a
+    `awaits_reboot`: titles of steps that have their effect at the next start only. `not_done`: titles of steps that
+    were agreed to and not made, since what they need did not come. `failed`: why it ended early, as a
     sentence; empty where it did not. `notes`: sentences. `reaching`: options by which the host is reached, which the
     commands that are printed to be typed repeat.
     """
@@ -49,6 +54,7 @@ class Outcome:
     stuck: str = ""
     by: str = ""
     refused: str = ""
+    not_done: tuple[str, ...] = ()
 
     @property
     def stands(self) -> bool:

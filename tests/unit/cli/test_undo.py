@@ -10,7 +10,7 @@ import pytest
 
 from thornwall.apply.events import Change, Event, Left, Undone
 from thornwall.cli import console, undo
-from thornwall.errors import Exit
+from thornwall.errors import Exit, RefusedError
 from thornwall.jobs.follow import Said
 from thornwall.jobs.link import Link, link_to
 from thornwall.jobs.reach import Reaching
@@ -164,3 +164,28 @@ def test_what_was_not_confirmed_comes_back_whole(undone: Undo) -> None:
     said = undone((OPEN,), Undone("0003"), agrees=True)
     assert "all goes back as it was, known default passwords too." in said
     assert "--bring-back-known-passwords" not in said
+
+
+def test_what_stands_on_it_is_told_before_anybody_is_asked(undone: Undo) -> None:
+    later = replace(HARDENED, id="0003")
+    with pytest.raises(RefusedError, match="later changes are in the way: 0003"):
+        undone((HARDENED, later), asked="2")
+
+
+def test_hints_name_the_host(undone: Undo) -> None:
+    with pytest.raises(RefusedError) as caught:
+        undone((HARDENED,), asked="7")
+    assert caught.value.hint == "See: thornwall history pi@host --identity '/home/me/my key'"
+
+
+def test_of_packages_that_did_not_come_nothing_is_gone(undone: Undo) -> None:
+    nothing = replace(PACKAGES, title="packages: none came or went")
+    assert undone((nothing,), Undone("0001"), agrees=True).endswith("that was looked at: nothing had come.")
+
+
+def test_history_names_all_that_undo_takes_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(undo, "_way", lambda *_, **__: Device((PACKAGES, HARDENED), ()))
+    assert undo.history("pi@host") == Exit.OK
+    assert "Take 0002 back, with its packages (0001): thornwall undo pi@host" in capsys.readouterr().out

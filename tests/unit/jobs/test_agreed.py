@@ -24,22 +24,28 @@ def step(name: str, purpose: Purpose = Purpose.KERNEL) -> Step:
 
 
 def test_a_step_that_is_new_after_the_packages_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    agreed = Plan("host", (step("packages", Purpose.PACKAGES), step("old")))
+    lost = Purpose.PACKAGES
+    agreed = Plan(
+        "host", (step("packages", lost), step("not-to-be-had", lost), step("old"), step("gone"), step("done"))
+    )
     after = Plan("host", (step("old"), step("new"), step("not-to-be-had", Purpose.PACKAGES)))
     work = harden._Work(
         link_to("pi@host", Reaching(), Nobody()), cast("Any", None), cast("Any", None), harden.Wanted(),
         lambda _: None, Answers(), Choice(skip=frozenset({"backup"})),
     )  # fmt: skip
     work.planned = cast("Any", SimpleNamespace(plan=agreed))
+    report = SimpleNamespace(failed=lambda: [SimpleNamespace(rule="gone", subject="host")])
 
     async def read(work: harden._Work, before: object = None) -> None:
-        work.planned = cast("Any", SimpleNamespace(plan=after))
+        work.planned = cast("Any", SimpleNamespace(plan=after, report=report))
 
     monkeypatch.setattr(harden, "_read", read)
     monkeypatch.setattr(harden, "_again", lambda _: None)
     asyncio.run(harden._bring(work, Packages(("x",))))
     unwanted = frozenset({Mend("new", "host"), Mend("not-to-be-had", "host")})
     assert work.choice == replace(Choice(skip=frozenset({"backup"})), not_mends=unwanted)
+    # (what is neither failing nor planned any more, the packages themselves have mended)
+    assert work.not_done == ("not-to-be-had", "gone")
 
 
 def test_what_hangs_on_packages_that_are_refused_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +59,8 @@ def test_what_hangs_on_packages_that_are_refused_is_not_asked_about(monkeypatch:
         asked.append((step.id, number))
         return number != 1
 
-    owner = cast("Any", SimpleNamespace(wants=wants))
+    told: list[str] = []
+    owner = cast("Any", SimpleNamespace(wants=wants, tell=told.append))
     link = link_to("pi@host", Reaching(), Nobody())
     wanted = harden.Wanted()
     work = harden._Work(link, cast("Any", None), owner, wanted, lambda _: None, Answers(), Choice())
@@ -61,6 +68,7 @@ def test_what_hangs_on_packages_that_are_refused_is_not_asked_about(monkeypatch:
     monkeypatch.setattr(harden, "_again", lambda _: None)
     harden._choose(work)
     assert asked == [("aide", 1), ("both", 3), ("bare", 4)]
+    assert told == ["Step 2, 'aide', needs what is left out, and goes with it."]
     assert work.choice.not_steps == {"aide", "aide-settings"}
 
 

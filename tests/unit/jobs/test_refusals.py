@@ -99,13 +99,20 @@ def test_no_password_is_asked_for(home: Path) -> None:
     assert said == {BY_PASSWORD: True, "your key does not let root in": True, ROOT_BY_PASSWORD: True}
 
 
-def test_a_wrong_password_that_is_refused_proves_nothing(home: Path) -> None:
+def test_who_asks_for_a_password_takes_them_still(home: Path) -> None:
     for server in (TakesPasswords, RefusesAll):
-        said = {proof.name for proof in proofs(server, home, user="pi")}
-        assert said == {"your key does not let root in"}
+        said = {proof.name: (proof.ok, proof.tried) for proof in proofs(server, home, user="pi")}
+        assert said[BY_PASSWORD] == (False, True)
+
+
+def test_a_wrong_password_of_root_that_is_refused_proves_nothing(home: Path) -> None:
+    for server in (TakesPasswords, RefusesAll):
+        said = {proof.name: (proof.ok, proof.tried) for proof in proofs(server, home, user="pi")}
+        assert said["your key does not let root in"] == (True, True)
+        assert said[ROOT_BY_PASSWORD] == (True, False)
 
 
 def test_the_true_password_tells(home: Path) -> None:
     for server, refused in ((TakesPasswords, False), (RefusesAll, True)):
-        said = {proof.name: proof.ok for proof in proofs(server, home, user="pi", known=TRUE)}
+        said = {proof.name: proof.ok for proof in proofs(server, home, user="pi", known=TRUE) if proof.tried}
         assert said == {BY_PASSWORD: refused, "your key does not let root in": True}

@@ -139,6 +139,20 @@ def test_a_proof_that_fails_after_the_confirmation_is_loud() -> None:
     assert "is hardened" not in text
 
 
+def test_what_could_not_be_tried_is_said_and_not_counted() -> None:
+    untried = Proof("root may not log in by password", True, "its password is not known here", tried=False)
+    text = flat(show(replace(DONE, proofs=(*PROOFS, untried))))
+    assert f"{len(PROOFS)} of {len(PROOFS)}, 1 could not be tried" in text
+    assert "? not tried: root may not log in by password its password is not known here" in text
+
+
+def test_steps_that_were_not_done_are_said_first() -> None:
+    text = flat(show(replace(DONE, not_done=("Switch the firewall on", "Install updates"))))
+    assert "is hardened in part: 2 steps could not be done. The rest is confirmed." in text
+    assert "Not done what is needed for it did not come; the notes tell why" in text
+    assert text.index("Switch the firewall on") < text.index("Before and after")
+
+
 def test_what_can_no_longer_be_seen_is_not_called_mended() -> None:
     blind = replace(
         AFTER,

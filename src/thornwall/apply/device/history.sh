@@ -33,9 +33,10 @@ main() {
 reasons() {
   [ -f "$D/journal" ] || return 0
   while IFS=$tab read -r _ _ event first second _; do
-    [ "$why" != - ] || case $event in
-      FAILED) why="$second (in the step $first)" ;;
-      ASKED | TAKING_BACK) why=$first ;;
+    case $why$event in
+      -FAILED) why="$second (in the step $first)" ;;
+      -ASKED | -TAKING_BACK) why=$first ;;
+      *[!-]*ASKED) why="$why; $first" ;;
     esac
     stuck=-
     case $event in

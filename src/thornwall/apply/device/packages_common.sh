@@ -186,6 +186,8 @@ END
   sed 's/:.*//' ./etc/passwd | grep -vxF -f "$D/accounts" >"$D/accounts.came"
   printf '%s\n' "${came# }" >"$D/came" && printf '%s\n' "${upgraded# }" >"$D/upgraded" &&
     printf '%s\n' "${went# }" >"$D/went" && seal || return 1
+  # (its second line is what it is called)
+  [ -n "$came$upgraded$went" ] || sed -i '2s/.*/packages: none came or went/' "$D/about"
   settle
   token open confirmed
   tell BROUGHT "$ID" "${came:--}" "${upgraded:--}" "${went:--}"

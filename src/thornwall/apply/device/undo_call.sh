@@ -17,7 +17,8 @@ main() {
   set -f
   [ -n "$ID" ] || refuse "there is no such change on this host" "see: thornwall history"
   D=./var/lib/thornwall/$ID why=@why@
-  if [ -n "$why" ] && [ -e "$D/state/open" ]; then
+  # (also afterwards: who asks may have been unable to log in before the device did it by itself)
+  if [ -n "$why" ] && { [ -e "$D/state/open" ] || ! grep -q "${tab}ASKED$tab" "$D/journal"; }; then
     journal_end
     tell ASKED "$why"
   fi

@@ -75,7 +75,8 @@ def _refusals(originals: Originals, *, live: bool) -> Iterator[Hold]:
         yield Hold(
             "transaction-open",
             f"An earlier change, {originals.open_transaction}, has been neither confirmed nor taken back.",
-            "Wait until the device has taken it back, or confirm or undo it: 'thornwall undo'.",
+            "Packages that are still coming in end by themselves; else confirm it, undo it, or wait until the device "
+            "has taken it back. See 'thornwall status'.",
         )
     if originals.pending_reload:
         units = ", ".join(originals.pending_reload[:3]) + (" and others" if len(originals.pending_reload) > 3 else "")

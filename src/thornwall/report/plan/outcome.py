@@ -47,6 +47,7 @@ def render_terminal(outcome: Outcome, console: Console, *, verbose: bool = False
         ending.verdict(outcome)
         ending.proofs(outcome)
         if outcome.after is not None and not outcome.taken_back:
+            ending.not_done(outcome)
             ending.standings(outcome.before, outcome.after)
             ending.mended(outcome.before, outcome.after)
             ending.fresh(outcome.before, outcome.after)
@@ -80,12 +81,17 @@ class Ending(Page):
     def hardened(self, outcome: Outcome, name: str) -> None:
         """That it stays; and loudly, what is left that anybody can take the device over by."""
         extreme = outcome.after.summary().get(str(Risk.EXTREME), 0) if outcome.after else 0
+        done = "confirmed" if outcome.before.live else "made"
+        if outcome.not_done:
+            told = f"{name} is hardened in part: {count(len(outcome.not_done), 'step')} could not be done. "
+            self.say(Text(told, style="bold yellow").append(f"The rest is {done}.", style=""))
+            return
         if not extreme:
             end = ", and the change is confirmed." if outcome.before.live else ", as far as it can be at rest."
             self.say(Text().append(f"{name} is hardened", style="bold green").append(end))
             return
         self.say(
-            Text(f"The change of {name} is {'confirmed' if outcome.before.live else 'made'}. ", style="bold").append(
+            Text(f"The change of {name} is {done}. ", style="bold").append(
                 f"{count(extreme, 'extreme finding')} {'is' if extreme == 1 else 'are'} left.", STYLES[Risk.EXTREME]
             )
         )
@@ -95,7 +101,7 @@ class Ending(Page):
         told = [("host", line(outcome.target))] if outcome.target else []
         told += [("why", line(outcome.failed))] if outcome.failed else []
         told += [
-            ("not so", ": ".join(filter(None, [line(proof.name), line(proof.detail)])))
+            ("failed", ": ".join(filter(None, [line(proof.name), line(proof.detail)])))
             for proof in outcome.proofs
             if not proof.ok
         ]
@@ -116,14 +122,26 @@ class Ending(Page):
         """What was tried from outside."""
         if not outcome.proofs:
             return
-        self.title("Proved from outside", f"{sum(p.ok for p in outcome.proofs)} of {len(outcome.proofs)}")
+        tried = [proof for proof in outcome.proofs if proof.tried]
+        missing = len(outcome.proofs) - len(tried)
+        held = f"{sum(proof.ok for proof in tried)} of {len(tried)}"
+        self.title("Proved from outside", held + f", {missing} could not be tried" * bool(missing))
         yes, no = ("ok", "NO") if self.ascii else ("✓", "✗")
         for proof in outcome.proofs:
             mark = Text(yes, style="bold green") if proof.ok else Text(no, style="bold red")
             text = Text(line(proof.name), style="" if proof.ok else "bold")
+            if not proof.tried:
+                mark, text = Text("?", style="bold yellow"), Text(f"not tried: {line(proof.name)}")
             if proof.detail or not proof.ok:
                 text.append(f"  {line(proof.detail) or 'did not hold'}", style="dim")
             self.row([(mark, 2)], text, 2)
+
+    def not_done(self, outcome: Outcome) -> None:
+        """Steps that were agreed to and left out."""
+        if outcome.not_done:
+            self.title("Not done", "what is needed for it did not come; the notes tell why", "bold yellow")
+            for title in outcome.not_done:
+                self.say(line(title), 2)
 
     def standings(self, before: Report, after: Report) -> None:
         """Score and counts, side by side."""

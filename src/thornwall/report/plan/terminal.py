@@ -107,6 +107,7 @@ class Sheet(Page):
             tally.rstrip()
             if tally.plain:
                 self.say(tally)
+        self.say(Text(words.RECKONED, style="dim"))
 
     def purpose(self, purpose: Purpose, steps: list[tuple[int, Step]]) -> None:
         """All steps of one kind."""
@@ -117,7 +118,7 @@ class Sheet(Page):
     def step(self, number: int, step: Step) -> None:  # type: ignore[override]  # a step of a plan
         """What is done, what that mends and may break, and how it is taken back."""
         self.blank()
-        facts = [words.UNDOING[step.undoing], *(["awaits a restart"] if step.awaits_reboot else [])]
+        facts = [words.undoing(step), *(["awaits a restart"] if step.awaits_reboot else [])]
         title = Text().append(line(step.title), style="bold").append(f"  ({'; '.join(facts)})", style="dim")
         self.row([(Text(f"{number:>2}."), 3)], title)
         if step.mends:

@@ -47,7 +47,7 @@ PURPOSES = {
     Purpose.SSH: "SSH",
 }
 
-UNDOING = {
+_UNDOING = {
     Undoing.EXACT: "undo: exact",
     Undoing.REBOOT: "undo: exact after a restart",
     Undoing.KEEPS: "undo: stays",
@@ -56,9 +56,18 @@ UNDOING = {
 UNDOING_TOLD = {
     Undoing.EXACT: "Undo gives back what was there, to the byte and at once.",
     Undoing.REBOOT: "Undo gives back the files at once, and their effect with the next restart.",
-    Undoing.KEEPS: "Undo leaves this as it is: an upgrade, or a password that everybody knows, is not brought back.",
+    Undoing.KEEPS: "Undo brings back neither the version before an upgrade nor a password that everybody knows.",
 }
 
+
+def undoing(step: Step) -> str:
+    """In a word or two, how a step is taken back: of accounts one password stays, and all else comes back."""
+    if step.undoing is Undoing.KEEPS and not step.purpose.packages:
+        return "undo: in part"
+    return _UNDOING[step.undoing]
+
+
+RECKONED = "As reckoned now. What is mended can make another finding worse or better: the audit afterwards tells."
 REFUSED = "Nothing may be changed on this host now"
 _COUNTED = {"unknown": "not known", "manual": "questions"}
 _OWN_UNITS = "/etc/systemd/system/"

@@ -38,7 +38,7 @@ def step_card(number: int, step: Step) -> Html:
 
 def _pills(step: Step) -> list[Child]:
     kept = "pill" if step.undoing is Undoing.EXACT else "pill need"
-    pills: list[Child] = [tag("span", words.UNDOING[step.undoing], class_=kept)]
+    pills: list[Child] = [tag("span", words.undoing(step), class_=kept)]
     if step.awaits_reboot:
         pills.append(tag("span", "awaits a restart", class_="pill need"))
     return pills
