@@ -62,10 +62,11 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Mend:
-    """A finding that a step mends."""
+    """A finding that a step mends. `title`: what its rule says of it, where that is known."""
 
     rule: str
     subject: str
+    title: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,7 +188,7 @@ def _not_exact(conflict: files.ConflictError) -> Hold:
 
 def _add(drafts: dict[str, _Draft], fix: Fix, finding: Finding, wishes: Iterable[Wish]) -> None:
     """To the step of the fix; packages have steps of their own, which come first."""
-    mend = Mend(finding.rule, finding.subject)
+    mend = Mend(finding.rule, finding.subject, finding.title)
     packages = [wish for wish in wishes if isinstance(wish, Packages)]
     rest = [wish for wish in wishes if not isinstance(wish, Packages)]
     for wish in packages:

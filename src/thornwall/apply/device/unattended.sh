@@ -71,7 +71,7 @@ watch() {
 # and needs nothing of it. (it is rehearsed before there is a deadline; and a process a second would be one too many)
 stand_by() {
   { read -r _ && read -r _ && read -r window; } <"$D/about"
-  sleep "${window:-60}"
+  [ -s "$D/deadline" ] || sleep "${window:-60}"
   [ -s "$D/deadline" ] && read -r until_ <"$D/deadline" || exit 0
   until_=$((until_ + GRACE))
   while uptime_ && [ "$up" -lt "$until_" ]; do sleep $((until_ - up)); done

@@ -18,7 +18,7 @@ main() {
   [ -n "$ID" ] || refuse "there is no such change on this host" "see: thornwall history"
   D=./var/lib/thornwall/$ID why=@why@
   # (also afterwards: who asks may have been unable to log in before the device did it by itself)
-  if [ -n "$why" ] && { [ -e "$D/state/open" ] || ! grep -q "${tab}ASKED$tab" "$D/journal"; }; then
+  if [ -n "$why" ] && ! grep -q "${tab}ASKED$tab" "$D/journal"; then
     journal_end
     tell ASKED "$why"
   fi

@@ -122,7 +122,7 @@ class Sheet(Page):
         title = Text().append(line(step.title), style="bold").append(f"  ({'; '.join(facts)})", style="dim")
         self.row([(Text(f"{number:>2}."), 3)], title)
         if step.mends:
-            self.labelled("mends", words.rules_told(step.mends, len(step.mends) if self.verbose else 3))
+            self.labelled("mends", words.why_told(step.mends, len(step.mends) if self.verbose else 3))
         seen: dict[str, int] = {}
         for told in words.shown(step, 3 if self.verbose else 1):
             seen[told.verb] = seen.get(told.verb, 0) + 1

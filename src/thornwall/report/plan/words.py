@@ -67,9 +67,10 @@ def undoing(step: Step) -> str:
     return _UNDOING[step.undoing]
 
 
-RECKONED = "As reckoned now. What is mended can make another finding worse or better: the audit afterwards tells."
+RECKONED = "As reckoned from what is mended; the audit after the change has the last word."
 REFUSED = "Nothing may be changed on this host now"
 _COUNTED = {"unknown": "not known", "manual": "questions"}
+_FEW = 3  # rules of a step whose titles are written out
 _OWN_UNITS = "/etc/systemd/system/"
 _ACTIONS = {"stop": "stop", "start": "start", "restart": "restart", "reload": "reload", "enable": "enable"}
 _FIELDS = {
@@ -272,6 +273,17 @@ def mended(mends: Iterable[Mend]) -> list[tuple[str, list[str]]]:
         if mend.subject != "host":
             subjects.append(line(mend.subject, 100))
     return list(rules.items())
+
+
+def why_told(mends: Iterable[Mend], most: int = 3) -> str:
+    """The same in words, where there are few: `There is no firewall (no-firewall)`."""
+    every = tuple(mends)
+    titles = {line(mend.rule): line(mend.title) for mend in every}
+    told = rules_told(every, most)
+    if len(titles) > _FEW or not all(titles.values()):
+        return told
+    by_rule = ((rule, rules_told((mend for mend in every if line(mend.rule) == rule), most)) for rule in titles)
+    return "; ".join(f"{titles[rule]} ({shown})" for rule, shown in by_rule)
 
 
 def rules_told(mends: Iterable[Mend], most: int = 3) -> str:
