@@ -24,6 +24,7 @@ from thornwall.plan.fix import Situation
 from thornwall.plan.planner import Choice, make_plan
 from thornwall.plan.registry import FIXES, INTERLOCKS
 from thornwall.plan.ways_in import accounts_of, admins
+from thornwall.prove.claims import claims
 from thornwall.rules.registry import RULES
 from thornwall.rules.risk import score
 from thornwall.transport.base import Limits, Ran
@@ -148,8 +149,11 @@ def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, addr
     )
     subjects = {rule.id: rule.subject for rule in RULES}
     plan = make_plan(situation, FIXES, INTERLOCKS, subjects, wishes.choice)
+    claimed = claims(plan, report.findings, situation.facts)
     plan = replace(
         plan,
+        closes=claimed.closed,
+        keeps=claimed.kept,
         host=report.host,
         as_root=report.as_root,
         before=Standing(report.score, report.summary()),

@@ -239,3 +239,10 @@ def test_what_only_undo_runs_says_so() -> None:
     tool = Tool("usb", (), (), undo_after=(("echo", "1"),))
     (told,) = shown(replace(MODES, operations=(tool,)))
     assert (told.verb, told.what, told.commands) == ("undo runs", "usb", ("echo 1",))
+
+
+def test_which_ports_close_is_said_before_the_question() -> None:
+    told = dict(beware(replace(FULL, closes=(23, 631), keeps=(22,))))
+    assert told["ports"] == "tcp 23, 631 will not answer any more; tcp 22 answers on."
+    assert dict(beware(replace(FULL, keeps=(22, 80))))["ports"] == "tcp 22, 80 answer on."
+    assert "ports" not in dict(beware(FULL))

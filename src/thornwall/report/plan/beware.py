@@ -48,7 +48,7 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     told = [] if plan.as_root else [("not root", UNPRIVILEGED)]
     if ways:
         told.append(("ways in", f"{', '.join(ways)} change, last of all; read these steps."))
-    told += _you(plan) + _passwords(plan)
+    told += _ports(plan) + _you(plan) + _passwords(plan)
     if any(mend.rule in {"ssh-root-login", "ssh-root-key-login"} for mend in plan.mends):
         told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
     if plan.shut_out:
@@ -61,6 +61,15 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     if stays := _stays(plan):
         told.append(("stays", f"Undo does not bring back {'; nor '.join(stays)}."))
     return told
+
+
+def _ports(plan: Plan) -> list[tuple[str, str]]:
+    """What answers from outside, and what will not any more."""
+    if not plan.steps or not (plan.closes or plan.keeps):
+        return []
+    closed = f"tcp {', '.join(map(str, plan.closes))} will not answer any more" if plan.closes else ""
+    kept = f"tcp {', '.join(map(str, plan.keeps))} {'answers' if len(plan.keeps) == 1 else 'answer'} on"
+    return [("ports", "; ".join(filter(None, [closed, kept if plan.keeps else ""])) + ".")]
 
 
 def _you(plan: Plan) -> list[tuple[str, str]]:
@@ -108,6 +117,8 @@ def _passwords(plan: Plan) -> list[tuple[str, str]]:
         told.append(f"{', '.join(names)} {gets} the new password that you give, {what}.")
     if keys_alone:
         told.append("SSH takes keys alone, and no password any more.")
+    if not plan.way_in.key_proved and any(mend.rule == "sudo-nopasswd" for mend in plan.mends):
+        told.append("sudo asks for a password from now on.")
     return [("password", " ".join(told))] if told else []
 
 
