@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from thornwall.apply.events import Applied
 
 from . import faults
+from .test_taking_back import SLOW_BACK, step
 from .test_transaction import Rig, home, is_made, mode, mutated, nothing_left, prepared, rig, small
 
 __all__ = ["home", "rig"]
@@ -72,6 +74,34 @@ def test_the_second_hand_is_killed_and_begun_anew(rig: Rig, monkeypatch: pytest.
     is_made(rig)
     rig.host.run(f"systemctl stop thornwall-undo-{applied.id}.timer", check=True)
     rig.wait_for(applied.id, "undone", 60)
+    nothing_left(rig, before)
+
+
+def test_the_second_hand_is_killed_while_it_takes_back(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = prepared(rig)
+    with mutated(monkeypatch, SOON):
+        applied = rig.make((*small(rig), *step(SLOW_BACK)), window=12).one(Applied)
+    assert isinstance(applied, Applied)
+    rig.host.run(f"systemctl stop thornwall-undo-{applied.id}.timer", check=True)
+    assert faults.wait_until(lambda: rig.state(applied.id) == "undoing", 40)
+    time.sleep(1.5)
+    assert faults.kill(rig.host, "undo.sh --boot")
+    rig.wait_for(applied.id, "undone", 60)
+    nothing_left(rig, before)
+    assert "\tREBOOTING\t" not in rig.journal(applied.id)
+
+
+def test_it_dies_while_somebody_takes_the_change_back(rig: Rig) -> None:
+    """His undo has sent the second hand home."""
+    before = prepared(rig)
+    applied = rig.make((*small(rig), *step(SLOW_BACK)), window=600).one(Applied)
+    assert isinstance(applied, Applied)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(rig.host.run, f"sh /var/lib/thornwall/{applied.id}/undo.sh", timeout=300)
+        assert faults.wait_until(lambda: rig.state(applied.id) == "undoing")
+        stop_systemd(rig)
+        rig.wait_for(applied.id, "undone", 300)
+    rig.settled()
     nothing_left(rig, before)
 
 

@@ -57,7 +57,7 @@ async def _sudo_asks(proving: Proving) -> Proof:
     try:
         ran = await proving.link.as_login("exit 0", feed=lambda _: None)
     except (UnreachableError, AuthenticationError) as error:
-        return Proof(name, ok=False, detail=f"could not be tried: {error.message}")
+        return Proof(name, ok=True, detail=error.message, tried=False)
     return Proof(name, not ran.became_root, ran.refusal)
 
 
@@ -72,6 +72,8 @@ async def _no_password(proving: Proving, target: SshTarget, user: str, name: str
         true = proving.link.sudo_password
     knows = _Knows(true or Secret("raspberry"))
     tried = await _no_login(proving, replace(target, user=user), name, knows, ("password", "keyboard-interactive"))
+    if knows.asked and not tried.tried:  # (it may have let it in before the connection broke)
+        return replace(tried, ok=False, tried=True)
     if not (tried.ok and knows.asked and true is None):
         return tried
     if user == proving.plan.way_in.user:
@@ -90,7 +92,7 @@ async def _no_login(proving: Proving, target: SshTarget, name: str, asker: Nobod
     except AuthenticationError as error:
         return Proof(name, ok=True, detail=error.message)
     except UnreachableError as error:
-        return Proof(name, ok=False, detail=f"could not be tried: {error.message}")
+        return Proof(name, ok=True, detail=error.message, tried=False)
     return Proof(name, ok=False, detail="it worked")
 
 
@@ -113,7 +115,8 @@ class _Knows(Nobody):
         instructions: str,  # noqa: ARG002
         prompts: Sequence[tuple[str, bool]],
     ) -> list[Secret] | None:
-        """The same, where one thing alone is asked."""
-        self.asked = True
-        secret = self.password("") if len(prompts) == 1 else None
+        """The same, where a password alone is asked for."""
+        if len(prompts) != 1 or "password" not in prompts[0][0].lower():  # (a one-time code, say)
+            return None
+        secret = self.password("")
         return None if secret is None else [secret]

@@ -52,7 +52,12 @@ def together(changes: tuple[events.Change, ...], id_: str = "", *, packages: boo
 
 
 def in_order(changes: tuple[events.Change, ...], going: tuple[events.Change, ...]) -> None:
-    """Raises RefusedError where changes that came later than `going` still stand: they may stand on it."""
+    """Raises RefusedError where changes that came later than `going` still stand: they may stand on it.
+
+    What is gone is asked for all the same (its clearing up may have been cut short), and what is open is the newest.
+    """
+    if going[0].state != "confirmed":
+        return
     taken = {change.id for change in going}
     standing = [each for each in changes if each.state in {"open", "confirmed", "undoing"} and each.id not in taken]
     if later := [each.id for each in standing if int(each.id) > int(going[0].id)]:

@@ -194,7 +194,7 @@ def test_what_could_not_be_tried_once_it_is_kept_is_told(monkeypatch: pytest.Mon
     about.plan = Plan("pi@host", ())
     monkeypatch.setattr(Link, "as_login", shut)
     (proof_,) = asyncio.run(refusals.refused(about))
-    assert (proof_.ok, proof_.detail) == (False, "could not be tried: no connection")
+    assert (proof_.tried, proof_.detail) == (False, "no connection")
 
 
 @pytest.mark.parametrize(("found", "tried"), [(["192.0.2.7"], {80}), ([], {22, 80})])

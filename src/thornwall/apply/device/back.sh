@@ -1,6 +1,6 @@
 # Taking back: paths, units, kernel settings, as they were.
 take_back() {
-  problems='' trees_found=''
+  problems='' trees_found='' hung=''
   stop_apply
   # (what a tool changes on its own way back is nobody's edit)
   [ "$1" != later ] || [ ! -f "$D/keeps" ] || trees_found=$nl$(trees)$nl
@@ -46,7 +46,7 @@ stop_apply() {
   [ "$LIVE" = 1 ] || return 0
   stop_process standby TERM
   stop_process apply
-  systemd || return 0
+  systemd && [ -z "$hung" ] || return 0
   t 20 systemctl kill -s KILL "thornwall-apply-$ID.service" 2>/dev/null
   # (what is not done in time)
   [ $? != 124 ] || answers || hung=1

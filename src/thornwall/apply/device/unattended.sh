@@ -41,16 +41,10 @@ deadline() {
   set_how
   for tries in 1 2 3; do
     take_back "$how" && leave 0
-    [ -z "$hung" ] || break
+    [ -z "$hung" ] || answers || break
     sleep 2
   done
-  if [ ! -e "$D/rebooted" ]; then
-    tell REBOOTING "what could not be taken back at once is taken back at boot"
-    true >"$D/rebooted"
-    settle
-    reboot_
-    leave 1
-  fi
+  [ -e "$D/rebooted" ] || with_a_restart
   tell STUCK "$problems"
   leave 1
 }
@@ -71,8 +65,11 @@ watch() {
 # and needs nothing of it. (it is rehearsed before there is a deadline; and a process a second would be one too many)
 stand_by() {
   { read -r _ && read -r _ && read -r window; } <"$D/about"
-  [ -s "$D/deadline" ] || sleep "${window:-60}"
-  [ -s "$D/deadline" ] && read -r until_ <"$D/deadline" || exit 0
+  until [ -s "$D/deadline" ]; do
+    [ -d "$D" ] || exit 0
+    sleep "${window:-60}"
+  done
+  read -r until_ <"$D/deadline"
   until_=$((until_ + GRACE))
   while uptime_ && [ "$up" -lt "$until_" ]; do sleep $((until_ - up)); done
   rm -f "$D/standby.pid"
@@ -129,7 +126,10 @@ at_boot() {
         stand_by
       fi
       ;;
-    undoing) ;;
+    undoing)
+      # (it was killed as the second hand)
+      ! systemd || ! same_boot || [ -e "$D/rebooted" ] || deadline
+      ;;
     undone)
       alone
       journal_end

@@ -107,18 +107,31 @@ leave() {
   off "$1"
 }
 
-# (a systemd that does not answer is not waited for: what was given back is on the disk)
 # off STATUS: the end of this, and of the unit that it runs in
 off() {
   [ -z "$own" ] || [ "$1" != 0 ] || rm -f "/run/systemd/system/thornwall-$own-$ID.service"
   exit "$1"
 }
 
+# (what was given back is on the disk: a systemd that does not answer is not waited for)
 reboot_() {
-  systemd || { t 60 reboot; return; }
-  [ -n "$hung" ] || ! persist 60 systemctl --no-block reboot || return 0
+  if ! systemd; then
+    t 60 reboot
+  elif answers; then
+    persist 60 systemctl --no-block reboot
+  else
+    settle
+    t 60 systemctl reboot -ff
+  fi
+}
+
+# the last resort, and only once
+with_a_restart() {
+  tell REBOOTING "what could not be taken back at once is taken back at boot"
+  true >"$D/rebooted"
   settle
-  t 60 systemctl reboot -ff
+  reboot_
+  leave 1
 }
 
 # at boot: the files, before all else; and only one reboot ever
@@ -168,6 +181,8 @@ now() {
     take_back "$how" && leave 0
     sleep 1
   done
+  # (nobody else is left to do it: the second hand has gone with the first try)
+  [ -z "$hung" ] || [ "$how" = later ] || [ -e "$D/rebooted" ] || with_a_restart
   tell STUCK "$problems"
   leave 1
 }

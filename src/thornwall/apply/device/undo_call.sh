@@ -17,16 +17,23 @@ main() {
   set -f
   [ -n "$ID" ] || refuse "there is no such change on this host" "see: thornwall history"
   D=./var/lib/thornwall/$ID why=@why@
-  # (also afterwards: who asks may have been unable to log in before the device did it by itself)
-  if [ -n "$why" ] && ! grep -q "${tab}ASKED$tab" "$D/journal"; then
-    journal_end
-    tell ASKED "$why"
-  fi
+  [ ! -e "$D/state/open" ] || asked
   if [ -n "$THEN" ]; then
     /bin/sh "$PWD/var/lib/thornwall/$ID/undo.sh" --frame "$N" @options@ || exit
     ID=$THEN
   fi
-  exec /bin/sh "$PWD/var/lib/thornwall/$ID/undo.sh" --frame "$N" @options@
+  /bin/sh "$PWD/var/lib/thornwall/$ID/undo.sh" --frame "$N" @options@
+  status=$?
+  # (who asks may have been unable to log in before the device did it by itself; what goes on meanwhile has the journal)
+  [ ! -e "$D/state/undone" ] || [ -e "$D/vaults" ] || asked
+  exit "$status"
+}
+
+# for what it is asked, once
+asked() {
+  [ -n "$why" ] && [ -d "$D" ] && ! grep -q "${tab}ASKED$tab" "$D/journal" || return 0
+  journal_end
+  tell ASKED "$why"
 }
 
 refuse() {

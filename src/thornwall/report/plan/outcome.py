@@ -85,8 +85,9 @@ class Ending(Page):
         if outcome.not_done:
             told = f"{name} is hardened in part: {count(len(outcome.not_done), 'step')} could not be done. "
             self.say(Text(told, style="bold yellow").append(f"The rest is {done}.", style=""))
-            return
-        if not extreme:
+            if not extreme:
+                return
+        elif not extreme:
             end = ", and the change is confirmed." if outcome.before.live else ", as far as it can be at rest."
             self.say(Text().append(f"{name} is hardened", style="bold green").append(end))
             return
