@@ -187,7 +187,10 @@ END
   printf '%s\n' "${came# }" >"$D/came" && printf '%s\n' "${upgraded# }" >"$D/upgraded" &&
     printf '%s\n' "${went# }" >"$D/went" && seal || return 1
   # (its second line is what it is called)
-  [ -n "$came$upgraded$went" ] || sed -i '2s/.*/packages: none came or went/' "$D/about"
+  case $came$upgraded$went in
+    *[!\ ]*) ;;
+    *) sed -i '2s/.*/packages: none came or went/' "$D/about" ;;
+  esac
   settle
   token open confirmed
   tell BROUGHT "$ID" "${came:--}" "${upgraded:--}" "${went:--}"

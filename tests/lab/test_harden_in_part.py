@@ -1,0 +1,56 @@
+"""What was not done, and what does not hold, is what `thornwall harden` says first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .hardening import Desk
+from .host import start
+
+TAKES_PASSWORDS_AGAIN = (
+    "while ! ls -d /var/lib/thornwall/*/state/confirmed >/dev/null 2>&1; do sleep 0.05; done; "
+    "sed -i 's/^PasswordAuthentication no/PasswordAuthentication yes/' /etc/ssh/sshd_config.d/00-thornwall.conf; "
+    "systemctl reload ssh.service"
+)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with start("trixie", "planted") as host:
+        yield Desk(host, tmp_path)
+
+
+def test_packages_that_cannot_be_had(desk: Desk) -> None:
+    """The host reaches no archive."""
+    done = desk.harden("--only", "no-firewall", "--only", "package-files-unchecked", "--only", "cups-listening")
+    said = " ".join(done.stdout.split())
+    assert done.code == 1, said + done.stderr
+    assert "is hardened in part: " in said
+    assert re.search(
+        "Not done what is needed for it did not come; the notes tell why ─+ Install packages Compare ", said
+    )
+    assert said.count("Temporary failure resolving") == 1
+    assert "debsums and ufw had trouble: " in said
+    assert desk.changes() == ["0001 confirmed", "0002 confirmed"]
+    history = " ".join(desk.run("history", desk.where).stdout.split())
+    assert "made packages: none came or went" in history
+    assert f"Take 0002 back, with its packages (0001): thornwall undo {desk.where}" in history
+    undone = " ".join(desk.undo().stderr.split())
+    assert "Change 0001 is taken back, and that was looked at: nothing had come." in undone
+
+
+def test_passwords_that_are_taken_again(desk: Desk) -> None:
+    """Nobody here knows the account's password: that it is asked for is enough."""
+    desk.host.run("echo pi:Osprey_71_lid | chpasswd", check=True)
+    command = ["systemd-run", "--quiet", "--collect", "--unit=run-meanwhile", "sh", "-c", TAKES_PASSWORDS_AGAIN]
+    desk.host.run(command, check=True)
+    done = desk.run("harden", desk.where, "--yes", "--only", "ssh-password-login")
+    said = " ".join(done.stdout.split())
+    assert desk.host.run("sshd -T | grep '^passwordauthentication'").stdout == "passwordauthentication yes\n"
+    assert done.code == 1, said + done.stderr
+    assert "FAILED: look at raspberrypi" in said
+    assert "a login by password is refused: the SSH server asks for a password" in said
