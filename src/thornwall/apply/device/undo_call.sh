@@ -17,6 +17,7 @@ main() {
   set -f
   [ -n "$ID" ] || refuse "there is no such change on this host" "see: thornwall history"
   D=./var/lib/thornwall/$ID why=@why@
+  [ ! -e "$D/state/confirmed" ] || why='' # (then it is the owner's wish)
   [ ! -e "$D/state/open" ] || asked
   if [ -n "$THEN" ]; then
     /bin/sh "$PWD/var/lib/thornwall/$ID/undo.sh" --frame "$N" @options@ || exit
