@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from thornwall.jobs.reach import Reaching
     from thornwall.plan.planner import Choice
 
+_WINDOW = 180  # seconds
 _WHICH = "What is changed"
 
 Only: TypeAlias = Annotated[
@@ -168,7 +169,7 @@ def harden(
             max=3600,
             help="The device takes everything back unless a fresh login confirms it within this time.",
         ),
-    ] = 180,
+    ] = _WINDOW,
     secrets: SecretsFile = None,
     only: Only = None,
     skip: Skip = None,
@@ -190,7 +191,7 @@ def harden(
     from thornwall.cli.console import err, out
     from thornwall.cli.console import interactive as somebody
     from thornwall.cli.owner import Owner, read_secrets
-    from thornwall.cli.repeated import addressed
+    from thornwall.cli.repeated import addressed, choosing, typed
     from thornwall.jobs.harden import Wanted
     from thornwall.jobs.harden import harden as run
     from thornwall.jobs.link import link_to
@@ -216,7 +217,10 @@ def harden(
         err.print("Nothing was changed.")
         return Exit.OK
     reaching = () if identity is None or not link.name else ("--identity", str(identity))
-    render_terminal(replace(outcome, reaching=reaching), out, verbose=verbose)
+    said = typed(target, identity=None, preset=preset, policy=policy, profile=profile).judging
+    window = () if confirm_within == _WINDOW else ("--confirm-within", str(confirm_within))
+    again = (*said, *choosing(only, skip, accept, secrets), *window)
+    render_terminal(replace(outcome, reaching=reaching, again=again), out, verbose=verbose)
     if outcome.taken_back:
         return Exit.TAKEN_BACK if outcome.verified else Exit.UNSURE
     return Exit.OK if outcome.stands and not outcome.not_done else Exit.FINDINGS

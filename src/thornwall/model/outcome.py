@@ -34,7 +34,7 @@ class Outcome:
     `awaits_reboot`: titles of steps that have their effect at the next start only. `not_done`: titles of steps that
     were agreed to and not made, since what they need did not come. `failed`: why it ended early, as a
     sentence; empty where it did not. `notes`: sentences. `reaching`: options by which the host is reached, which the
-    commands that are printed to be typed repeat.
+    commands that are printed to be typed repeat; `again`: those of `harden` besides.
     """
 
     target: str
@@ -55,6 +55,7 @@ class Outcome:
     by: str = ""
     refused: str = ""
     not_done: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
 
     @property
     def stands(self) -> bool:

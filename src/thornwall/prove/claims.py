@@ -46,7 +46,7 @@ def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
         closed=tuple(sorted(closed)),
         kept=tuple(sorted({socket.port for socket in sockets} - closed)),
         password_refused="ssh-password-login" in rules,
-        root_refused="ssh-root-login" in rules,
+        root_refused=not rules.isdisjoint({"ssh-root-login", "ssh-root-key-login"}),
         sudo_asks="sudo-nopasswd" in rules,
     )
 

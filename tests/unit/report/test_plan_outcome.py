@@ -123,6 +123,11 @@ def test_what_had_not_begun_is_not_said_to_have_been_compared() -> None:
     assert "fresh login" not in text
 
 
+def test_to_try_again_is_to_type_the_same_again() -> None:
+    text = flat(show(replace(FAILED, again=("--only", "ssh", "--confirm-within", "40"))))
+    assert "to try again: thornwall harden pi@raspberrypi.local --only ssh --confirm-within 40" in text
+
+
 def test_what_did_not_go_back_at_once_is_said_and_how_long_to_wait() -> None:
     text = flat(show(replace(FAILED, verified=False, stuck="nginx.service does not run", by="09:12:30")))
     assert "Not everything went back at once: nginx.service does not run." in text

@@ -399,7 +399,13 @@ disarm() {
     stop_process canary
     stop_process standby TERM
     panic_back
-    [ ! -d /run/systemd/system ] || persist 30 systemctl stop "thornwall-undo-$ID.timer"
+    if [ -d /run/systemd/system ]; then
+      # (where the disk was full, the number of the second hand is not known)
+      others="thornwall-undo-$ID.timer"
+      [ "$own" = boot ] || others="$others thornwall-boot-$ID.service"
+      # shellcheck disable=SC2086
+      persist 30 systemctl stop $others
+    fi
     [ "$own" = undo ] || rm -f "/run/systemd/system/thornwall-undo-$ID.service"
     [ "$own" != boot ] || cp "/etc/systemd/system/thornwall-boot-$ID.service" /run/systemd/system/ 2>/dev/null
   fi

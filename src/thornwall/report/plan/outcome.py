@@ -110,7 +110,8 @@ class Ending(Page):
         if outcome.stuck:
             told.append(("at first", f"Not everything went back at once: {line(outcome.stuck)}. {_LATER}"))
         if outcome.taken_back and outcome.verified:
-            again = f"Look into what failed; then, to try again: thornwall harden {target}"
+            more = " ".join(["", *map(shlex.quote, outcome.again)])
+            again = f"Look into what failed; then, to try again: thornwall harden {target}{more}"
             return [*told, ("now", _VERIFIED if outcome.begun else _NOT_BEGUN), ("next", again)]
         if outcome.taken_back:
             by = f" by {outcome.by}" if outcome.by else ""
