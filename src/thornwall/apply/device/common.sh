@@ -406,7 +406,11 @@ disarm() {
       # shellcheck disable=SC2086
       persist 30 systemctl stop $others
     fi
-    [ "$own" = undo ] || rm -f "/run/systemd/system/thornwall-undo-$ID.service"
+    others=''
+    [ "$own" = undo ] || others="/run/systemd/system/thornwall-undo-$ID.service"
+    [ "$own" = boot ] || others="$others /run/systemd/system/thornwall-boot-$ID.service"
+    # shellcheck disable=SC2086
+    rm -f $others
     [ "$own" != boot ] || cp "/etc/systemd/system/thornwall-boot-$ID.service" /run/systemd/system/ 2>/dev/null
   fi
   # (after a power cut from here on nobody goes on with it: the times come back at once, and what takes long comes last)
