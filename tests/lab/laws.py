@@ -234,9 +234,9 @@ class Owner(Nobody):
             self.will_have = NEW_PASSWORD
         return Secret(NEW_PASSWORD)
 
-    def own_password(self, account: str) -> Secret | None:
+    def own_password(self, account: str, *, again: bool = False) -> Secret | None:
         """What he has."""
-        return Secret(self.has)
+        return None if again else Secret(self.has)
 
     def password(self, prompt: str) -> Secret | None:
         """The same."""

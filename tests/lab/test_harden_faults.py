@@ -6,6 +6,7 @@ Each case has a host of its own, and most of its time nobody does anything: they
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -71,6 +72,15 @@ def interrupted(desk: Desk) -> "subprocess.Popen[str]":
     return process
 
 
+def given_up(desk: Desk) -> "subprocess.Popen[str]":
+    """The new rules let nobody in, and the owner does not wait for the end of it."""
+    process = spoiled("systemctl stop ssh.socket ssh.service")(desk)
+    desk.wait_for(desk.applied, 60)
+    time.sleep(12)  # two attempts
+    os.kill(process.pid, signal.SIGINT)
+    return process
+
+
 def cut(desk: Desk) -> "subprocess.Popen[str]":
     """The link breaks in the middle of the change, and is back some seconds later."""
     process = desk.begin_hardening(*WITHOUT_PACKAGES, *SOON)
@@ -111,9 +121,10 @@ CASES: Mapping[str, Case] = {
         "umount --lazy /etc/ssh/ssh_host_*_key; systemctl reload ssh",
     ),
     "interrupted": interrupted,
+    "given up": given_up,
     "an errand ends": errand,
 }
-SAMPLE = ("sudo is broken", "sshd is gone", "the link is cut", "the controller is killed")
+SAMPLE = ("sudo is broken", "sshd is gone", "given up", "the link is cut", "the controller is killed")
 
 
 def play(name: str, folder: Path) -> Ended:
@@ -154,6 +165,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Fu
             9,
             ("TAKING BACK", "the host key of", "has CHANGED", "nothing more was said to it", "thornwall status"),
         ),
+        ("given up", 130, ("Interrupted", "Nobody confirms the change now", "thornwall status")),
         ("an errand ends", -signal.SIGKILL, ()),
         ("interrupted", 130, ("Interrupted", "by itself", "thornwall status")),
     ],
@@ -168,6 +180,9 @@ def test_the_host_is_back(played: Mapping[str, Future[Ended]], name: str, code: 
     assert ended.changes == ([] if "nothing was changed" in words else ["0001 undone"])
     assert [word for word in words if word not in ended.seen] == []
     assert not any(password in ended.seen + ended.status for password in NEW.values())
+    if name == "given up":
+        # (nobody was there to tell the host: it is this computer that knows)
+        assert "since nobody confirmed it in time; " in ended.status
     if name in {"sshd is gone", "the firewall drops"}:
         # (the host did it by itself, and was told only afterwards what had failed)
         assert "since nobody confirmed it in time; this failed: a fresh login works and becomes root: " in ended.status

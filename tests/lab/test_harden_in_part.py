@@ -38,6 +38,8 @@ def test_packages_that_cannot_be_had(desk: Desk) -> None:
     assert desk.changes() == ["0001 confirmed", "0002 confirmed"]
     history = " ".join(desk.run("history", desk.where).stdout.split())
     assert "made packages: none came or went" in history
+    # (the packages, what compares their files, and the firewall)
+    assert "in part: 3 steps could not be done" in history
     assert f"Take 0002 back, with its packages (0001): thornwall undo {desk.where}" in history
     undone = " ".join(desk.undo().stderr.split())
     assert "Change 0001 is taken back, and that was looked at: nothing had come." in undone

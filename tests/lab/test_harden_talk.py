@@ -82,13 +82,15 @@ def test_a_question_for_each_step(desk: Desk) -> None:
             child.expect(rule + r"[^?]*\? \[y/N\] ")
             child.sendline("n" if rule == "cups" else "y")
         child.expect_exact("Of 2 steps you keep 1 (score ")
-        child.expect(r"port mapper[^?]*Make 1 change to [^?]*\? \[y/N\] ")
+        child.expect(r" 1  [^\n]*port mapper[^?]*ports: tcp 111 will not answer any more")
+        child.expect(r"Make 1 change to [^?]*\? \[y/N\] ")
         child.sendline("y")
         child.expect_exact("is confirmed")
         child.read()
     assert child.exitstatus == 0
     assert (listens(desk.host, "cupsd"), listens(desk.host, "rpcbind")) == (True, False)
     with desk.type("undo", desk.where) as child:
+        child.expect_exact("As before then: tcp 111 answers again.")
         child.expect_exact("Go on?")
         child.sendline("y")
         child.expect_exact("is taken back, and that was looked at")

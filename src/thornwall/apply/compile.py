@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from thornwall.apply.sheet import Sheet, sheet
-from thornwall.apply.text import CALL, comment, fill, nonce_of, template, write_parts
+from thornwall.apply.text import CALL, About, comment, fill, nonce_of, template, write_parts
 from thornwall.errors import UsageError
 from thornwall.model.plan import Step
 from thornwall.model.secret import Secret
@@ -24,7 +24,8 @@ class Transaction:
     `nonce`: letters and digits that the host cannot guess; every line of the answer begins with it. `window`: seconds
     from the moment the guard is armed until the device takes the change back. `root`: `/`, or the folder of a mounted
     system, where the change is committed as soon as it is written. `secrets`: new passwords, by account. `canary`:
-    before anything changes, the device waits for a login under the new rules (`canary_script`).
+    before anything changes, the device waits for a login under the new rules (`canary_script`). `reopens`: what is
+    open again once it is taken back, in words, which the device keeps.
     """
 
     nonce: str
@@ -32,6 +33,7 @@ class Transaction:
     window: int = 120
     root: str = "/"
     title: str = ""
+    reopens: str = ""
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     version: str = ""
     canary: bool = False
@@ -77,7 +79,7 @@ def transaction_script(tx: Transaction) -> str:
     return "\n".join(
         (
             body,
-            write_parts(parts, nonce=tx.nonce, version=tx.version, title=tx.title, window=str(tx.window)),
+            write_parts(parts, nonce=tx.nonce, about=About(tx.version, tx.title, str(tx.window), tx.reopens)),
             *functions,
             *device,
             CALL,
@@ -163,6 +165,7 @@ def undo_text(tx: Transaction, laid: Sheet) -> str:
         "#",
     ]
     words += [f"#   {comment(line)}" for line in laid.summary]
+    words += ["#", f"# Then, as before: {comment(tx.reopens)}"] if tx.reopens else []
     words += ["#", "# On another machine, with this system mounted at /mnt: sh undo.sh --root /mnt", ""]
     lines = {
         "known": " ".join(laid.known),

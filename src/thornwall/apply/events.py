@@ -211,7 +211,8 @@ class Change:
     `key`: what confirms it, while it is open and done. `left`: seconds until the deadline, None where there is none.
     `guarded`: the unit of the next boot is still there. `ended`: when it had been taken back, by the clock of `made`.
     `why`: for what it was; `restarted`: the host started again for it; `stuck`: what could not be taken back, where it
-    has given up for now.
+    has given up for now. `reopens`: what is open again once it is taken back, in words.
+    `unsaid`: why it was not confirmed, where the device could not be told and this machine alone knows.
     """
 
     id: str
@@ -226,6 +227,8 @@ class Change:
     why: str = ""
     restarted: bool = False
     stuck: str = ""
+    reopens: str = ""
+    unsaid: str = ""
 
     @property
     def packages(self) -> bool:
@@ -391,6 +394,7 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
         f.text(9),
         f.text(10) == "restarted",
         f.text(11),
+        f.text(12),
     ),
     "FORGOTTEN": lambda f: Forgotten(f.id(0)),
     "END": lambda _: End(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from thornwall.apply.text import CALL, fill, nonce_of, template, write_parts
+from thornwall.apply.text import CALL, About, fill, nonce_of, template, write_parts
 from thornwall.errors import UsageError
 from thornwall.model.change import Packages
 
@@ -33,7 +33,7 @@ def packages_script(wanted: Packages, *, nonce: str, version: str = "") -> str:
         "undo.sh": "\n".join((_words(wanted, version), template("packages_undo.sh"), back, common, end)),
     }
     body = fill(template("packages.sh"), {"nonce": nonce_of(nonce)})
-    written = write_parts(parts, nonce=nonce, version=version, title=_title(wanted))
+    written = write_parts(parts, nonce=nonce, about=About(version, _title(wanted)))
     return "\n".join((body, written, template("claim.sh"), common, CALL))
 
 

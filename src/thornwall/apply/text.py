@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 
 from thornwall.errors import UsageError
@@ -37,7 +38,17 @@ def comment(text: str) -> str:
     return "".join(char if char.isprintable() and char not in '"$`\\' else " " for char in text)
 
 
-def write_parts(parts: Mapping[str, str], *, nonce: str, version: str, title: str, window: str = "-") -> str:
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a record says of itself, in words: the file `about`. `reopens`: what is open again once it is taken back."""
+
+    version: str
+    title: str
+    window: str = ""  # seconds
+    reopens: str = ""
+
+
+def write_parts(parts: Mapping[str, str], *, nonce: str, about: About) -> str:
     """The function `write_parts`: it writes these files into the record, by name, and refuses where one came torn."""
     part, end = f"PART_{nonce_of(nonce)}", f"END_{nonce}"
     # one program for all of them: a process for each is much on a small board
@@ -51,10 +62,11 @@ def write_parts(parts: Mapping[str, str], *, nonce: str, version: str, title: st
         lines += [f"{part} {name}", *([text.removesuffix("\n")] if text else [])]
     lines += [end]
     sums = " ".join(f'{sha256(text.encode())} "$D/{name}"' for name, text in parts.items())
-    about = f"{shlex.quote(comment(version) or '-')} {shlex.quote(comment(title) or '-')} {window}"
+    told = (about.version, about.title, about.window, about.reopens)
+    words = " ".join(shlex.quote(comment(text) or "-") for text in told)
     lines += [
         f"    printf '%s  %s\\n' {sums} | sha256sum -c >/dev/null 2>&1 &&",
-        f'      printf \'%s %s\\n%s\\n%s\\n\' "$(date +%s)" {about} >"$D/about" ||',
+        f'      printf \'%s %s\\n%s\\n%s\\n%s\\n\' "$(date +%s)" {words} >"$D/about" ||',
         '      refuse "what was sent did not arrive whole" "try again"',
         "  }",
         "}",

@@ -144,15 +144,13 @@ class Owner(Keyholder):
         """Yes to the whole."""
         if self._assume_yes:
             return True
-        from thornwall.report.plan.beware import beware
         from thornwall.report.text import count
 
         self._steps = len(plan.steps)
         target, changes = printable(plan.target), count(self._steps, "change")
         with self._asked():
             # (again: the plan may be long, and its beginning out of sight)
-            for label, told in beware(plan):
-                err.print(printable(f"{label}: {told}"), markup=False, soft_wrap=True)
+            self._beware(plan)
             if self._one_by_one:
                 return yes(f"Go through {changes} to {target} one by one? Nothing is made before a last yes to all.")
             return yes(f"Make {changes} to {target}?")
@@ -174,9 +172,16 @@ class Owner(Keyholder):
         score = f"score {plan.before.score} now, {plan.after.score} then"
         with self._asked():
             err.print(f"Of {count(of, 'step')} you keep {len(plan.steps)} ({score}):", markup=False)
-            for step in plan.steps:
-                err.print(printable(f"  {step.title}"), markup=False, soft_wrap=True)
+            for number, step in enumerate(plan.steps, 1):
+                err.print(printable(f"  {number}  {step.title}"), markup=False, soft_wrap=True)
+            self._beware(plan)
             return yes(f"Make {count(len(plan.steps), 'change')} to {printable(plan.target)}?")
+
+    def _beware(self, plan: Plan) -> None:
+        from thornwall.report.plan.beware import beware
+
+        for label, told in beware(plan):
+            err.print(printable(f"{label}: {told}"), markup=False, soft_wrap=True)
 
     def tell(self, text: str) -> None:
         """Something that he must know now."""
@@ -219,18 +224,20 @@ class Owner(Keyholder):
                     return Secret(first)
                 else:
                     err.print("They differ.")
+            err.print(f"The password of {printable(account)} is left as it is.", markup=False)
         return None
 
-    def own_password(self, account: str) -> Secret | None:
-        """The password that the account has now: sudo will ask for it."""
+    def own_password(self, account: str, *, again: bool = False) -> Secret | None:
+        """The password that the account has now: sudo will ask for it. `again`: the one before was wrong."""
         if self._secrets.sudo is not None:
-            return self._secrets.sudo
+            return None if again else self._secrets.sudo
         if self._assume_yes:
             return None
+        who = printable(account)
+        asks = f"The plan can have sudo ask for a password. For that: the password that {who} has now "
+        prompt = f"{asks}(empty: leave sudo as it is): "
+        if again:
+            prompt = f"That is not the password that {who} has now. Once more (empty: stop, nothing is changed): "
         with self._asked():
-            typed = getpass(
-                f"The plan can have sudo ask for a password. For that: the password that {printable(account)} has now "
-                "(empty: leave sudo as it is): ",
-                stream=sys.stderr,
-            )
+            typed = getpass(prompt, stream=sys.stderr)
         return Secret(typed) if typed else None

@@ -99,6 +99,8 @@ def _agreed(going: Sequence[Change], target: str, *, known_passwords: bool) -> b
     err.print(f"To be taken back on {host}, so that what was mended is as open as before:", markup=False)
     for each in going:
         err.print(f"  {each.id}  {_when(each)}  {printable(each.title)}{_of_packages(each)}", markup=False)
+        if each.reopens:
+            err.print(f"  As before then: {printable(each.reopens)}.", markup=False, soft_wrap=True)
     if any(each.state == "open" and not each.packages for each in going):
         err.print("It was not confirmed, so all goes back as it was, known default passwords too.", markup=False)
     elif not known_passwords and not all(each.packages for each in going):
@@ -211,6 +213,11 @@ def _stands(change: Change, typed: str) -> str:
     if change.state == "undoing":
         return f"Change {change.id} is being taken back{_why(change)}."
     when = f" {left}" if left else ""
+    if change.unsaid:
+        return (
+            f"Change {change.id} was not confirmed, since {_printable(change.unsaid)}. It is taken back{when}. "
+            f"Should you get in after all, and want to keep it: thornwall confirm {typed}"
+        )
     return f"Change {change.id} is taken back{when} unless it is confirmed: thornwall confirm {typed}"
 
 
@@ -227,7 +234,9 @@ def _state(change: Change) -> str:
 
 def _why(change: Change) -> str:
     """For what it was taken back, and what that took."""
-    why = f", since {_printable(change.why)}" * bool(change.why) + ", with a restart" * change.restarted
+    reasons = [change.why] + [change.unsaid] * (change.unsaid not in change.why)
+    since = "; ".join(_printable(each) for each in reasons if each)
+    why = f", since {since}" * bool(since) + ", with a restart" * change.restarted
     return why + f"; stuck: {_printable(change.stuck)}" * bool(change.stuck)
 
 
@@ -326,6 +335,8 @@ def _as_json(change: Change) -> dict[str, object]:
         "why": change.why,
         "restarted": change.restarted,
         "stuck": change.stuck,
+        "reopens": change.reopens,
+        "not-confirmed": change.unsaid,
     }
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 from thornwall import __version__
 from thornwall.apply import events
 from thornwall.apply.compile import Transaction, transaction_script
-from thornwall.apply.password import password_script
-from thornwall.errors import AuthenticationError, RefusedError, UnreachableError
+from thornwall.errors import RefusedError, UnreachableError
 from thornwall.jobs import plan as planning
 from thornwall.jobs.audit import assess
 from thornwall.jobs.canary import answer_canary
 from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
+from thornwall.jobs.own_password import right_password
 from thornwall.jobs.packages import Bringing, packages_of
 from thornwall.jobs.proof import Proving, back, confirm, not_mended, second_login
 from thornwall.jobs.read import Before, Reading, read_host
@@ -28,6 +29,7 @@ from thornwall.model.plan import Answers, Mend, Plan, Question, Step
 from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import Choice, secrets_needed
+from thornwall.plan.reopens import reopens
 from thornwall.prove.claims import claims, counts_logins
 from thornwall.transport.base import Asker, Limits
 
@@ -58,8 +60,11 @@ class Owner(Asker, Protocol):
     def new_password(self, account: str, why: str) -> Secret | None:
         """A new password for an account; None: it stays as it is."""
 
-    def own_password(self, account: str) -> Secret | None:
-        """The password that `account` has now, before sudo begins to ask for it; None: sudo stays as it is."""
+    def own_password(self, account: str, *, again: bool = False) -> Secret | None:
+        """The password that `account` has now, before sudo begins to ask for it; None: sudo stays as it is.
+
+        `again`: what was said before is not it; None: there is no other.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,9 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     _refuse(work.plan)
     _ask(work)
     if work.own is not None:
-        await _check_password(work, work.own)
+        user = work.plan.way_in.user
+        again = partial(owner.own_password, user, again=True)
+        work.own = await right_password(link, user, work.own, again, step)
     _refuse(work.plan)
     owner.show(work.plan)
     if not work.plan.steps or not owner.agrees(work.plan):
@@ -212,25 +219,6 @@ def _ask(work: _Work) -> None:
         work.own = work.owner.own_password(user)
         if work.own is not None:
             _again(work)
-
-
-async def _check_password(work: _Work, own: Secret) -> None:
-    """What the owner typed must be the account's password: else nobody could become root once sudo asks for it."""
-    user = work.plan.way_in.user
-    work.step("checking the password")
-    root = str(work.link.root or "/")
-    said = await follow(work.link, lambda nonce: password_script(user, own, nonce=nonce, root=root), Said(work.step))
-    answer = said.need(events.Matches).answer
-    if answer == "no":
-        raise AuthenticationError(
-            f"that is not the password of {user} on {work.plan.target}; nothing was changed",
-            hint="Try again with the right one, or leave sudo as it is: --skip sudo",
-        )
-    if answer != "yes":
-        raise RefusedError(
-            f"whether that is the password of {user} could not be seen ({answer}); nothing was changed",
-            hint=f"Set one on the host: passwd {user}. Or leave sudo as it is: --skip sudo",
-        )
 
 
 def _refuse(plan: Plan) -> None:
@@ -342,7 +330,8 @@ async def _apply(work: _Work, said: Said) -> events.Applied | None:
                 steps=without_packages(work.plan.steps),
                 window=work.wanted.window,
                 root=str(work.link.root or "/"),
-                title=work.choice.titled(work.plan.preset),
+                title=_title(work),
+                reopens=reopens(work.plan),
                 secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
                 version=__version__,
                 canary=bool(work.link.name) and any(step.purpose in _LOGINS for step in work.plan.steps),
@@ -360,6 +349,13 @@ async def _apply(work: _Work, said: Said) -> events.Applied | None:
         done = said.need(events.Committed)
         return events.Applied(done.id, "", 0)
     return said.need(events.Applied)
+
+
+def _title(work: _Work) -> str:
+    """What the change is called in the host's history, for ever: also that it is not all that was wanted."""
+    missing = len(work.not_done)
+    steps = "1 step" if missing == 1 else f"{missing} steps"
+    return work.choice.titled(work.plan.preset) + f", in part: {steps} could not be done" * bool(missing)
 
 
 # what the device does besides the steps

@@ -13,6 +13,7 @@ from thornwall.apply import events
 from thornwall.apply.compile import confirm_script, undo_script
 from thornwall.errors import AuthenticationError, HostKeyError, RefusedError, ThornwallError, UnreachableError
 from thornwall.facts.registry import snapshot
+from thornwall.jobs import unsaid
 from thornwall.jobs.audit import assess
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.judging import Judging
@@ -62,6 +63,7 @@ class Proving:
     asked: bool = False  # the device is being told to keep it
     kept: bool = False  # it has said that it does
     missed: str = ""  # the last attempt to log in anew that failed
+    change: str = ""  # its number on the device, once it waits there
     tell: Callable[[str], None] = lambda _: None  # what the owner must know at once
 
     @property
@@ -88,6 +90,11 @@ class Proving:
             await self.link.turn(self.step)
         return await asyncio.gather(*(greets(address, self.port) for address in hosts))
 
+    def remember(self, why: str) -> None:
+        """Keep on this machine why it was not confirmed, until the device has been told; empty: it has."""
+        if self.link.name and self.change:
+            unsaid.keep(str(self.link.target), self.change, why)
+
     def learn(self, answers: Answers, own: Secret | None) -> None:
         """The passwords that hold from now on: the login's own new one is what sudo takes."""
         user = self.plan.way_in.user
@@ -103,6 +110,8 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
     deadline = time.monotonic() + applied.window - _MARGIN
     proofs = [*proving.proved]
     proving.link.until = deadline
+    proving.change = applied.id
+    proving.remember("")  # (what is kept of that number is of a card that was written anew since)
     outcome = Outcome(proving.plan.target, first, transaction=applied.id, undo=undo_path(applied.id))
     try:
         after, came_in = await _retried(proving, deadline, lambda: _fresh_audit(proving, deadline))
@@ -123,6 +132,7 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
         once_more = Proof("a login once more, to confirm it", ok=False, detail=f"{why}{before}")
         return await back(proving, replace(outcome, proofs=(*proofs, once_more)), "it could not be confirmed")
     proving.link.until, proving.kept = math.inf, True
+    proving.remember("")
     return replace(
         outcome,
         after=after,
@@ -203,16 +213,20 @@ async def _keep(proving: Proving, applied: events.Applied) -> None:
 
 async def _retried(proving: Proving, deadline: float, attempt: Callable[[], Awaitable[T]]) -> T:
     """Again until it works or the time is over: a penalty of sshd's, or a network that comes back, is no lock-out."""
+    told: set[str] = set()
     while True:
         try:
             return await attempt()
         except (UnreachableError, AuthenticationError) as error:
             if time.monotonic() + _PAUSE > deadline:
                 raise
-            if isinstance(error, AuthenticationError) and error.message != proving.missed:
+            # (sshd that starts anew refuses one connection; the second that fails is worth a word)
+            if (isinstance(error, AuthenticationError) or proving.missed) and error.message not in told:
+                told.add(error.message)
                 until = _clock(deadline - time.monotonic())
                 proving.tell(f"Not yet: {error.message}. It is tried again until {until}.")
             proving.missed = error.message
+            proving.remember(error.message)
             proving.step(f"{error.message[:100]}; trying again")
             await asyncio.sleep(_PAUSE)
 
@@ -242,6 +256,8 @@ async def back(proving: Proving, outcome: Outcome, why: str, *, applied: bool = 
     outcome = replace(outcome, failed=outcome.failed or why, taken_back=True, by=_clock(proving.window))
     if outcome.verified:
         return await _afterwards(proving, outcome)
+    proving.change = outcome.transaction
+    proving.remember(_lost(outcome))
     _tell_waiting(proving, outcome)
     patience, pause = time.monotonic() + proving.window + _REBOOT, _PAUSE
     while time.monotonic() < patience:
@@ -277,7 +293,7 @@ def _lost(outcome: Outcome) -> str:
 
 def _clock(ahead: float) -> str:
     """The time of day here, so many seconds from now."""
-    return time.strftime("%H:%M:%S", time.localtime(time.time() + ahead))
+    return time.strftime("%H:%M:%S %Z", time.localtime(time.time() + ahead))
 
 
 async def _afterwards(proving: Proving, outcome: Outcome) -> Outcome:
@@ -305,6 +321,7 @@ async def _looked_after(proving: Proving, outcome: Outcome, *, applied: bool) ->
                 proving.link, lambda nonce: undo_script(outcome.transaction, nonce=nonce, why=_lost(outcome)), said
             )
         if said.first(events.Undone):
+            proving.remember("")
             return replace(outcome, verified=True), True
         if stuck := said.first(events.Stuck):
             return replace(outcome, stuck=stuck.why), False

@@ -44,7 +44,12 @@ def _key_of(host: SshTarget) -> str:
 
 def attestations_path() -> Path:
     """$XDG_STATE_HOME/thornwall/attestations.toml, by default below ~/.local/state."""
-    return _folder("XDG_STATE_HOME", ".local/state") / "attestations.toml"
+    return state_folder() / "attestations.toml"
+
+
+def state_folder() -> Path:
+    """$XDG_STATE_HOME/thornwall, by default below ~/.local/state."""
+    return _folder("XDG_STATE_HOME", ".local/state")
 
 
 def profile_path(target: str) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from thornwall.apply import events
 from thornwall.apply.compile import confirm_script, forget_script, history_script, undo_script
 from thornwall.errors import RefusedError, UsageError
+from thornwall.jobs import unsaid
 from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.link import Link
 
@@ -30,7 +31,8 @@ async def history(link: Link, step: Telling) -> tuple[events.Change, ...]:
     said = Said(step)
     await follow(link, lambda nonce: history_script(nonce=nonce, root=str(link.root or "/")), said)
     said.need(events.End)
-    return tuple(sorted(said.all(events.Change), key=lambda change: int(change.id)))
+    changes = tuple(sorted(said.all(events.Change), key=lambda change: int(change.id)))
+    return unsaid.told(str(link.target), changes) if link.name else changes
 
 
 def together(changes: tuple[events.Change, ...], id_: str = "", *, packages: bool = True) -> tuple[events.Change, ...]:

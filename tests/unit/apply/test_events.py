@@ -17,9 +17,9 @@ some tool says\tsomething
 {NONCE}\tFAILED\tssh\tsshd: bad line 3
 {NONCE}\tAPPLIED\t0007\t0a1b2c3d-44\t-3
 {NONCE}\tREFUSED\tthe disk is full\tmake room
-{NONCE}\tCHANGE\t0001\topen\t1700000000\t0.1\t-\t-\tguarded\tA title\t-\t-\t-\t-
-{NONCE}\tCHANGE\t0002\tundone\t1700000000\t0.1\t-\t-\t-\tAnother\t1700000300\t-\t-\t-
-{NONCE}\tCHANGE\t0003\tundone\t1700000000\t0.1\t-\t-\t-\tA third\t1700000300\tnot confirmed\trestarted\tnginx is down
+{NONCE}\tCHANGE\t0001\topen\t1700000000\t0.1\t-\t-\tguarded\tA title\t-\t-\t-\t-\t-
+{NONCE}\tCHANGE\t0002\tundone\t1700000000\t0.1\t-\t-\t-\tAnother\t1700000300\t-\t-\t-\ttcp 23 answers again
+{NONCE}\tCHANGE\t0003\tundone\t1700000000\t0.1\t-\t-\t-\tA third\t1700000300\tnot confirmed\trestarted\tnginx is down\t-
 {NONCE}\tA_LATER_VERSION\tsays more
 {NONCE}\tEND\t-
 """.encode()
@@ -30,7 +30,7 @@ MEANT: list[Event] = [
     Applied("0007", "0a1b2c3d-44", -3),
     Refused("the disk is full", "make room"),
     Change("0001", "open", 1700000000, "0.1", "", None, True, "A title"),
-    Change("0002", "undone", 1700000000, "0.1", "", None, False, "Another", 1700000300),
+    Change("0002", "undone", 1700000000, "0.1", "", None, False, "Another", 1700000300, reopens="tcp 23 answers again"),
     Change(
         "0003",
         "undone",

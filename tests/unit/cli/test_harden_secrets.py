@@ -104,6 +104,33 @@ def test_a_new_password_that_is_found_by_trying_is_asked_for_again(monkeypatch: 
     assert given.reveal() == "four words of mine"
 
 
+def test_what_is_refused_three_times_is_said_to_stay(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(owner, "getpass", lambda *_, **__: "seven77")
+    person = Owner(Secrets(), assume_yes=False, one_by_one=False, quiet=True, verbose=False, window=180)
+    assert person.new_password("pi", "Everybody knows the password of pi.") is None
+    assert capsys.readouterr().err.endswith("The password of pi is left as it is.\n")
+
+
+def test_a_wrong_password_is_asked_for_again_only_where_it_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def types(prompt: str, **_: object) -> str:
+        asked.append(prompt)
+        return "right"
+
+    monkeypatch.setattr(owner, "getpass", types)
+    of_file = Owner(BOTH, assume_yes=False, one_by_one=False, quiet=True, verbose=False, window=180)
+    assert of_file.own_password("pi", again=True) is None
+    assert asked == []
+    person = Owner(Secrets(), assume_yes=False, one_by_one=False, quiet=True, verbose=False, window=180)
+    typed_again = person.own_password("pi", again=True)
+    assert typed_again is not None
+    assert typed_again.reveal() == "right"
+    assert asked == ["That is not the password that pi has now. Once more (empty: stop, nothing is changed): "]
+
+
 QUESTIONS = (
     Question("default-password", "pi", "Everybody knows the password of pi. Which new one shall pi have?", "pi"),
     Question("weak-password-hash", "pi", "It is kept badly. Which new one shall pi have?", "pi"),

@@ -119,6 +119,14 @@ def test_it_is_not_named_where_it_is_given_or_no_password_is_concerned(undone: U
             replace(TAKEN_BACK, why="nobody confirmed it in time", restarted=True),
             "0002: taken back on 2026-11-18 11:11 UTC, since nobody confirmed it in time, with a restart.",
         ),
+        (
+            replace(TAKEN_BACK, why="nobody confirmed it in time", unsaid="the login was refused"),
+            "0002: taken back on 2026-11-18 11:11 UTC, since nobody confirmed it in time; the login was refused.",
+        ),
+        (  # (the device has been told in the end)
+            replace(TAKEN_BACK, why="too late; this failed: the login was refused", unsaid="the login was refused"),
+            "0002: taken back on 2026-11-18 11:11 UTC, since too late; this failed: the login was refused.",
+        ),
         (HARDENED, "0002: confirmed."),
     ],
 )
@@ -129,6 +137,13 @@ def test_status_tells_for_what_the_last_change_was_taken_back(
     assert undo.status("pi@host") == Exit.OK
     said = " ".join(capsys.readouterr().out.split())
     assert said == f"Nothing waits to be confirmed. The last change, {told}"
+
+
+def test_what_is_open_again_then_is_told_before_anybody_is_asked(undone: Undo) -> None:
+    change = replace(HARDENED, reopens="tcp 23 answers again; SSH lets root\x1b log in")
+    said = undone((change,), agrees=False)
+    assert "As before then: tcp 23 answers again; SSH lets root\N{REPLACEMENT CHARACTER} log in. Known default" in said
+    assert "As before then" not in undone((HARDENED,), agrees=False)
 
 
 OPEN = Change("0003", "open", MADE, "1", "0a1b2c3d", 40, True, "harden recommended")
@@ -143,6 +158,10 @@ OPEN = Change("0003", "open", MADE, "1", "0a1b2c3d", 40, True, "harden recommend
         (
             replace(OPEN, state="undoing", left=-9, why="x", stuck="nginx.service ran before and does not now"),
             "as a whole: nginx.service ran before and does not now. It does not try again before its next start. Mend",
+        ),
+        (
+            replace(OPEN, unsaid="the login was refused"),
+            "was not confirmed, since the login was refused. It is taken back in 40 s. Should you get in",
         ),
         (replace(OPEN, state="undoing", stuck="nginx"), "as a whole: nginx. It tries again in 40 s. Mend that, then:"),
         (replace(PACKAGES, state="open"), "The packages of change 0001 are on their way, or were cut off."),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
 import pytest
 
+from thornwall.apply.events import Applied, Change
 from thornwall.errors import AuthenticationError, Exit, HostKeyError, StoppedError, ThornwallError, UnreachableError
-from thornwall.jobs import follow, proof, refusals
+from thornwall.jobs import follow, proof, refusals, unsaid
 from thornwall.jobs.follow import stopped
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link, link_to
@@ -56,11 +58,12 @@ def proving(host: Host, monkeypatch: pytest.MonkeyPatch) -> Proving:
     return Proving(link, Plan("pi@host", ()), Claims(), Judging(today="2026-11-22"), lambda _: None)
 
 
-OPEN = "CHANGE\t0007\topen\t0\t1\t-\t20\tguarded\tharden\t-\t-\t-\t-\nEND\t-"
+APPLIED = Applied("0007", "0a1b2c3d-44", 60)
+OPEN = "CHANGE\t0007\topen\t0\t1\t-\t20\tguarded\tharden\t-\t-\t-\t-\t-\nEND\t-"
 
 UNDONE = OPEN.replace("\topen", "\tundone")
 NO_RECORD = "REFUSED\tthere is no such change\t-"
-OTHER = "CHANGE\t0006\tconfirmed\t0\t1\t-\t-\t-\tx\t-\t-\t-\t-\nEND\t-"
+OTHER = "CHANGE\t0006\tconfirmed\t0\t1\t-\t-\t-\tx\t-\t-\t-\t-\t-\nEND\t-"
 
 BACK: dict[str, tuple[list[Answer], bool, str]] = {
     "at once": (["TAKING_BACK\tit was asked for\nUNDONE\t0007"], True, ""),
@@ -159,6 +162,28 @@ def test_who_is_refused_knocks_less_and_less(monkeypatch: pytest.MonkeyPatch) ->
     outcome = asyncio.run(back(about, Outcome("pi@host", cast("Report", None), transaction="0007"), "a proof failed"))
     assert (outcome.verified, outcome.refused) == (True, "")
     assert pauses == [7, 14, 28, 56, 60, 60]
+
+
+@pytest.mark.parametrize(
+    ("misses", "heard"),
+    [
+        ([UNREACHABLE], []),  # a server that starts anew
+        ([UNREACHABLE, UNREACHABLE, UNREACHABLE], ["no connection"]),
+        ([AuthenticationError("sudo"), UNREACHABLE, AuthenticationError("sudo")], ["sudo", "no connection"]),
+    ],
+)
+def test_what_does_not_work_yet_is_told_once_at_once(
+    misses: list[ThornwallError], heard: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    about = proving(Host([*misses, "CONFIRMED\t0007"]), monkeypatch)
+    about.tell, about.change = told.append, "0007"
+    asyncio.run(proof._retried(about, time.monotonic() + 60, lambda: proof._keep(about, APPLIED)))
+    assert [text.partition(".")[0] for text in told] == [f"Not yet: {each}" for each in heard]
+    assert all(re.search(r"It is tried again until \d\d:\d\d:\d\d \S+\.$", text) for text in told)
+    # should nobody wait for the end of it
+    (change,) = unsaid.told("pi@host", [Change("0007", "open", 0, "1", "", 20, True, "harden")])
+    assert change.unsaid == misses[-1].message
 
 
 def test_that_a_host_answers_and_lets_nobody_look_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

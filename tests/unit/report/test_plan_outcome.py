@@ -131,7 +131,7 @@ def test_to_try_again_is_to_type_the_same_again() -> None:
 def test_what_did_not_go_back_at_once_is_said_and_how_long_to_wait() -> None:
     text = flat(show(replace(FAILED, verified=False, stuck="nginx.service does not run", by="09:12:30")))
     assert "Not everything went back at once: nginx.service does not run." in text
-    assert "takes everything back by itself by 09:12:30, and if it must" in text
+    assert "takes everything back by itself when its time is up (09:12:30), if it must with one restart" in text
     assert "Once it answers: thornwall status pi@raspberrypi.local" in text
 
 

@@ -9,8 +9,8 @@ main() {
     [ -d "$folder/state" ] || continue
     ID=${folder##*/} D=$folder
     read_state
-    title=- version=- made=- key=- window=-
-    [ -f "$D/about" ] && { read -r made version; read -r title; read -r window; } <"$D/about"
+    title=- version=- made=- key=- window=- opens=-
+    [ -f "$D/about" ] && { read -r made version; read -r title; read -r window; read -r opens; } <"$D/about"
     [ "$state" = open ] && [ -f "$D/applied" ] && read -r _ key <"$D/applied"
     left=-
     [ -f "$D/deadline" ] && read -r left <"$D/deadline" && left=$((left - up))
@@ -21,8 +21,8 @@ main() {
     case $state in undoing | undone) reasons ;; esac
     again=-
     [ -e /etc/systemd/system/thornwall-boot-"$ID".service ] && [ "$LIVE" = 1 ] && again=guarded
-    printf '%s\tCHANGE\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
-      "$N" "$ID" "${state:--}" "$made" "$version" "$key" "$left" "$again" "$title" "${ended:--}" "$why" "$restarted" "$stuck"
+    printf '%s\tCHANGE\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
+      "$N" "$ID" "${state:--}" "$made" "$version" "$key" "$left" "$again" "$title" "${ended:--}" "$why" "$restarted" "$stuck" "${opens:--}"
   done
   set -f
   printf '%s\tEND\t-\n' "$N"

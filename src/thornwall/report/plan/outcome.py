@@ -28,8 +28,8 @@ _NOT_BEGUN = (
     "(Another machine at that address would have none either.)"
 )
 _UNSEEN = (
-    "The device takes everything back by itself{}, and if it must with one restart. Whether it has done so was not "
-    "seen from here."
+    "The device takes everything back by itself{}, if it must with one restart soon after. Whether it has done so was "
+    "not seen from here."
 )
 _LATER = "The device tries that again when its time is up, and then restarts for it if it must."
 _RESTART = "Restart when it suits you. Should SSH not come up with that start, the device takes the change back:"
@@ -114,7 +114,7 @@ class Ending(Page):
             again = f"Look into what failed; then, to try again: thornwall harden {target}{more}"
             return [*told, ("now", _VERIFIED if outcome.begun else _NOT_BEGUN), ("next", again)]
         if outcome.taken_back:
-            by = f" by {outcome.by}" if outcome.by else ""
+            by = f" when its time is up ({outcome.by})" if outcome.by else ""
             when = f"It answers, but {line(outcome.refused)}. To look" if outcome.refused else "Once it answers"
             return [*told, ("now", _UNSEEN.format(by)), ("next", f"{when}: thornwall status {target}")]
         next_ = f"thornwall status {target}; to go back: thornwall undo {target}"
@@ -193,7 +193,8 @@ class Ending(Page):
         for group in ranked[: None if self.verbose else most]:
             self.finding(group, remedy=remedy)
         if len(ranked) > most and not self.verbose:
-            self.say(Text(f"… and {len(ranked) - most} more: --verbose shows them.", style="dim"), 2)
+            rest = sum(len(group.findings) for group in ranked[most:])
+            self.say(Text(f"… and {count(rest, 'finding')} more: --verbose shows them.", style="dim"), 2)
 
     def finding(self, group: Group, *, remedy: bool) -> None:
         """Risk, title and subjects; the first sentence of its remedy."""

@@ -1,0 +1,79 @@
+"""What the device could not be told is known here, and nothing that lies in its file does harm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from thornwall.apply.events import Change
+from thornwall.jobs import unsaid
+
+GONE = Change("0003", "undone", 1_795_000_000, "1", "", None, False, "harden recommended")
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "thornwall" / "unsaid.json"
+
+
+def told(target: str, change: Change = GONE) -> str:
+    (found,) = unsaid.told(target, [change])
+    return found.unsaid
+
+
+def test_it_is_told_of_that_change_of_that_host_alone(file: Path) -> None:
+    unsaid.keep("pi@host", "0003", "sudo is broken")
+    unsaid.keep("pi@other", "0004", "SSH is gone")
+    assert told("root@HOST") == "sudo is broken"  # whoever logs in
+    assert told("pi@host", replace(GONE, id="0002")) == ""
+    assert told("pi@host:2222") == ""
+    assert told("pi@host", replace(GONE, state="confirmed")) == ""
+    assert file.stat().st_mode & 0o077 == 0
+    assert file.parent.stat().st_mode & 0o077 == 0
+
+
+def test_nothing_is_left_of_what_was_told(file: Path) -> None:
+    unsaid.keep("pi@host", "0003", "sudo is broken")
+    unsaid.keep("pi@host", "0004", "and again")
+    unsaid.keep("pi@host", "0003", "")
+    assert told("pi@host") == ""
+    unsaid.keep("pi@host", "0004", "")
+    unsaid.keep("pi@host", "0005", "")
+    assert list(file.parent.iterdir()) == []
+
+
+def test_what_a_host_said_cannot_write_to_the_terminal(file: Path) -> None:
+    unsaid.keep("pi@host", "0003", "no\x1b[2J" + "x" * 5000)
+    assert file.stat().st_size < 2000
+    assert told("pi@host").startswith("no?[2Jxxx")
+
+
+BROKEN: dict[str, bytes] = {
+    "empty": b"",
+    "binary": bytes(range(256)),
+    "cut short": b'{"host": {"0003": "sudo',
+    "deep": b"[" * 60_000,
+    "huge": b'{"host": {"0003": "' + b"x" * (1 << 20) + b'"}}',
+    "a list": b"[1, 2]",
+    "a number": b"3",
+    "no table of changes": b'{"host": "0003"}',
+    "no text": b'{"host": {"0003": {"why": 7}}}',
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_file_is_none(case: str, file: Path) -> None:
+    file.parent.mkdir(mode=0o700)
+    file.write_bytes(BROKEN[case])
+    assert told("pi@host") == ""
+    unsaid.keep("pi@host", "0003", "sudo is broken")
+    assert told("pi@host") == "sudo is broken"
+
+
+def test_where_nothing_can_be_written_nothing_fails(file: Path) -> None:
+    file.parent.write_bytes(b"no folder")
+    unsaid.keep("pi@host", "0003", "sudo is broken")
+    assert told("pi@host") == ""
