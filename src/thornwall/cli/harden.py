@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from thornwall.jobs.judging import Judging
     from thornwall.jobs.plan import Planned, Wishes
     from thornwall.jobs.reach import Reaching
+    from thornwall.model.outcome import Outcome
     from thornwall.plan.planner import Choice
 
 _WINDOW = 180  # seconds
@@ -216,11 +217,15 @@ def harden(
     if outcome is None:
         err.print("Nothing was changed.")
         return Exit.OK
-    reaching = () if identity is None or not link.name else ("--identity", str(identity))
-    said = typed(target, identity=None, preset=preset, policy=policy, profile=profile).judging
+    told = typed(target, identity=identity if link.name else None, preset=preset, policy=policy, profile=profile)
     window = () if confirm_within == _WINDOW else ("--confirm-within", str(confirm_within))
-    again = (*said, *choosing(only, skip, accept, secrets), *window)
-    render_terminal(replace(outcome, reaching=reaching, again=again), out, verbose=verbose)
+    again = (*told.judging, *choosing(only, skip, accept, secrets), *window)
+    render_terminal(replace(outcome, reaching=told.reaching, again=again), out, verbose=verbose)
+    return _ended(outcome)
+
+
+def _ended(outcome: Outcome) -> Exit:
+    """The code that says how it went."""
     if outcome.taken_back:
         return Exit.TAKEN_BACK if outcome.verified else Exit.UNSURE
     return Exit.OK if outcome.stands and not outcome.not_done else Exit.FINDINGS
