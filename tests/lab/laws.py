@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thornwall.apply.events import Event, TakingBack, Undone
-from thornwall.jobs.harden import Wanted, harden
+from thornwall.jobs.agreement import Wanted
+from thornwall.jobs.harden import harden
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link, link_to
 from thornwall.jobs.plan import Wishes, look
@@ -218,7 +219,7 @@ class Owner(Nobody):
         """Every step."""
         return True
 
-    def agrees_to_rest(self, plan: Plan, of: int) -> bool:
+    def agrees_to_rest(self, plan: Plan, of: Plan) -> bool:
         """Yes."""
         return True
 

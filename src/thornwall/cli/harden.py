@@ -193,7 +193,7 @@ def harden(
     from thornwall.cli.console import interactive as somebody
     from thornwall.cli.owner import Owner, read_secrets
     from thornwall.cli.repeated import addressed, choosing, typed
-    from thornwall.jobs.harden import Wanted
+    from thornwall.jobs.agreement import Wanted
     from thornwall.jobs.harden import harden as run
     from thornwall.jobs.link import link_to
     from thornwall.report.plan.outcome import render_terminal
@@ -219,7 +219,7 @@ def harden(
         return Exit.OK
     told = typed(target, identity=identity if link.name else None, preset=preset, policy=policy, profile=profile)
     window = () if confirm_within == _WINDOW else ("--confirm-within", str(confirm_within))
-    again = (*told.judging, *choosing(only, skip, accept, secrets), *window)
+    again = (*told.judging, *choosing(only, skip, accept, secrets), *window, *("--interactive",) * interactive)
     render_terminal(replace(outcome, reaching=told.reaching, again=again), out, verbose=verbose)
     return _ended(outcome)
 

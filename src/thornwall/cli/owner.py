@@ -159,21 +159,31 @@ class Owner(Keyholder):
         """Yes to one step, where the owner wants to be asked for each. `number`: as the plan shows it."""
         if not self._one_by_one:
             return True
+        from thornwall.report.plan.terminal import render_step
+
         with self._asked():
+            # (again: in a long plan it is out of sight)
+            render_step(step, number, err, verbose=self._verbose)
             why = ", ".join(sorted({mend.rule for mend in step.mends}))
             return yes(f"Step {number} of {self._steps}: {printable(step.title)} ({why})?")
 
-    def agrees_to_rest(self, plan: Plan, of: int) -> bool:
+    def agrees_to_rest(self, plan: Plan, of: Plan) -> bool:
         """The last word, where each step was asked for: once it is seen what is left."""
         if not self._one_by_one:
             return True
+        from thornwall.report.plan.terminal import render_step
         from thornwall.report.text import count
 
+        shown = {step.id: step.operations for step in of.steps}
         score = f"score {plan.before.score} now, {plan.after.score} then"
         with self._asked():
-            err.print(f"Of {count(of, 'step')} you keep {len(plan.steps)} ({score}):", markup=False)
+            err.print(f"Of {count(len(of.steps), 'step')} you keep {len(plan.steps)} ({score}):", markup=False)
             for number, step in enumerate(plan.steps, 1):
                 err.print(printable(f"  {number}  {step.title}"), markup=False, soft_wrap=True)
+            for number, step in enumerate(plan.steps, 1):
+                if shown.get(step.id) != step.operations:
+                    err.print("\nNot as it was shown before, for want of what you left out:", markup=False)
+                    render_step(step, number, err, verbose=self._verbose)
             self._beware(plan)
             return yes(f"Make {count(len(plan.steps), 'change')} to {printable(plan.target)}?")
 

@@ -134,12 +134,13 @@ def _told(said: Said, going: tuple[Change, ...]) -> Exit:
     for aside in said.all(events.Aside):
         err.print(f"{printable(aside.path)} was changed since; that is kept as {printable(aside.kept)}.", markup=False)
     done = {each.id for each in said.all(events.Undone)}
+    rest = "all else, every file and unit," if said.first(events.Left) else "every file and unit"
     for each in going:
         if each.id in done and each.state == "undone":
             on = f" on {_time(each.ended)}" if each.ended else ""
             err.print(f"Change {each.id} had been taken back already{on}: there was nothing to do.", markup=False)
         elif each.id in done:
-            looked = _packages_looked(each) if each.packages else "every file and unit is as it was"
+            looked = _packages_looked(each) if each.packages else f"{rest} is as it was"
             err.print(f"Change {each.id} is taken back, and that was looked at: {looked}.", markup=False)
     if stuck := said.first(events.Stuck):
         err.print(f"Not everything could be taken back: {printable(stuck.why)}.", markup=False)
@@ -345,6 +346,7 @@ def _table(changes: tuple[Change, ...], typed: str) -> None:
 
     from thornwall.cli.console import out, printable
     from thornwall.jobs.undo import together
+    from thornwall.model.outcome import undo_path
 
     if not changes:
         out.print("No change of thornwall's is known on this host.", markup=False)
@@ -360,7 +362,7 @@ def _table(changes: tuple[Change, ...], typed: str) -> None:
         first, *others = together(changes)
         packages = f", with its packages ({others[0].id})" if others else ""
         out.print(f"Take {first.id} back{packages}: thornwall undo {typed}", markup=False)
-        out.print("Without thornwall, on the host: sudo sh /var/lib/thornwall/CHANGE/undo.sh", markup=False)
+        out.print(f"Without thornwall, on the host: sudo sh {undo_path(first.id)}", markup=False)
 
 
 def _when(change: Change) -> str:

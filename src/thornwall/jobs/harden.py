@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 from thornwall import __version__
 from thornwall.apply import events
 from thornwall.apply.compile import Transaction, transaction_script
-from thornwall.errors import RefusedError, UnreachableError
-from thornwall.jobs import plan as planning
+from thornwall.errors import UnreachableError
+from thornwall.jobs.agreement import Owner, Telling, Wanted, Work, ask, choose, plan_anew, read, refuse
 from thornwall.jobs.audit import assess
 from thornwall.jobs.canary import answer_canary
 from thornwall.jobs.follow import Said, follow, stopped
@@ -21,92 +19,17 @@ from thornwall.jobs.link import Link
 from thornwall.jobs.own_password import right_password
 from thornwall.jobs.packages import Bringing, packages_of
 from thornwall.jobs.proof import Proving, back, confirm, not_mended, second_login
-from thornwall.jobs.read import Before, Reading, read_host
+from thornwall.jobs.read import Reading, read_host
 from thornwall.model.change import Packages, Purpose
 from thornwall.model.finding import Report
 from thornwall.model.outcome import Outcome, Proof, undo_path
-from thornwall.model.plan import Answers, Mend, Plan, Question, Step
+from thornwall.model.plan import Answers, Mend, Plan, Step
 from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed
-from thornwall.plan.planner import Choice, secrets_needed
+from thornwall.plan.planner import secrets_needed
 from thornwall.plan.reopens import reopens
-from thornwall.prove.claims import claims, counts_logins
-from thornwall.transport.base import Asker, Limits
-
-Telling = Callable[[str], None]
-
-
-class Owner(Asker, Protocol):
-    """The owner of the host, who decides."""
-
-    def show(self, plan: Plan) -> None:
-        """Show what would be done."""
-
-    def agrees(self, plan: Plan) -> bool:
-        """Whether to do it."""
-
-    def wants(self, step: Step, number: int) -> bool:
-        """Whether this step is to be done (asked for each where the owner wants it so; else yes)."""
-
-    def agrees_to_rest(self, plan: Plan, of: int) -> bool:
-        """Whether to do what is left of the steps, `of` so many; asked where each was."""
-
-    def tell(self, text: str) -> None:
-        """Something that he must know now."""
-
-    def before_questions(self, questions: Sequence[Question]) -> None:
-        """Which new passwords will be asked for: they come before the plan, which hangs on them."""
-
-    def new_password(self, account: str, why: str) -> Secret | None:
-        """A new password for an account; None: it stays as it is."""
-
-    def own_password(self, account: str, *, again: bool = False) -> Secret | None:
-        """The password that `account` has now, before sudo begins to ask for it; None: sudo stays as it is.
-
-        `again`: what was said before is not it; None: there is no other.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the owner wants of a hardening. `window`: seconds until the device takes it back unless confirmed. `named`:
-    accounts for which a new password is at hand."""
-
-    choice: Choice = field(default_factory=Choice)
-    accepts: frozenset[str] = frozenset()
-    window: int = 180
-    named: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class _Work:
-    """One hardening under way."""
-
-    link: Link
-    judging: Judging
-    owner: Owner
-    wanted: Wanted
-    step: Telling
-    answers: Answers
-    choice: Choice
-    own: Secret | None = None  # the password that the login's account has now
-    planned: planning.Planned | None = None
-    notes: tuple[str, ...] = ()
-    packages: str = ""  # the record of those that came
-    not_done: tuple[str, ...] = ()  # titles of steps that were agreed to, and left out
-    said: Said | None = None  # by the device, of the change
-    proving: Proving | None = None
-
-    @property
-    def wishes(self) -> planning.Wishes:
-        """What the owner said so far."""
-        return planning.Wishes(self.answers, self.choice, password_proved=self.own is not None)
-
-    @property
-    def plan(self) -> Plan:
-        """The plan as it stands."""
-        assert self.planned is not None  # noqa: S101 - it was read first
-        return self.planned.plan
+from thornwall.prove.claims import claims
+from thornwall.transport.base import Limits
 
 
 async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, step: Telling) -> Outcome | None:
@@ -116,21 +39,21 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     errors of `Transport.run`.
     """
     answers = Answers(accepts=wanted.accepts, named=wanted.named)
-    work = _Work(link, judging, owner, wanted, step, answers, wanted.choice)
-    await _read(work)
-    _refuse(work.plan)
-    _ask(work)
+    work = Work(link, judging, owner, wanted, step, answers, wanted.choice)
+    await read(work)
+    refuse(work.plan)
+    ask(work)
     if work.own is not None:
         user = work.plan.way_in.user
         again = partial(owner.own_password, user, again=True)
         work.own = await right_password(link, user, work.own, again, step)
-    _refuse(work.plan)
+    refuse(work.plan)
     owner.show(work.plan)
     if not work.plan.steps or not owner.agrees(work.plan):
         return None
-    every = len(work.plan.steps)
-    _choose(work)
-    if not work.plan.steps or not owner.agrees_to_rest(work.plan, every):
+    agreed = work.plan
+    choose(work)
+    if not work.plan.steps or not owner.agrees_to_rest(work.plan, agreed):
         return None
     assert work.planned is not None  # noqa: S101
     first = work.planned.report
@@ -142,7 +65,7 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     return replace(outcome, notes=(*work.notes, *outcome.notes), packages=work.packages, not_done=work.not_done)
 
 
-def _goes_on(work: _Work) -> str:
+def _goes_on(work: Work) -> str:
     """What becomes of it where this program is stopped, as far as was seen from here."""
     link, host = work.link, f"the host takes it back by itself within {work.wanted.window} seconds"
     look = f"To look: thornwall status {link.typed}"
@@ -157,12 +80,7 @@ def _goes_on(work: _Work) -> str:
     return f"Nobody confirms the change now: {host}. {look}"
 
 
-async def _read(work: _Work, before: Before | None = None) -> None:
-    work.planned = await planning.look(work.link, work.judging, work.wishes, work.step, before)
-    work.link.counted = counts_logins(work.planned.situation.facts, work.plan.way_in.port or 22)
-
-
-async def _bring(work: _Work, packages: Packages) -> None:
+async def _bring(work: Work, packages: Packages) -> None:
     """Packages, then the plan anew: they bring files of their own.
 
     What did not come is no longer planned for; what is new in the plan was not agreed to, and waits for next time.
@@ -170,18 +88,18 @@ async def _bring(work: _Work, packages: Packages) -> None:
     agreed = work.plan
     work.step("packages")
     bringing = Bringing(packages, work.step)
-    await _read(work, bringing.before)
+    await read(work, bringing.before)
     work.notes += bringing.notes
     work.packages = bringing.record
     missing = frozenset(mend for step in work.plan.steps if step.purpose.packages for mend in step.mends)
     unwanted = missing | not_agreed(agreed, work.plan)
     if unwanted:
-        work.choice = replace(work.choice, not_mends=unwanted)
-        _again(work)
+        work.choice = replace(work.choice, not_mends=work.choice.not_mends | unwanted)
+        plan_anew(work)
     work.not_done = _not_done(work, agreed, missing)
 
 
-def _not_done(work: _Work, agreed: Plan, missing: frozenset[Mend]) -> tuple[str, ...]:
+def _not_done(work: Work, agreed: Plan, missing: frozenset[Mend]) -> tuple[str, ...]:
     """Titles of the steps that were agreed to, and what they mend is neither mended by now nor planned for."""
     assert work.planned is not None  # noqa: S101
     failing = {Mend(finding.rule, finding.subject) for finding in work.planned.report.failed()}
@@ -194,57 +112,7 @@ def _not_done(work: _Work, agreed: Plan, missing: frozenset[Mend]) -> tuple[str,
     )
 
 
-def _again(work: _Work) -> None:
-    """Plan anew from what was read."""
-    assert work.planned is not None  # noqa: S101
-    before = work.planned.situation
-    address = work.planned.report.host.address
-    work.planned = planning.make(before.capture, work.judging, before.way_in, work.wishes, address=address)
-
-
-def _ask(work: _Work) -> None:
-    """New passwords first; then the one that sudo will ask for, which must be known before sudo asks."""
-    passwords = dict(work.answers.passwords)
-    work.owner.before_questions(work.plan.questions)
-    for question in work.plan.questions:
-        if question.account and question.account not in passwords:
-            secret = work.owner.new_password(question.account, question.text)
-            if secret is not None:
-                passwords[question.account] = secret
-    work.answers = replace(work.answers, passwords=passwords)
-    user = work.plan.way_in.user
-    _again(work)
-    held = any(each.interlock == "nopasswd-off" for each in work.plan.held)
-    if held and user and user not in passwords and not work.plan.way_in.password_proved:
-        work.own = work.owner.own_password(user)
-        if work.own is not None:
-            _again(work)
-
-
-def _refuse(plan: Plan) -> None:
-    if plan.refused:
-        first = plan.refused[0]
-        raise RefusedError(f"{plan.target} may not be changed now: {first.why}", hint=first.unlock)
-
-
-def _choose(work: _Work) -> None:
-    """Leave out the steps that the owner does not want."""
-    unwanted: set[str] = set()
-    without: set[Mend] = set()
-    for number, step in enumerate(work.plan.steps, 1):
-        # (what hangs on packages that are not to come makes no sense)
-        needs = bool(step.mends) and without.issuperset(step.mends)
-        if needs:
-            work.owner.tell(f"Step {number}, '{step.title}', needs what is left out, and goes with it.")
-        if needs or not work.owner.wants(step, number):
-            unwanted.add(step.id)
-            without.update(step.mends if step.purpose.packages else ())
-    if unwanted:
-        work.choice = replace(work.choice, not_steps=frozenset(unwanted))
-        _again(work)
-
-
-async def _transaction(work: _Work, first: Report) -> Outcome:
+async def _transaction(work: Work, first: Report) -> Outcome:
     plan, link = work.plan, work.link
     assert work.planned is not None  # noqa: S101
     proving = Proving(
@@ -278,7 +146,7 @@ async def _transaction(work: _Work, first: Report) -> Outcome:
     return await confirm(proving, applied, first)
 
 
-async def _written(work: _Work, applied: events.Applied, first: Report) -> Outcome:
+async def _written(work: Work, applied: events.Applied, first: Report) -> Outcome:
     """What was done to a mounted root, seen by reading it again."""
     link = work.link
     reading = Reading(Limits(seconds=link.reaching.seconds), link.reaching.password_seconds)
@@ -314,14 +182,15 @@ _OFFLINE = "This system does not run now: the changes are in place, and have the
 _LOGINS = {Purpose.ACCOUNTS, Purpose.PAM, Purpose.SUDO, Purpose.SSH}
 
 
-def own_password(work: _Work) -> Secret | None:
+def own_password(work: Work) -> Secret | None:
     """What sudo will take from the login's account once the change is made; None where it is as before."""
     return work.answers.passwords.get(work.plan.way_in.user) or work.own
 
 
-async def _apply(work: _Work, said: Said) -> events.Applied | None:
+async def _apply(work: Work, said: Said) -> events.Applied | None:
     """None where a step failed and the device takes it back."""
-    needed = set(secrets_needed(work.plan))
+    assert work.planned is not None  # noqa: S101
+    needed, found = set(secrets_needed(work.plan)), work.planned.report.findings
 
     def script(nonce: str) -> str:
         return transaction_script(
@@ -331,7 +200,7 @@ async def _apply(work: _Work, said: Said) -> events.Applied | None:
                 window=work.wanted.window,
                 root=str(work.link.root or "/"),
                 title=_title(work),
-                reopens=reopens(work.plan),
+                reopens=reopens(work.plan, found),
                 secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
                 version=__version__,
                 canary=bool(work.link.name) and any(step.purpose in _LOGINS for step in work.plan.steps),
@@ -351,7 +220,7 @@ async def _apply(work: _Work, said: Said) -> events.Applied | None:
     return said.need(events.Applied)
 
 
-def _title(work: _Work) -> str:
+def _title(work: Work) -> str:
     """What the change is called in the host's history, for ever: also that it is not all that was wanted."""
     missing = len(work.not_done)
     steps = "1 step" if missing == 1 else f"{missing} steps"

@@ -10,7 +10,6 @@ from thornwall.jobs.harden import without_packages
 from thornwall.jobs.packages import packages_of
 from thornwall.model.plan import Plan
 from thornwall.plan.planner import Choice
-from thornwall.plan.reopens import reopens
 
 
 def script_of(plan: Plan, choice: Choice, *, root: str = "/", window: int = 180) -> str:
@@ -25,7 +24,6 @@ def script_of(plan: Plan, choice: Choice, *, root: str = "/", window: int = 180)
             window=window,
             root=root,
             title=choice.titled(plan.preset),
-            reopens=reopens(plan),
             version=__version__,
         )
     )

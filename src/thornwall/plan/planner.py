@@ -31,7 +31,7 @@ from thornwall.plan import files, units
 from thornwall.plan.firewall_tools import commands as firewall_commands
 from thornwall.plan.fix import Ask, Fix, Hold, Interlock, Situation
 from thornwall.plan.interlocks.host import refusals
-from thornwall.plan.ways_in import nobodies, shut_out
+from thornwall.plan.ways_in import nobodies, opens_to_all, shut_out
 
 SYSCTLS = "/etc/sysctl.d/99-thornwall.conf"
 
@@ -356,11 +356,8 @@ def _packages(wishes: Sequence[Packages]) -> list[Operation]:
 
 def _account(situation: Situation, wish: Account) -> AccountDo:
     replaced = wish.field in {AccountField.PASSWORD, AccountField.LOCK}
-    known = replaced and any(
-        finding.rule in {"default-password", "empty-password"} and finding.subject == wish.user
-        for finding in situation.findings
-    )
-    return AccountDo(wish.user, wish.field, wish.value, known)
+    # (by the facts: whether its finding is among those to be mended makes no difference)
+    return AccountDo(wish.user, wish.field, wish.value, replaced and opens_to_all(situation, wish.user))
 
 
 def _running(situation: Situation, key: str) -> str:

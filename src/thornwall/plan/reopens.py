@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from thornwall.model.plan import Plan
+from collections.abc import Iterable
 
-_MOST = 8  # titles; a prompt is read, a list is not
+from thornwall.model.finding import Finding, Risk
+from thornwall.model.plan import Mend, Plan
+
+_MOST = 16  # findings; a prompt is read, a list is not
+_SUBJECT = 60  # characters: names come from the host
+_GRAVE = Risk.HIGH.rank
+# undo does not bring those passwords back, unless told to
+_STAY = frozenset({"default-password", "empty-password"})
 
 
-def reopens(plan: Plan) -> str:
-    """`tcp 23, 631 answer again; SSH accepts passwords; …`: ports and what was mended of ways in; else empty."""
-    ports = ", ".join(map(str, plan.closes))
-    titles = list(
-        dict.fromkeys(
-            f"{mend.title or mend.rule}{f' ({mend.subject})' * (mend.subject != 'host')}"
-            for step in plan.steps
-            if step.purpose.way_in
-            for mend in step.mends
-        )
-    )
-    more = f"{len(titles) - _MOST} more" if len(titles) > _MOST else ""
-    answer = "answers" if len(plan.closes) == 1 else "answer"
-    told = [f"tcp {ports} {answer} again" if ports else "", *titles[:_MOST], more]
-    return "; ".join(filter(None, told))
+def reopens(plan: Plan, findings: Iterable[Finding]) -> str:
+    """`tcp 23, 631 answer again; SSH accepts passwords; …; 40 findings of less risk`: ports, and what was mended of
+    ways in or is of high risk, worst first. `findings`: those before the change. Empty where there is nothing of it.
+    """
+    ways_in = {mend for step in plan.steps if step.purpose.way_in for mend in step.mends}
+    mended = {mend for mend in plan.mends if mend.rule not in _STAY}
+    again = [each for each in findings if Mend(each.rule, each.subject) in mended]
+    told = [each for each in again if each.risk.rank >= _GRAVE or Mend(each.rule, each.subject) in ways_in]
+    told.sort(key=lambda finding: -finding.risk.rank)
+    names = list(dict.fromkeys(map(_named, told)))[:_MOST]
+    rest = len({(each.rule, each.subject) for each in again}) - len(names)
+    ports, answer = ", ".join(map(str, plan.closes)), "answers" if len(plan.closes) == 1 else "answer"
+    others = f"{rest} {'finding' if rest == 1 else 'findings'} {'more' if names else 'of less risk'}"
+    return "; ".join(filter(None, [f"tcp {ports} {answer} again" if ports else "", *names, others if rest else ""]))
+
+
+def _named(finding: Finding) -> str:
+    return finding.title + (f" ({finding.subject[:_SUBJECT]})" if finding.subject != "host" else "")

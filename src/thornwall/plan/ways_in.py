@@ -83,6 +83,15 @@ def known_to_all(situation: Situation, name: str) -> bool:
             return False
 
 
+def opens_to_all(situation: Situation, name: str) -> bool:
+    """Whether the account has an empty password, or one that everybody knows: undo must not bring that back."""
+    match password(situation, name):
+        case Known(found) if found.method == "empty" and not found.locked:
+            return True
+        case _:
+            return known_to_all(situation, name)
+
+
 def replaced(situation: Situation, name: str) -> bool:
     """Whether this plan gives the account a new password: its owner has typed one, and a finding asks for it."""
     given = situation.answers.passwords.get(name)

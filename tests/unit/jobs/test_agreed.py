@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from thornwall.jobs import harden
+from thornwall.jobs import agreement, harden
 from thornwall.jobs.link import link_to
 from thornwall.jobs.reach import Reaching
 from thornwall.model.change import Packages, Purpose, PutFile
@@ -29,18 +29,18 @@ def test_a_step_that_is_new_after_the_packages_is_left_out(monkeypatch: pytest.M
         "host", (step("packages", lost), step("not-to-be-had", lost), step("old"), step("gone"), step("done"))
     )
     after = Plan("host", (step("old"), step("new"), step("not-to-be-had", Purpose.PACKAGES)))
-    work = harden._Work(
-        link_to("pi@host", Reaching(), Nobody()), cast("Any", None), cast("Any", None), harden.Wanted(),
+    work = agreement.Work(
+        link_to("pi@host", Reaching(), Nobody()), cast("Any", None), cast("Any", None), agreement.Wanted(),
         lambda _: None, Answers(), Choice(skip=frozenset({"backup"})),
     )  # fmt: skip
     work.planned = cast("Any", SimpleNamespace(plan=agreed))
     report = SimpleNamespace(failed=lambda: [SimpleNamespace(rule="gone", subject="host")])
 
-    async def read(work: harden._Work, before: object = None) -> None:
+    async def read(work: agreement.Work, before: object = None) -> None:
         work.planned = cast("Any", SimpleNamespace(plan=after, report=report))
 
-    monkeypatch.setattr(harden, "_read", read)
-    monkeypatch.setattr(harden, "_again", lambda _: None)
+    monkeypatch.setattr(harden, "read", read)
+    monkeypatch.setattr(harden, "plan_anew", lambda _: None)
     asyncio.run(harden._bring(work, Packages(("x",))))
     unwanted = frozenset({Mend("new", "host"), Mend("not-to-be-had", "host")})
     assert work.choice == replace(Choice(skip=frozenset({"backup"})), not_mends=unwanted)
@@ -62,11 +62,11 @@ def test_what_hangs_on_packages_that_are_refused_is_not_asked_about(monkeypatch:
     told: list[str] = []
     owner = cast("Any", SimpleNamespace(wants=wants, tell=told.append))
     link = link_to("pi@host", Reaching(), Nobody())
-    wanted = harden.Wanted()
-    work = harden._Work(link, cast("Any", None), owner, wanted, lambda _: None, Answers(), Choice())
+    wanted = agreement.Wanted()
+    work = agreement.Work(link, cast("Any", None), owner, wanted, lambda _: None, Answers(), Choice())
     work.planned = cast("Any", SimpleNamespace(plan=Plan("host", steps)))
-    monkeypatch.setattr(harden, "_again", lambda _: None)
-    harden._choose(work)
+    monkeypatch.setattr(agreement, "plan_anew", lambda _: None)
+    agreement.choose(work)
     assert asked == [("aide", 1), ("both", 3), ("bare", 4)]
     assert told == ["Step 2, 'aide', needs what is left out, and goes with it."]
     assert work.choice.not_steps == {"aide", "aide-settings"}

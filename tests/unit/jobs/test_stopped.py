@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from thornwall.apply.events import Armed
-from thornwall.jobs import harden
+from thornwall.jobs import agreement, harden
 from thornwall.jobs.follow import Said
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import link_to
@@ -22,7 +22,8 @@ from thornwall.transport.base import Nobody
 def told(*, armed: bool = False, asked: bool = False, kept: bool = False) -> str:
     link = link_to("pi@host", Reaching(), Nobody())
     judging = Judging(today="2026-11-29")
-    work = harden._Work(link, judging, cast("Any", None), harden.Wanted(window=90), lambda _: None, Answers(), Choice())
+    wanted = agreement.Wanted(window=90)
+    work = agreement.Work(link, judging, cast("Any", None), wanted, lambda _: None, Answers(), Choice())
     work.said = Said(lambda _: None, heard=[Armed(17)] if armed else [])
     work.proving = Proving(link, Plan("pi@host"), Claims(), judging, lambda _: None, asked=asked, kept=kept)
     return harden._goes_on(work)

@@ -1,45 +1,64 @@
-"""What is open again without a change: ports, and what was mended of ways in; nothing of files that are only tidier."""
+"""What is open again without a change: ports, what was mended of ways in, what was grave; the rest is counted."""
 
 from __future__ import annotations
+
+from typing import Any, cast
 
 import pytest
 
 from thornwall.model.change import Purpose
+from thornwall.model.finding import Finding, Risk
 from thornwall.model.plan import Mend, Plan, Step
 from thornwall.plan.reopens import reopens
 
-MODES = Step(
-    "modes", Purpose.PERMISSIONS, "Modes", (), (Mend("world-writable-file", "/etc/x", "Anybody can write it"),)
-)
-SSH = Step(
-    "ssh",
-    Purpose.SSH,
-    "Settings",
-    (),
-    (Mend("ssh-root-login", "host", "SSH lets root log in"), Mend("ssh-new-rule", "host")),
-)
-EVERYBODY = Step(
-    "accounts",
-    Purpose.ACCOUNTS,
-    "Accounts",
-    (),
-    tuple(Mend("empty-password", f"user{number}", "An account has no password") for number in range(10)),
-)
+
+class Found:
+    """A finding, as far as it is looked at here."""
+
+    def __init__(self, rule: str, subject: str, title: str, risk: Risk) -> None:
+        self.rule, self.subject, self.title, self.risk = rule, subject, title, risk
+
+
+FOUND = [
+    Found("world-writable-file", "/etc/x", "Anybody can write a file", Risk.MEDIUM),
+    Found("cron-writable", "/bin/y", "Anybody can write what root runs", Risk.HIGH),
+    Found("ssh-root-login", "host", "SSH lets root log in", Risk.EXTREME),
+    Found("ssh-x11-forwarding", "host", "SSH forwards X11", Risk.LOW),
+    Found("default-password", "pi", "Everybody knows a password", Risk.EXTREME),
+    Found("left-alone", "host", "Nobody mends this", Risk.EXTREME),
+]
+
+
+def plan(*rules: str, purpose: Purpose = Purpose.SSH, closes: tuple[int, ...] = ()) -> Plan:
+    mends = tuple(Mend(each.rule, each.subject) for each in FOUND if each.rule in rules)
+    return Plan("host", (Step("step", purpose, "Step", (), mends),), closes=closes)
 
 
 @pytest.mark.parametrize(
-    ("plan", "told"),
+    ("made", "told"),
     [
-        (Plan("host", (MODES,)), ""),
-        (Plan("host", (MODES,), closes=(23,)), "tcp 23 answers again"),
-        (Plan("host", (MODES, SSH), closes=(23, 631)), "tcp 23, 631 answer again; SSH lets root log in; ssh-new-rule"),
+        (plan(), ""),
+        (plan(closes=(23,)), "tcp 23 answers again"),
+        (
+            plan("ssh-x11-forwarding", "ssh-root-login", closes=(23, 631)),
+            "tcp 23, 631 answer again; SSH lets root log in; SSH forwards X11",
+        ),
+        (
+            plan("world-writable-file", "cron-writable", purpose=Purpose.PERMISSIONS),
+            "Anybody can write what root runs (/bin/y); 1 finding more",
+        ),
+        (plan("world-writable-file", purpose=Purpose.PERMISSIONS), "1 finding of less risk"),
+        # (undo leaves the new one)
+        (plan("default-password", purpose=Purpose.ACCOUNTS), ""),
     ],
 )
-def test_ports_and_ways_in(plan: Plan, told: str) -> None:
-    assert reopens(plan) == told
+def test_ports_ways_in_and_what_is_grave(made: Plan, told: str) -> None:
+    assert reopens(made, cast("list[Finding]", FOUND)) == told
 
 
 def test_a_question_is_no_list() -> None:
-    told = reopens(Plan("host", (EVERYBODY,))).split("; ")
-    assert told[0] == "An account has no password (user0)"
-    assert (len(told), told[-1]) == (9, "2 more")
+    many: list[Any] = [Found("no-password", f"user{number}" * 40, "Nobody asks", Risk.HIGH) for number in range(30)]
+    made = Plan("host", (Step("x", Purpose.ACCOUNTS, "X", (), tuple(Mend(f.rule, f.subject) for f in many)),))
+    told = reopens(made, many).split("; ")
+    assert (len(told), told[-1]) == (17, "14 findings more")
+    assert max(map(len, told)) < 90

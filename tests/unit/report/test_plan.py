@@ -17,8 +17,9 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.report.hostile import STEERING, TEXTS
 from tests.unit.report.plan_sample import FULL, HELD, KERNEL, MODES, NOTHING, REFUSED, SSHD, hostile_plan
-from thornwall.model.change import Chmod, Operation, PutFile, Tool
-from thornwall.model.plan import Mend, Plan, Undoing, WayIn
+from thornwall.model.change import Chmod, Operation, Purpose, PutFile, Tool, UnitDo
+from thornwall.model.finding import HostName
+from thornwall.model.plan import Mend, Plan, Standing, Step, Undoing, WayIn
 from thornwall.model.typed import Typed
 from thornwall.report.plan import PLAN_FORMATS, render
 from thornwall.report.plan.beware import beware, guard
@@ -211,7 +212,8 @@ def test_what_was_read_without_root_is_said_first() -> None:
 def test_who_is_shut_out_is_said_by_name_and_what_a_new_password_is_for() -> None:
     told = dict(beware(replace(FULL, shut_out=("webcam", "guest"))))
     assert told["no key"].startswith("No key was found of webcam, guest: SSH will no longer let them in.")
-    assert told["password"].endswith("for sudo, su and the console. SSH takes keys alone, and no password any more.")
+    use = "for the console and su, and for sudo where it is allowed."
+    assert told["password"].endswith(f"{use} SSH takes keys alone, and no password any more.")
     others = tuple(
         replace(step, mends=tuple(mend for mend in step.mends if mend.rule != "ssh-password-login"))
         for step in FULL.steps
@@ -246,3 +248,12 @@ def test_which_ports_close_is_said_before_the_question() -> None:
     assert told["ports"] == "tcp 23, 631 will not answer any more; tcp 22 answers on."
     assert dict(beware(replace(FULL, keeps=(22, 80))))["ports"] == "tcp 22, 80 answer on."
     assert "ports" not in dict(beware(FULL))
+
+
+def test_who_loses_the_name_of_the_host_and_what_stays_open_is_said_before_the_question() -> None:
+    off = Step("avahi", Purpose.SERVICES, "Switch Avahi off", (UnitDo("stop", ("avahi-daemon.service",)),))
+    told = dict(beware(Plan("pi@host", (off,), host=HostName(hostname="raspberrypi"))))
+    assert told == {"name": "raspberrypi.local leads to it no longer: note its address."}
+    stays = Standing(40, {"extreme": 1, "high": 2, "low": 7})
+    told = dict(beware(Plan("pi@host", (replace(off, operations=()),), after=stays)))
+    assert told == {"left": "1 extreme finding and 2 high findings will be there still: held back, or left to you."}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from thornwall.model.change import AccountDo, AccountField, Packages
+from thornwall.model.change import AccountDo, AccountField, Packages, UnitDo
+from thornwall.model.finding import Risk
 from thornwall.model.plan import Plan, Step, Undoing
 from thornwall.report.plan.words import PURPOSES
-from thornwall.report.text import line
+from thornwall.report.text import count, line
 
 UNPRIVILEGED = (
     "The host was read without root's rights, so most of what is wrong is not known, nor planned for. "
@@ -27,8 +28,9 @@ _HEALTH = (
 )
 _NO_KEY = (
     "No key was found of {}: SSH will no longer let them in. "
-    "To keep that: 'ssh-copy-id' before, or --skip ssh-password-login."
+    "To keep that: ssh-copy-id {} before, or --skip ssh-password-login."
 )
+_GRAVE = (Risk.EXTREME, Risk.HIGH)
 _PACKAGES = "Packages that came stay then, and upgrades: thornwall undo removes the packages. "
 
 
@@ -48,19 +50,21 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     told = [] if plan.as_root else [("not root", UNPRIVILEGED)]
     if ways:
         told.append(("ways in", f"{', '.join(ways)} change, last of all; read these steps."))
-    told += _ports(plan) + _you(plan) + _passwords(plan)
+    told += _ports(plan) + _name(plan) + _you(plan) + _passwords(plan)
     if any(mend.rule in {"ssh-root-login", "ssh-root-key-login"} for mend in plan.mends):
         told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
     if plan.shut_out:
         # (a key that lies elsewhere, or in a certificate, is not read)
         names = ", ".join(map(line, plan.shut_out))
-        told.append(("no key", _NO_KEY.format(names)))
+        host = plan.way_in.name or plan.way_in.address
+        told.append(("no key", _NO_KEY.format(names, f"{line(plan.shut_out[0])}{f'@{host}' * bool(host)}")))
     at_rest = plan.way_in.kind == "offline"
     if not at_rest and (waiting := [number for number, step in enumerate(steps, 1) if step.awaits_reboot]):
-        told.append(("restart", f"{_numbered(waiting)} {_have(waiting)} no effect before the next restart. {_HEALTH}"))
+        effect = f"{_numbered(waiting)} {_have(waiting)} full effect from the next restart on."
+        told.append(("restart", f"{effect} {_HEALTH}"))
     if stays := _stays(plan):
         told.append(("stays", f"Undo does not bring back {'; nor '.join(stays)}."))
-    return told
+    return told + _left(plan)
 
 
 def _ports(plan: Plan) -> list[tuple[str, str]]:
@@ -70,6 +74,30 @@ def _ports(plan: Plan) -> list[tuple[str, str]]:
     closed = f"tcp {', '.join(map(str, plan.closes))} will not answer any more" if plan.closes else ""
     kept = f"tcp {', '.join(map(str, plan.keeps))} {'answers' if len(plan.keeps) == 1 else 'answer'} on"
     return [("ports", "; ".join(filter(None, [closed, kept if plan.keeps else ""])) + ".")]
+
+
+def _name(plan: Plan) -> list[tuple[str, str]]:
+    """That nobody finds it by its `.local` name any more."""
+    stopped = {
+        unit
+        for step in plan.steps
+        for each in step.operations
+        if isinstance(each, UnitDo) and each.action == "stop"
+        for unit in each.units
+    }
+    if "avahi-daemon.service" not in stopped:
+        return []
+    name = f"{line(plan.host.hostname)}.local" if plan.host.hostname else "Its .local name"
+    return [("name", f"{name} leads to it no longer: note its address.")]
+
+
+def _left(plan: Plan) -> list[tuple[str, str]]:
+    """How much of what is grave stays all the same."""
+    after = plan.after.summary
+    grave = [count(number, f"{risk} finding") for risk in _GRAVE if (number := after.get(str(risk), 0))]
+    if not plan.steps or not grave:
+        return []
+    return [("left", f"{' and '.join(grave)} will be there still: held back, or left to you.")]
 
 
 def _you(plan: Plan) -> list[tuple[str, str]]:
@@ -112,7 +140,7 @@ def _passwords(plan: Plan) -> list[tuple[str, str]]:
     keys_alone = any(mend.rule == "ssh-password-login" for mend in plan.mends)
     told = []
     if names:
-        what = "for sudo, su and the console" if keys_alone else "to log in with"
+        what = "for the console and su, and for sudo where it is allowed" if keys_alone else "to log in with"
         gets = "gets" if len(names) == 1 else "get"
         told.append(f"{', '.join(names)} {gets} the new password that you give, {what}.")
     if keys_alone:

@@ -69,7 +69,8 @@ class Ending(Page):
         if not outcome.begun:
             self.say(Text(f" NOT BEGUN: {name} is as it was before ", style="bold black on yellow"))
         elif outcome.taken_back and outcome.verified:
-            self.say(Text(f" TAKEN BACK: {name} is as it was before ", style="bold black on yellow"))
+            but = ", but for the packages that came" if outcome.packages else ""
+            self.say(Text(f" TAKEN BACK: {name} is as it was before{but} ", style="bold black on yellow"))
         elif outcome.taken_back:
             self.say(Text(f" TAKING BACK: it was not seen that {name} is as it was before ", STYLES[Risk.EXTREME]))
         else:
@@ -210,7 +211,7 @@ class Ending(Page):
     def remarks(self, outcome: Outcome) -> None:
         """What awaits a restart, and whatever else is to be said."""
         if outcome.awaits_reboot and not outcome.taken_back:
-            self.title("Awaits a restart", "no effect before")
+            self.title("Awaits a restart", "no full effect before")
             self.say(_RESTART, 2)
             for title in outcome.awaits_reboot:
                 self.say(line(title), 2)

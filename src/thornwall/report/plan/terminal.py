@@ -43,6 +43,13 @@ def render_terminal(plan: Plan, console: Console, *, verbose: bool = False, wind
         sheet.onward(plan, window)
 
 
+def render_step(step: Step, number: int, console: Console, *, verbose: bool = False) -> None:
+    """Print one step of a plan, by its number there."""
+    with Sheet(console, verbose=verbose) as sheet:
+        sheet.step(number, step)
+        sheet.blank()
+
+
 class Sheet(Page):
     """The parts of a plan, in the order in which they are read."""
 
