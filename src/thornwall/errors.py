@@ -22,7 +22,7 @@ class Exit(IntEnum):
     HOST_KEY = 6  # the host key is unknown and was not accepted, or has changed
     REFUSED = 7  # the host may not be changed now: what is in the way is named
     TAKEN_BACK = 8  # a proof failed, and the host is back as it was
-    UNSURE = 9  # a proof failed, and whether the host is back could not be seen
+    UNSURE = 9  # a proof failed, and whether the host is back could not be seen; or not all could be put back
     INTERNAL = 70  # a fault of thornwall's own (sysexits EX_SOFTWARE)
     INTERRUPTED = 130
 

@@ -25,13 +25,14 @@ AT_ONCE = 5  # cases
 @dataclass(frozen=True)
 class Ended:
     """How a case ended: exit code, all that the user saw (blanks as one), what is another on the host, its changes; and
-    what `status` says of them afterwards."""
+    what `status` says of them afterwards, and while nobody got in."""
 
     code: int
     seen: str
     left: list[str]
     changes: list[str]
     status: str
+    locked_out: str
 
 
 Case = Callable[[Desk], "subprocess.Popen[str]"]
@@ -130,16 +131,19 @@ SAMPLE = ("sudo is broken", "sshd is gone", "given up", "the link is cut", "the 
 def play(name: str, folder: Path) -> Ended:
     with start("trixie", "planted") as host:
         desk = Desk(host, folder)
+        if name == "the password is wrong":  # (nobody is asked for one that everybody knows)
+            host.run("echo pi:Osprey_71_lid | chpasswd", check=True)
         before = snapshot(host)
         process = CASES[name](desk)
         try:
             seen, _ = process.communicate(timeout=300)
         except ValueError:  # it was killed, and heard to its end
             seen = ""
+        locked_out = desk.run("status", desk.where).stderr if name == "given up" else ""
         desk.wait_for(desk.back, 60)
         left = difference(before, snapshot(host))
         status = " ".join(desk.run("status", desk.where).stdout.split())
-        return Ended(process.returncode, " ".join(seen.split()), left, desk.changes(), status)
+        return Ended(process.returncode, " ".join(seen.split()), left, desk.changes(), status, locked_out)
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +187,31 @@ def test_the_host_is_back(played: Mapping[str, Future[Ended]], name: str, code: 
     if name == "given up":
         # (nobody was there to tell the host: it is this computer that knows)
         assert "since nobody confirmed it in time; " in ended.status
+        assert ended.locked_out.startswith("Error: "), ended.locked_out
+        assert "Change 0001 of this host was not confirmed from here. The device takes it back by " in ended.locked_out
     if name in {"sshd is gone", "the firewall drops"}:
         # (the host did it by itself, and was told only afterwards what had failed)
         assert "since nobody confirmed it in time; this failed: a fresh login works and becomes root: " in ended.status
+
+
+@pytest.mark.skipif(not FULL, reason="with THORNWALL_FULL=1")
+def test_what_cannot_go_back_is_told_as_that(tmp_path: Path) -> None:
+    """Somebody masks nginx in the window: the device tries, restarts, tries again, and gives up."""
+    with start("trixie", "planted") as host:
+        desk = Desk(host, tmp_path)
+        before = snapshot(host)
+        mask = "ln -s /dev/null /etc/systemd/system/nginx.service"
+        desk.meanwhile(f"{mask}; systemctl daemon-reload; systemctl stop nginx")
+        process = desk.begin_hardening(*WITHOUT_PACKAGES, *SOON)
+        seen = " ".join(process.communicate(timeout=300)[0].split())
+        assert process.returncode == 9, seen
+        assert "Not everything goes back at once: nginx.service ran before and does not now." in seen
+        assert "NOT AS BEFORE: not all of raspberrypi could be taken back" in seen
+        assert "The device started again for that." in seen
+        assert "takes everything back by itself" not in seen
+        status = " ".join(desk.run("status", desk.where).stdout.split())
+        assert "nginx.service ran before and does not now. It does not try again before its next start." in status
+        host.run("rm /etc/systemd/system/nginx.service; systemctl daemon-reload; systemctl start nginx", check=True)
+        undone = desk.undo()
+        assert undone.code == 0, undone.stderr
+        assert difference(before, snapshot(host)) == []

@@ -90,7 +90,7 @@ def test_a_question_for_each_step(desk: Desk) -> None:
     assert child.exitstatus == 0
     assert (listens(desk.host, "cupsd"), listens(desk.host, "rpcbind")) == (True, False)
     with desk.type("undo", desk.where) as child:
-        child.expect_exact("As before then: tcp 111 answers again.")
+        child.expect_exact("As before then: tcp 111 answers again")
         child.expect_exact("Go on?")
         child.sendline("y")
         child.expect_exact("is taken back, and that was looked at")

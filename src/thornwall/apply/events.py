@@ -212,7 +212,7 @@ class Change:
     `guarded`: the unit of the next boot is still there. `ended`: when it had been taken back, by the clock of `made`.
     `why`: for what it was; `restarted`: the host started again for it; `stuck`: what could not be taken back, where it
     has given up for now. `reopens`: what is open again once it is taken back, in words.
-    `unsaid`: why it was not confirmed, where the device could not be told and this machine alone knows.
+    `unsaid`: why it was not confirmed, or what did not hold once it was, which this machine alone knows.
     """
 
     id: str
@@ -229,6 +229,11 @@ class Change:
     stuck: str = ""
     reopens: str = ""
     unsaid: str = ""
+
+    @property
+    def gave_up(self) -> bool:
+        """Not everything could be taken back, and it is not tried again before the host starts anew."""
+        return bool(self.stuck) and (self.left is None or self.left <= 0)
 
     @property
     def packages(self) -> bool:

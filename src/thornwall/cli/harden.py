@@ -60,7 +60,8 @@ _CODES = (
     "Exit codes: 0 done, confirmed and proved, or nothing to do · 1 done and confirmed, but something still works from "
     "outside that must not, or steps could not be done · 2 wrong usage · 4 unreachable · 5 authentication refused · "
     "6 host key changed or not known · 7 the host may not be changed now · 8 a proof failed, and the host is back as "
-    "it was · 9 a proof failed, and whether it is back could not be seen · 130 interrupted."
+    "it was · 9 a proof failed, and whether it is back could not be seen, or not all could be put back · "
+    "130 interrupted."
 )
 
 

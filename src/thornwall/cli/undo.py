@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import sys
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from thornwall.cli import options
-from thornwall.errors import Exit, UsageError
+from thornwall.errors import AuthenticationError, Exit, UnreachableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
     from typing import Any, TypeVar
 
     from thornwall.apply.events import Change
@@ -93,12 +94,13 @@ def undo(
 
 
 def _agreed(going: Sequence[Change], target: str, *, known_passwords: bool) -> bool:
+    from thornwall.cli.changes import when_made
     from thornwall.cli.console import err, printable, yes
 
     host = target or "this machine"
     err.print(f"To be taken back on {host}, so that what was mended is as open as before:", markup=False)
     for each in going:
-        err.print(f"  {each.id}  {_when(each)}  {printable(each.title)}{_of_packages(each)}", markup=False)
+        err.print(f"  {each.id}  {when_made(each)}  {printable(each.title)}{_of_packages(each)}", markup=False)
         if each.reopens:
             err.print(f"  As before then: {printable(each.reopens)}.", markup=False, soft_wrap=True)
     if any(each.state == "open" and not each.packages for each in going):
@@ -126,6 +128,7 @@ def _packages_looked(change: Change) -> str:
 def _told(said: Said, going: tuple[Change, ...]) -> Exit:
     """How it ended, in words."""
     from thornwall.apply import events
+    from thornwall.cli.changes import time_of
     from thornwall.cli.console import err, printable
 
     for left in said.all(events.Left):
@@ -137,7 +140,7 @@ def _told(said: Said, going: tuple[Change, ...]) -> Exit:
     rest = "all else, every file and unit," if said.first(events.Left) else "every file and unit"
     for each in going:
         if each.id in done and each.state == "undone":
-            on = f" on {_time(each.ended)}" if each.ended else ""
+            on = f" on {time_of(each.ended)}" if each.ended else ""
             err.print(f"Change {each.id} had been taken back already{on}: there was nothing to do.", markup=False)
         elif each.id in done:
             looked = _packages_looked(each) if each.packages else f"{rest} is as it was"
@@ -162,14 +165,15 @@ def history(
     quiet: options.NoProgress = False,
 ) -> int:
     """Show the changes that a host remembers, and how each stands."""
+    from thornwall.cli.changes import json_of, show_table
     from thornwall.jobs.undo import history as run
 
     way = _way(target, identity, accept_new, secrets, quiet=quiet)
     changes = way.on("Asking", run)
     if as_json:
-        sys.stdout.write(json.dumps([_as_json(change) for change in changes], indent=2) + "\n")
+        sys.stdout.write(json.dumps([json_of(change) for change in changes], indent=2) + "\n")
     else:
-        _table(changes, way.link.typed)
+        show_table(changes, way.link.typed)
     return Exit.OK
 
 
@@ -182,6 +186,7 @@ def status(
     quiet: options.NoProgress = False,
 ) -> int:
     """Say whether a change waits to be confirmed, and for how long. Exit code 1 if one does."""
+    from thornwall.cli.changes import json_of, last, stands
     from thornwall.cli.console import out
     from thornwall.jobs.undo import history as run
 
@@ -189,62 +194,12 @@ def status(
     changes = way.on("Asking", run)
     waiting = [change for change in changes if change.state in {"open", "undoing"}]
     if as_json:
-        sys.stdout.write(json.dumps([_as_json(change) for change in waiting], indent=2) + "\n")
+        sys.stdout.write(json.dumps([json_of(change) for change in waiting], indent=2) + "\n")
     for change in waiting if not as_json else ():
-        out.print(_stands(change, way.link.typed), markup=False)
+        out.print(stands(change, way.link.typed), markup=False)
     if not waiting and not as_json:
-        out.print(f"Nothing waits to be confirmed.{_last(changes[-1]) if changes else ''}", markup=False)
+        out.print(f"Nothing waits to be confirmed.{last(changes[-1]) if changes else ''}", markup=False)
     return Exit.FINDINGS if waiting else Exit.OK
-
-
-def _stands(change: Change, typed: str) -> str:
-    """How it is with a change that is neither kept nor gone, and what to do."""
-    left = f"in {change.left} s" if change.left is not None and change.left > 0 else ""
-    if change.packages and change.state == "open":
-        return (
-            f"The packages of change {change.id} are on their way, or were cut off. "
-            f"To be told which, and to take back what was cut off: thornwall undo {typed} {change.id}"
-        )
-    if change.stuck:
-        goes_on = f"It tries again {left}" if left else "It does not try again before its next start"
-        return (
-            f"Change {change.id} is not taken back as a whole: {_printable(change.stuck)}. {goes_on}. "
-            f"Mend that, then: thornwall undo {typed}"
-        )
-    if change.state == "undoing":
-        return f"Change {change.id} is being taken back{_why(change)}."
-    when = f" {left}" if left else ""
-    if change.unsaid:
-        return (
-            f"Change {change.id} was not confirmed, since {_printable(change.unsaid)}. It is taken back{when}. "
-            f"Should you get in after all, and want to keep it: thornwall confirm {typed}"
-        )
-    return f"Change {change.id} is taken back{when} unless it is confirmed: thornwall confirm {typed}"
-
-
-def _last(change: Change) -> str:
-    when = f" on {_time(change.ended)}" if change.state == "undone" and change.ended is not None else ""
-    return f" The last change, {change.id}: {_state(change)}{when}{_why(change)}."
-
-
-def _state(change: Change) -> str:
-    if change.packages and change.state in {"open", "confirmed"}:
-        return "made" if change.state == "confirmed" else "on its way, or cut off"
-    return _STATES.get(change.state, change.state)
-
-
-def _why(change: Change) -> str:
-    """For what it was taken back, and what that took."""
-    reasons = [change.why] + [change.unsaid] * (change.unsaid not in change.why)
-    since = "; ".join(_printable(each) for each in reasons if each)
-    why = f", since {since}" * bool(since) + ", with a restart" * change.restarted
-    return why + f"; stuck: {_printable(change.stuck)}" * bool(change.stuck)
-
-
-def _printable(text: str) -> str:
-    from thornwall.cli.console import printable
-
-    return printable(text)
 
 
 def confirm(
@@ -309,8 +264,21 @@ class _Way:
         from thornwall.cli.repeated import addressed
 
         busy = self.person.sees(f"{doing} on {self.target or 'this machine'}", quiet=self.quiet)
-        with addressed(self.link.typed), busy as step:
+        with addressed(self.link.typed), _waiting(self.link), busy as step:
             return asyncio.run(work(self.link, step))
+
+
+@contextmanager
+def _waiting(link: Link) -> Iterator[None]:
+    """Whoever does not get in while a change waits there is told that it goes back, not to look for another cause."""
+    from thornwall.jobs.unsaid import on_its_way
+
+    try:
+        yield
+    except (UnreachableError, AuthenticationError) as error:
+        if link.name and (told := on_its_way(str(link.target), time.time())):
+            error.hint = told
+        raise
 
 
 def _way(target: str, identity: Path | None, accept_new: bool, secrets: Path | None, *, quiet: bool) -> _Way:
@@ -321,65 +289,3 @@ def _way(target: str, identity: Path | None, accept_new: bool, secrets: Path | N
     person = Keyholder(read_secrets(secrets))
     reaching = reaching_for(identity, accept_new, ask_sudo_pass=True, no_sudo=False, timeout=120, password_seconds=0)
     return _Way(target, link_to(target, reaching, person), person, quiet)
-
-
-def _as_json(change: Change) -> dict[str, object]:
-    return {
-        "id": change.id,
-        "state": change.state,
-        "made": change.made,
-        "title": change.title,
-        "version": change.version,
-        "seconds-left": change.left,
-        "guarded-at-boot": change.guarded,
-        "taken-back": change.ended,
-        "why": change.why,
-        "restarted": change.restarted,
-        "stuck": change.stuck,
-        "reopens": change.reopens,
-        "not-confirmed": change.unsaid,
-    }
-
-
-def _table(changes: tuple[Change, ...], typed: str) -> None:
-    from rich.table import Table
-
-    from thornwall.cli.console import out, printable
-    from thornwall.jobs.undo import together
-    from thornwall.model.outcome import undo_path
-
-    if not changes:
-        out.print("No change of thornwall's is known on this host.", markup=False)
-        return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("change", "made", "state", "what"):
-        table.add_column(heading)
-    for change in changes:
-        state = f"{_state(change)}{_why(change)}"
-        table.add_row(change.id, _when(change), state, printable(change.title))
-    out.print(table)
-    if any(change.state == "confirmed" for change in changes):
-        first, *others = together(changes)
-        packages = f", with its packages ({others[0].id})" if others else ""
-        out.print(f"Take {first.id} back{packages}: thornwall undo {typed}", markup=False)
-        out.print(f"Without thornwall, on the host: sudo sh {undo_path(first.id)}", markup=False)
-
-
-def _when(change: Change) -> str:
-    return _time(change.made) if change.made else "?"
-
-
-def _time(seconds: int) -> str:
-    try:
-        return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except (OverflowError, ValueError):
-        return "a day that no calendar has"
-
-
-_STATES = {
-    "open": "waits to be confirmed",
-    "confirmed": "confirmed",
-    "undoing": "is being taken back",
-    "undone": "taken back",
-    "rehearsal": "never made",
-}

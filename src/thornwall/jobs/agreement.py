@@ -11,7 +11,7 @@ from thornwall.jobs import plan as planning
 from thornwall.jobs.follow import Said
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
-from thornwall.jobs.proof import Proving
+from thornwall.jobs.proving import Proving
 from thornwall.jobs.read import Before
 from thornwall.model.plan import Answers, Mend, Plan, Question, Step
 from thornwall.model.secret import Secret

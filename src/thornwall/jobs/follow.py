@@ -25,13 +25,15 @@ def new_nonce() -> str:
 class Said:
     """What the device said, in order.
 
-    `titles`: of steps by their id, for whoever watches. `canary` is set once the device waits for a login.
+    `titles`: of steps by their id, for whoever watches. `canary` is set once the device waits for a login;
+    `armed` is told the change's number once the device would take it back.
     """
 
     step: Callable[[str], None]
     titles: dict[str, str] = field(default_factory=dict)
     heard: list[events.Event] = field(default_factory=list)
     canary: asyncio.Event = field(default_factory=asyncio.Event)
+    armed: Callable[[str], None] = lambda _: None
 
     def hear(self, event: events.Event) -> None:
         """One more."""
@@ -44,6 +46,7 @@ class Said:
                 self.canary.set()
             case events.Armed():
                 self.step("the guard is armed")
+                self.armed(self.need(events.Staged).id)
             case events.Doing(index, count, name):
                 self.step(f"{index} of {count}: {self.titles.get(name, name)}" if index else "files")
             case events.TakingBack():

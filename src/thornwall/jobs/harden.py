@@ -12,14 +12,17 @@ from thornwall.apply.compile import Transaction, transaction_script
 from thornwall.errors import UnreachableError
 from thornwall.jobs.agreement import Owner, Telling, Wanted, Work, ask, choose, plan_anew, read, refuse
 from thornwall.jobs.audit import assess
+from thornwall.jobs.back import back
 from thornwall.jobs.canary import answer_canary
 from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
 from thornwall.jobs.own_password import right_password
 from thornwall.jobs.packages import Bringing, packages_of
-from thornwall.jobs.proof import Proving, back, confirm, not_mended, second_login
+from thornwall.jobs.proof import confirm, not_mended, second_login
+from thornwall.jobs.proving import Proving
 from thornwall.jobs.read import Reading, read_host
+from thornwall.jobs.unsaid import clock
 from thornwall.model.change import Packages, Purpose
 from thornwall.model.finding import Report
 from thornwall.model.outcome import Outcome, Proof, undo_path
@@ -68,6 +71,8 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
 def _goes_on(work: Work) -> str:
     """What becomes of it where this program is stopped, as far as was seen from here."""
     link, host = work.link, f"the host takes it back by itself within {work.wanted.window} seconds"
+    if work.proving is not None and work.proving.until:
+        host = f"the host takes it back by itself by {clock(work.proving.until)}"
     look = f"To look: thornwall status {link.typed}"
     if link.root:
         return f"If it had begun to write, take that back: thornwall undo {link.typed}"
@@ -126,7 +131,7 @@ async def _transaction(work: Work, first: Report) -> Outcome:
     )
     work.proving = proving
     await proving.look_before()
-    work.said = said = Said(work.step, {step.id: step.title for step in plan.steps})
+    work.said = said = Said(work.step, {step.id: step.title for step in plan.steps}, armed=proving.begin)
     try:
         applied = await _apply(work, said)
     except UnreachableError as error:

@@ -16,7 +16,7 @@ from thornwall.transport.ssh import Access, SshTransport
 from thornwall.transport.target import SshTarget
 
 if TYPE_CHECKING:
-    from thornwall.jobs.proof import Proving
+    from thornwall.jobs.proving import Proving
 
 _ASKS = "the SSH server asks for a password, so that it takes them still"
 _UNKNOWN = "the SSH server asks, and the password of {} is not known here"

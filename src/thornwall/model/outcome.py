@@ -29,8 +29,9 @@ class Outcome:
     recorded that were brought for it, if any. `taken_back`: the device has undone it all (but for packages), or is
     about to. `verified`: that was seen: a fresh login found every file and unit as recorded before. `begun`: False
     where the device keeps no record of it, since the link broke before it began. `stuck`: why not everything went back
-    at the first try. `by`: the time of day at which it goes back by itself. `refused`: why nobody may look,
-    where it answers.
+    at the first try; `gave_up`: nor at any other, so that the device waits for somebody; `restarted`: it started again
+    for that. `by`: the time of day at which it goes back by itself; `late`: that is past, and nobody saw it.
+    `refused`: why nobody may look, where it answers.
     `awaits_reboot`: titles of steps that have their effect at the next start only. `not_done`: titles of steps that
     were agreed to and not made, since what they need did not come. `failed`: why it ended early, as a
     sentence; empty where it did not. `notes`: sentences. `reaching`: options by which the host is reached, which the
@@ -56,6 +57,9 @@ class Outcome:
     refused: str = ""
     not_done: tuple[str, ...] = ()
     again: tuple[str, ...] = ()
+    late: bool = False
+    gave_up: bool = False
+    restarted: bool = False
 
     @property
     def stands(self) -> bool:

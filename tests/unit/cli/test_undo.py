@@ -117,7 +117,7 @@ def test_it_is_not_named_where_it_is_given_or_no_password_is_concerned(undone: U
         (TAKEN_BACK, "0002: taken back on 2026-11-18 11:11 UTC."),
         (
             replace(TAKEN_BACK, why="nobody confirmed it in time", restarted=True),
-            "0002: taken back on 2026-11-18 11:11 UTC, since nobody confirmed it in time, with a restart.",
+            "0002: taken back on 2026-11-18 11:11 UTC, since nobody confirmed it in time, and it took a restart.",
         ),
         (
             replace(TAKEN_BACK, why="nobody confirmed it in time", unsaid="the login was refused"),
@@ -126,6 +126,10 @@ def test_it_is_not_named_where_it_is_given_or_no_password_is_concerned(undone: U
         (  # (the device has been told in the end)
             replace(TAKEN_BACK, why="too late; this failed: the login was refused", unsaid="the login was refused"),
             "0002: taken back on 2026-11-18 11:11 UTC, since too late; this failed: the login was refused.",
+        ),
+        (
+            replace(HARDENED, unsaid="this failed: a login by password is refused"),
+            "0002: confirmed, but this failed: a login by password is refused.",
         ),
         (HARDENED, "0002: confirmed."),
     ],

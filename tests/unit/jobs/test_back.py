@@ -13,11 +13,14 @@ import pytest
 
 from thornwall.apply.events import Applied, Change
 from thornwall.errors import AuthenticationError, Exit, HostKeyError, StoppedError, ThornwallError, UnreachableError
+from thornwall.jobs import back as going_back
 from thornwall.jobs import follow, proof, refusals, unsaid
+from thornwall.jobs import proving as proven
+from thornwall.jobs.back import back
 from thornwall.jobs.follow import stopped
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link, link_to
-from thornwall.jobs.proof import Proving, back
+from thornwall.jobs.proving import Proving
 from thornwall.jobs.reach import Reaching
 from thornwall.model.change import AccountDo, AccountField, Purpose
 from thornwall.model.finding import HostName, Report
@@ -52,7 +55,8 @@ class Host:
 
 def proving(host: Host, monkeypatch: pytest.MonkeyPatch) -> Proving:
     monkeypatch.setattr(follow, "new_nonce", lambda: NONCE)
-    monkeypatch.setattr(proof, "_PAUSE", 0.0)
+    for module in (proof, going_back):
+        monkeypatch.setattr(module, "PAUSE", 0.0)
     link = link_to("pi@host", Reaching(), Nobody())
     monkeypatch.setattr(Link, "run", lambda _, script, **rest: host.run(script, **rest))
     return Proving(link, Plan("pi@host", ()), Claims(), Judging(today="2026-11-22"), lambda _: None)
@@ -99,7 +103,7 @@ def test_what_had_not_begun_is_told_as_such(history: str, monkeypatch: pytest.Mo
 
 def test_what_stays_stuck_is_never_said_to_be_back(monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host(["STUCK\tnginx does not run", OPEN])
-    monkeypatch.setattr(proof, "_REBOOT", 0.0)
+    monkeypatch.setattr(going_back, "REBOOT", 0.0)
     waiting = proving(host, monkeypatch)
     waiting.window = 0.2
     before = Outcome("pi@host", cast("Report", None), transaction="0007")
@@ -107,6 +111,33 @@ def test_what_stays_stuck_is_never_said_to_be_back(monkeypatch: pytest.MonkeyPat
     assert (outcome.verified, outcome.stuck) == (False, "nginx does not run")
     # the device tries again by itself: to ask it anew would only get in its way
     assert ["--frame" in script for script in host.scripts].count(True) == 1
+
+
+def test_what_the_device_gives_up_is_told_at_once_and_not_as_what_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tries once more at its deadline, then with a restart; after that nobody need wait."""
+    told: list[str] = []
+    undoing = OPEN.replace("\topen", "\tundoing")
+    stuck = undoing.replace("\t20\t", "\t-1\t").replace("harden\t-\t-\t-\t-", "harden\t-\t-\trestarted\tnginx is down")
+    host = Host(["STUCK\tnginx does not run", undoing, UNREACHABLE, stuck, undoing, stuck, stuck, "never asked"])
+    waiting = proving(host, monkeypatch)
+    waiting.tell, waiting.window = told.append, 60
+    outcome = asyncio.run(back(waiting, Outcome("pi@host", cast("Report", None), transaction="0007"), "a proof failed"))
+    assert (outcome.gave_up, outcome.verified, outcome.late) == (True, False, False)
+    assert outcome.stuck == "nginx is down"
+    assert outcome.notes == ("The device started again for that.",)
+    assert host.logins == 7
+    assert told[1].startswith("Not everything goes back at once: nginx does not run. The device tries that again when")
+
+
+def test_while_it_is_waited_for_the_deadline_does_not_pass_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    waiting = proving(Host([AuthenticationError("the login was refused")]), monkeypatch)
+    monkeypatch.setattr(going_back, "REBOOT", 0.2)
+    waiting.tell, waiting.window, waiting.claims = told.append, 0.05, Claims(password_refused=True)
+    outcome = asyncio.run(back(waiting, Outcome("pi@host", cast("Report", None), transaction="0007"), "it is gone"))
+    assert told[1:] == ["Its time is up, and it was not seen to be back yet: the login was refused."]
+    assert outcome.late
+    assert outcome.notes == ("Once it is back, SSH takes passwords again, should your key not open it any more.",)
 
 
 def test_who_waits_is_told_what_failed_and_until_when(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +150,7 @@ def test_who_waits_is_told_what_failed_and_until_when(monkeypatch: pytest.Monkey
     async def open_ports(address: str, ports: set[int]) -> frozenset[int]:
         return frozenset(ports - {443})
 
-    monkeypatch.setattr(proof, "open_ports", open_ports)
+    monkeypatch.setattr(going_back, "open_ports", open_ports)
     about.tell = told.append
     proofs = (Proof("a fresh login works", ok=False, detail="it is refused"),)
     before = Outcome("pi@host", cast("Report", None), transaction="0007", proofs=proofs)
@@ -137,7 +168,7 @@ def test_who_waits_is_told_what_failed_and_until_when(monkeypatch: pytest.Monkey
 
 def test_never_seen_is_never_said(monkeypatch: pytest.MonkeyPatch) -> None:
     host = Host([UNREACHABLE])
-    monkeypatch.setattr(proof, "_REBOOT", 0.0)
+    monkeypatch.setattr(going_back, "REBOOT", 0.0)
     waiting = proving(host, monkeypatch)
     waiting.window = 0.05
     before = Outcome("pi@host", cast("Report", None), transaction="0007")
@@ -157,7 +188,7 @@ def test_who_is_refused_knocks_less_and_less(monkeypatch: pytest.MonkeyPatch) ->
 
     refused: list[Answer] = [AuthenticationError("sudo")]
     about = proving(Host([*refused * 6, "UNDONE\t0007"]), monkeypatch)
-    monkeypatch.setattr(proof, "_PAUSE", 7.0)
+    monkeypatch.setattr(going_back, "PAUSE", 7.0)
     monkeypatch.setattr(asyncio, "sleep", waited)
     outcome = asyncio.run(back(about, Outcome("pi@host", cast("Report", None), transaction="0007"), "a proof failed"))
     assert (outcome.verified, outcome.refused) == (True, "")
@@ -183,12 +214,12 @@ def test_what_does_not_work_yet_is_told_once_at_once(
     assert all(re.search(r"It is tried again until \d\d:\d\d:\d\d \S+\.$", text) for text in told)
     # should nobody wait for the end of it
     (change,) = unsaid.told("pi@host", [Change("0007", "open", 0, "1", "", 20, True, "harden")])
-    assert change.unsaid == misses[-1].message
+    assert change.unsaid == f"a login from here failed: {misses[-1].message}"
 
 
 def test_that_a_host_answers_and_lets_nobody_look_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     about = proving(Host([UNREACHABLE, AuthenticationError("sudo on pi@host refused")]), monkeypatch)
-    monkeypatch.setattr(proof, "_REBOOT", 0.0)
+    monkeypatch.setattr(going_back, "REBOOT", 0.0)
     about.window = 0.05
     outcome = asyncio.run(back(about, Outcome("pi@host", cast("Report", None), transaction="0007"), "it is gone"))
     assert (outcome.verified, outcome.refused) == (False, "sudo on pi@host refused")
@@ -241,7 +272,7 @@ def test_the_port_of_ssh_is_tried_once(found: list[str], tried: set[int], monkey
     about.claims = Claims(kept=(22, 80))
     about.plan = Plan("pi@host", (), host=HostName("pi", address="192.0.2.7"))
     for replaced in (addresses, greets, open_ports):
-        monkeypatch.setattr(proof, replaced.__name__, replaced)
+        monkeypatch.setattr(proven, replaced.__name__, replaced)
     asyncio.run(about.look_before())
     assert asked == tried
     assert about.families == tuple(found)

@@ -11,7 +11,7 @@ import pytest
 from thornwall.jobs import refusals
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import link_to
-from thornwall.jobs.proof import Proving
+from thornwall.jobs.proving import Proving
 from thornwall.jobs.reach import Reaching
 from thornwall.model.outcome import Proof
 from thornwall.model.plan import Plan, WayIn

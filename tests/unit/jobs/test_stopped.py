@@ -11,7 +11,7 @@ from thornwall.jobs import agreement, harden
 from thornwall.jobs.follow import Said
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import link_to
-from thornwall.jobs.proof import Proving
+from thornwall.jobs.proving import Proving
 from thornwall.jobs.reach import Reaching
 from thornwall.model.plan import Answers, Plan
 from thornwall.plan.planner import Choice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from thornwall.apply.events import Change
 from thornwall.jobs import unsaid
+from thornwall.jobs.unsaid import Known
 
 GONE = Change("0003", "undone", 1_795_000_000, "1", "", None, False, "harden recommended")
 
@@ -25,30 +27,45 @@ def told(target: str, change: Change = GONE) -> str:
 
 
 def test_it_is_told_of_that_change_of_that_host_alone(file: Path) -> None:
-    unsaid.keep("pi@host", "0003", "sudo is broken")
-    unsaid.keep("pi@other", "0004", "SSH is gone")
+    unsaid.keep("pi@host", "0003", Known("sudo is broken"))
+    unsaid.keep("pi@other", "0004", Known("SSH is gone"))
     assert told("root@HOST") == "sudo is broken"  # whoever logs in
     assert told("pi@host", replace(GONE, id="0002")) == ""
     assert told("pi@host:2222") == ""
-    assert told("pi@host", replace(GONE, state="confirmed")) == ""
+    assert told("pi@host", replace(GONE, state="rehearsal")) == ""  # another one, of the same number
     assert file.stat().st_mode & 0o077 == 0
     assert file.parent.stat().st_mode & 0o077 == 0
 
 
 def test_nothing_is_left_of_what_was_told(file: Path) -> None:
-    unsaid.keep("pi@host", "0003", "sudo is broken")
-    unsaid.keep("pi@host", "0004", "and again")
-    unsaid.keep("pi@host", "0003", "")
+    unsaid.keep("pi@host", "0003", Known("sudo is broken"))
+    unsaid.keep("pi@host", "0004", Known("and again"))
+    unsaid.keep("pi@host", "0003", Known())
     assert told("pi@host") == ""
-    unsaid.keep("pi@host", "0004", "")
-    unsaid.keep("pi@host", "0005", "")
+    unsaid.keep("pi@host", "0004", Known())
+    unsaid.keep("pi@host", "0005", Known())
     assert list(file.parent.iterdir()) == []
 
 
 def test_what_a_host_said_cannot_write_to_the_terminal(file: Path) -> None:
-    unsaid.keep("pi@host", "0003", "no\x1b[2J" + "x" * 5000)
+    unsaid.keep("pi@host", "0003", Known("no\x1b[2J" + "x" * 5000))
     assert file.stat().st_size < 2000
     assert told("pi@host").startswith("no?[2Jxxx")
+
+
+def test_who_does_not_get_in_is_told_by_when_it_goes_back(file: Path) -> None:
+    now = 1_795_000_000
+    unsaid.keep("pi@host", "0003", Known("", now + 100))
+    said = unsaid.on_its_way("pi@host", now)
+    # `date -d @1795000100 +%T`, wherever the tests run
+    clock = subprocess.run(["date", "-d", f"@{now + 100}", "+%T %Z"], capture_output=True, text=True, check=True)
+    assert said.startswith("Change 0003 of this host was not confirmed from here. The device takes it back by itself, ")
+    assert f"by {clock.stdout.strip()} or with a restart" in said
+    assert unsaid.on_its_way("pi@other", now) == ""
+    assert unsaid.on_its_way("pi@host", now + 200) != ""  # it may restart for that
+    assert unsaid.on_its_way("pi@host", now + 300) == ""
+    unsaid.keep("pi@host", "0003", Known("a reason alone", 0))
+    assert unsaid.on_its_way("pi@host", now) == ""
 
 
 BROKEN: dict[str, bytes] = {
@@ -60,6 +77,9 @@ BROKEN: dict[str, bytes] = {
     "a list": b"[1, 2]",
     "a number": b"3",
     "no table of changes": b'{"host": "0003"}',
+    "no time": b'{"host": {"0003": {"why": "x", "until": "soon"}}}',
+    "a day that no calendar has": b'{"host": {"0003": {"why": "x", "until": 1e300}}}',
+    "no number": b'{"host": {"0003": {"why": "x", "until": NaN}}}',
     "no text": b'{"host": {"0003": {"why": 7}}}',
 }
 
@@ -69,11 +89,11 @@ def test_a_broken_file_is_none(case: str, file: Path) -> None:
     file.parent.mkdir(mode=0o700)
     file.write_bytes(BROKEN[case])
     assert told("pi@host") == ""
-    unsaid.keep("pi@host", "0003", "sudo is broken")
+    unsaid.keep("pi@host", "0003", Known("sudo is broken"))
     assert told("pi@host") == "sudo is broken"
 
 
 def test_where_nothing_can_be_written_nothing_fails(file: Path) -> None:
     file.parent.write_bytes(b"no folder")
-    unsaid.keep("pi@host", "0003", "sudo is broken")
+    unsaid.keep("pi@host", "0003", Known("sudo is broken"))
     assert told("pi@host") == ""

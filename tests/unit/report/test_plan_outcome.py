@@ -135,6 +135,25 @@ def test_what_did_not_go_back_at_once_is_said_and_how_long_to_wait() -> None:
     assert "Once it answers: thornwall status pi@raspberrypi.local" in text
 
 
+def test_what_was_given_up_is_not_said_to_go_on() -> None:
+    text = flat(show(replace(FAILED, verified=False, stuck="nginx.service does not run", by="09:12:30", gave_up=True)))
+    assert "NOT AS BEFORE: not all of raspberrypi could be taken back" in text
+    assert "could be taken back: nginx.service does not run. The device does not try that again before" in text
+    assert "to take back the rest: thornwall undo pi@raspberrypi.local" in text
+    assert "takes everything back by itself" not in text
+
+
+def test_what_is_past_is_told_as_past() -> None:
+    text = flat(show(replace(FAILED, verified=False, by="09:12:30 UTC", late=True)))
+    assert "Its time was up at 09:12:30 UTC: the device has taken everything back by then" in text
+
+
+def test_packages_that_came_are_not_as_before() -> None:
+    assert "raspberrypi is as it was before, but for the packages that came" in flat(
+        show(replace(FAILED, packages="0004"))
+    )
+
+
 def test_a_proof_that_fails_after_the_confirmation_is_loud() -> None:
     outcome = replace(DONE, proofs=(*PROOFS[:2], Proof("a password is refused", False, "it logged in")))
     text = flat(show(outcome))

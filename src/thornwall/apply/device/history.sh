@@ -13,7 +13,8 @@ main() {
     [ -f "$D/about" ] && { read -r made version; read -r title; read -r window; read -r opens; } <"$D/about"
     [ "$state" = open ] && [ -f "$D/applied" ] && read -r _ key <"$D/applied"
     left=-
-    [ -f "$D/deadline" ] && read -r left <"$D/deadline" && left=$((left - up))
+    # (it is told in seconds of uptime: that of another start means nothing now)
+    [ "$LIVE" = 1 ] && [ -f "$D/deadline" ] && this_start && read -r left <"$D/deadline" && left=$((left - up))
     # (the token was renamed then, and has not been touched since)
     ended=-
     [ "$state" = undone ] && ended=$(stat -c %Z "$D/state/undone" 2>/dev/null)
@@ -27,6 +28,11 @@ main() {
   set -f
   printf '%s\tEND\t-\n' "$N"
 }
+
+# whether the change was made since the host has started
+this_start() {
+  read -r now </proc/sys/kernel/random/boot_id && read -r made_in <"$D/boot" && [ "$now" = "$made_in" ]
+} 2>/dev/null
 
 # Sets `why` it is taken back, which what comes later of it does not change; whether the host started again for that; and
 # `stuck`: what it could not take back, if that was its last word.

@@ -27,6 +27,11 @@ _NOT_BEGUN = (
     "The host keeps no record of this change: it had not begun when the connection broke, and nothing was changed. "
     "(Another machine at that address would have none either.)"
 )
+_PAST = (
+    "Its time was up at {}: the device has taken everything back by then, if it must with a restart soon after. That "
+    "was not seen from here."
+)
+_GAVE_UP = "Not everything could be taken back: {}. The device does not try that again before its next start."
 _UNSEEN = (
     "The device takes everything back by itself{}, if it must with one restart soon after. Whether it has done so was "
     "not seen from here."
@@ -71,6 +76,8 @@ class Ending(Page):
         elif outcome.taken_back and outcome.verified:
             but = ", but for the packages that came" if outcome.packages else ""
             self.say(Text(f" TAKEN BACK: {name} is as it was before{but} ", style="bold black on yellow"))
+        elif outcome.gave_up:
+            self.say(Text(f" NOT AS BEFORE: not all of {name} could be taken back ", STYLES[Risk.EXTREME]))
         elif outcome.taken_back:
             self.say(Text(f" TAKING BACK: it was not seen that {name} is as it was before ", STYLES[Risk.EXTREME]))
         else:
@@ -108,6 +115,9 @@ class Ending(Page):
             if not proof.ok
         ]
         target = " ".join([typed(outcome.target), *map(shlex.quote, outcome.reaching)])
+        if outcome.gave_up:
+            next_ = f"Mend that; then, to take back the rest: thornwall undo {target}"
+            return [*told, ("now", _GAVE_UP.format(line(outcome.stuck))), ("next", next_)]
         if outcome.stuck:
             told.append(("at first", f"Not everything went back at once: {line(outcome.stuck)}. {_LATER}"))
         if outcome.taken_back and outcome.verified:
@@ -116,8 +126,9 @@ class Ending(Page):
             return [*told, ("now", _VERIFIED if outcome.begun else _NOT_BEGUN), ("next", again)]
         if outcome.taken_back:
             by = f" when its time is up ({outcome.by})" if outcome.by else ""
+            now = _PAST.format(outcome.by) if outcome.late else _UNSEEN.format(by)
             when = f"It answers, but {line(outcome.refused)}. To look" if outcome.refused else "Once it answers"
-            return [*told, ("now", _UNSEEN.format(by)), ("next", f"{when}: thornwall status {target}")]
+            return [*told, ("now", now), ("next", f"{when}: thornwall status {target}")]
         next_ = f"thornwall status {target}; to go back: thornwall undo {target}"
         return [*told, ("now", _UNPROVED), ("next", next_)]
 

@@ -1,0 +1,120 @@
+"""The changes that a host remembers, in words: how each stands, why, and what to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from thornwall.apply.events import Change
+from thornwall.cli.console import out, printable
+from thornwall.jobs.undo import together
+from thornwall.model.outcome import undo_path
+
+
+def stands(change: Change, typed: str) -> str:
+    """How it is with a change that is neither kept nor gone, and what to do."""
+    left = f"in {change.left} s" if change.left is not None and change.left > 0 else ""
+    if change.packages and change.state == "open":
+        return (
+            f"The packages of change {change.id} are on their way, or were cut off. "
+            f"To be told which, and to take back what was cut off: thornwall undo {typed} {change.id}"
+        )
+    if change.stuck:
+        goes_on = "It does not try again before its next start" if change.gave_up else f"It tries again {left}"
+        return (
+            f"Change {change.id} is not taken back as a whole: {printable(change.stuck)}. {goes_on}. "
+            f"Mend that, then: thornwall undo {typed}"
+        )
+    if change.state == "undoing":
+        return f"Change {change.id} is being taken back{why(change)}."
+    when = f" {left}" if left else ""
+    if change.unsaid:
+        return (
+            f"Change {change.id} was not confirmed, since {printable(change.unsaid)}. It is taken back{when}. "
+            f"Should you get in after all, and want to keep it: thornwall confirm {typed}"
+        )
+    return f"Change {change.id} is taken back{when} unless it is confirmed: thornwall confirm {typed}"
+
+
+def last(change: Change) -> str:
+    """A sentence on the newest change, where nothing waits."""
+    when = f" on {time_of(change.ended)}" if change.state == "undone" and change.ended is not None else ""
+    return f" The last change, {change.id}: {state_of(change)}{when}{why(change)}."
+
+
+def state_of(change: Change) -> str:
+    """In a word or two."""
+    if change.packages and change.state in {"open", "confirmed"}:
+        return "made" if change.state == "confirmed" else "on its way, or cut off"
+    return _STATES.get(change.state, change.state)
+
+
+def why(change: Change) -> str:
+    """For what it was taken back, and what that took; or what does not hold although it stands."""
+    if change.state == "confirmed":
+        return f", but {printable(change.unsaid)}" * bool(change.unsaid)
+    reasons = [change.why] + [change.unsaid] * (change.unsaid not in change.why)
+    since = "; ".join(printable(each) for each in reasons if each)
+    told = f", since {since}" * bool(since) + ", and it took a restart" * change.restarted
+    return told + f"; stuck: {printable(change.stuck)}" * bool(change.stuck)
+
+
+def json_of(change: Change) -> dict[str, object]:
+    """As `--json` has it."""
+    return {
+        "id": change.id,
+        "state": change.state,
+        "made": change.made,
+        "title": change.title,
+        "version": change.version,
+        "seconds-left": change.left,
+        "guarded-at-boot": change.guarded,
+        "taken-back": change.ended,
+        "why": change.why,
+        "restarted": change.restarted,
+        "stuck": change.stuck,
+        "reopens": change.reopens,
+        "seen-from-here": change.unsaid,
+    }
+
+
+def show_table(changes: tuple[Change, ...], typed: str) -> None:
+    """Print all of them, and how to take the newest back. `typed`: the host, as the words of a command."""
+    from rich.table import Table
+
+    if not changes:
+        out.print("No change of thornwall's is known on this host.", markup=False)
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("change", "made", "state", "what"):
+        table.add_column(heading)
+    for change in changes:
+        state = f"{state_of(change)}{why(change)}"
+        table.add_row(change.id, when_made(change), state, printable(change.title))
+    out.print(table)
+    if any(change.state == "confirmed" for change in changes):
+        first, *others = together(changes)
+        packages = f", with its packages ({others[0].id})" if others else ""
+        out.print(f"Take {first.id} back{packages}: thornwall undo {typed}", markup=False)
+        out.print(f"Without thornwall, on the host: sudo sh {undo_path(first.id)}", markup=False)
+
+
+def when_made(change: Change) -> str:
+    """By the device's clock."""
+    return time_of(change.made) if change.made else "?"
+
+
+def time_of(seconds: int) -> str:
+    """Day and time of seconds since 1970, as a host tells them."""
+    try:
+        return dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (OverflowError, ValueError):
+        return "a day that no calendar has"
+
+
+_STATES = {
+    "open": "waits to be confirmed",
+    "confirmed": "confirmed",
+    "undoing": "is being taken back",
+    "undone": "taken back",
+    "rehearsal": "not begun",
+}

@@ -1,0 +1,97 @@
+"""What is proved of one change, and what is known of it from here meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from thornwall.jobs import unsaid
+from thornwall.jobs.judging import Judging
+from thornwall.jobs.link import Link
+from thornwall.model.outcome import Proof
+from thornwall.model.plan import Answers, Plan
+from thornwall.model.secret import Secret
+from thornwall.prove.claims import Claims
+from thornwall.prove.ports import addresses, greets, open_ports
+from thornwall.transport.target import SshTarget
+
+# between attempts: sshd's own penalties, pam_faillock and firewalls (five within 30 s) count what comes faster
+PAUSE = 7.0
+
+
+@dataclass(slots=True)
+class Proving:
+    """What is proved of one change. `families`: addresses that greeted before, each of which must greet after."""
+
+    link: Link
+    plan: Plan
+    claims: Claims
+    judging: Judging
+    step: Callable[[str], None]
+    window: float = 180
+    families: tuple[str, ...] = ()
+    open_before: frozenset[int] = frozenset()
+    proved: tuple[Proof, ...] = ()
+    known: tuple[tuple[str, Secret], ...] = ()  # passwords that are now, or were, those of accounts
+    asked: bool = False  # the device is being told to keep it
+    kept: bool = False  # it has said that it does
+    missed: str = ""  # the last attempt to log in anew that failed
+    change: str = ""  # its number on the device, once that would take it back
+    until: float = 0.0  # when it does, in seconds since 1970 by this machine's clock
+    tell: Callable[[str], None] = lambda _: None  # what the owner must know at once
+
+    @property
+    def port(self) -> int:
+        """Of the way in."""
+        return self.plan.way_in.port or 22
+
+    async def look_before(self) -> None:
+        """What answers from here before anything changes."""
+        target = self.link.target
+        if not isinstance(target, SshTarget) or not self.plan.host.address:
+            return
+        found = await addresses(target.host, self.port)
+        greeting = await self.greeted(found)
+        self.families = tuple(address for address, answer in zip(found, greeting, strict=True) if answer)
+        others = {*self.claims.closed, *self.claims.kept}
+        if self.plan.host.address in self.families:
+            others.discard(self.port)  # it is greeted: a firewall that counts logins would count it twice
+        self.open_before = await open_ports(self.plan.host.address, others)
+
+    async def greeted(self, hosts: Sequence[str]) -> list[bool]:
+        """Which of these addresses greet as an SSH server does."""
+        for _ in hosts:
+            await self.link.turn(self.step)
+        return await asyncio.gather(*(greets(address, self.port) for address in hosts))
+
+    def begin(self, change: str) -> None:
+        """The device would take it back from now on: this machine knows, should nobody get in any more."""
+        self.change, self.until = change, time.time() + self.window
+        self.remember("")
+
+    def remember(self, why: str) -> None:
+        """Keep on this machine that it waits, and why it was not confirmed; or what did not hold once it was."""
+        if self.link.name and self.change:
+            unsaid.keep(str(self.link.target), self.change, unsaid.Known(why, self.until))
+
+    def forget(self) -> None:
+        """It waits no longer, and the device knows all that there is to know."""
+        self.until = 0.0
+        self.remember("")
+
+    def learn(self, answers: Answers, own: Secret | None) -> None:
+        """The passwords that hold from now on: the login's own new one is what sudo takes."""
+        user = self.plan.way_in.user
+        if own is not None:
+            self.link.sudo_password = own
+        if (new := answers.passwords.get(user)) is not None:
+            self.link.use_new_password(new)
+        self.known = tuple(answers.passwords.items()) + (((user, own),) if own is not None else ())
+
+
+def not_held(proofs: Sequence[Proof]) -> str:
+    """What failed of them, as clauses; empty where nothing did."""
+    lost = (proof for proof in proofs if not proof.ok)
+    return "; ".join(": ".join(filter(None, [f"this failed: {proof.name}", proof.detail])) for proof in lost)
