@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from thornwall.cli import options
-from thornwall.errors import AuthenticationError, Exit, UnreachableError, UsageError
+from thornwall.errors import AuthenticationError, Exit, HostAnswerError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -276,7 +276,9 @@ def _waiting(link: Link) -> Iterator[None]:
     try:
         yield
     except (UnreachableError, AuthenticationError) as error:
-        if link.name and (told := on_its_way(str(link.target), time.time())):
+        # (an answer that is none has a hint of its own)
+        answers = isinstance(error, HostAnswerError)
+        if link.name and not answers and (told := on_its_way(str(link.target), time.time())):
             error.hint = told
         raise
 

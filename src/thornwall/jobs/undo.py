@@ -112,7 +112,10 @@ async def confirm_open(link: Link, step: Telling) -> str:
         said = await follow(link, lambda nonce: confirm_script(change.id, nonce, key=change.key), Said(step))
     if taken := said.first(events.TakenBack):
         raise RefusedError(f"it is too late: {taken.why}")
-    return said.need(events.Confirmed).id
+    done = said.need(events.Confirmed).id
+    if link.name:
+        unsaid.keep(str(link.target), done, unsaid.Known())
+    return done
 
 
 async def forget(id_: str, link: Link, step: Telling) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,15 @@ import pytest
 
 from thornwall.apply.events import Change, Event, Left, Undone
 from thornwall.cli import console, undo
-from thornwall.errors import Exit, RefusedError
+from thornwall.errors import (
+    AuthenticationError,
+    Exit,
+    HostAnswerError,
+    RefusedError,
+    ThornwallError,
+    UnreachableError,
+)
+from thornwall.jobs import unsaid
 from thornwall.jobs.follow import Said
 from thornwall.jobs.link import Link, link_to
 from thornwall.jobs.reach import Reaching
@@ -212,3 +221,28 @@ def test_history_names_all_that_undo_takes_back(
     monkeypatch.setattr(undo, "_way", lambda *_, **__: Device((PACKAGES, HARDENED), ()))
     assert undo.history("pi@host") == Exit.OK
     assert "Take 0002 back, with its packages (0001): thornwall undo pi@host" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            UnreachableError("nothing listens", hint="Is it on?"),
+            "Change 0007 of this host was not confirmed from here. ",
+        ),
+        (
+            AuthenticationError("refused", hint="Try another key."),
+            "Change 0007 of this host was not confirmed from here",
+        ),
+        # it may be another host altogether
+        (HostAnswerError("nonsense", hint="it may be compromised"), "it may be compromised"),
+    ],
+)
+def test_who_does_not_get_in_is_told_of_the_change_that_waits(
+    error: ThornwallError, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    unsaid.keep("pi@host", "0007", unsaid.Known("", time.time() + 100))
+    with pytest.raises(ThornwallError) as caught, undo._waiting(link_to("pi@host", Reaching(), Nobody())):
+        raise error
+    assert caught.value.hint.startswith(told)
