@@ -23,6 +23,7 @@ from thornwall.apply import compile as compiling
 from thornwall.apply import text as templates
 from thornwall.apply.compile import (
     Transaction,
+    back_script,
     confirm_script,
     forget_script,
     history_script,
@@ -151,7 +152,9 @@ class Rig:
         self, id_: str = "", *, password: str = "", force: bool = False, bring_back: bool = False, why: str = ""
     ) -> Heard:
         nonce = secrets.token_hex(8)
-        script = undo_script(id_, nonce=nonce, force=force, bring_back_known_passwords=bring_back, why=why)
+        script = undo_script(id_, nonce=nonce, force=force, bring_back_known_passwords=bring_back)
+        if why:
+            script = back_script(id_, nonce=nonce, why=why)
         return self.run(script, nonce, password=password)
 
     def changes(self) -> list[Change]:

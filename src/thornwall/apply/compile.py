@@ -125,23 +125,31 @@ def undo_script(
     root: str = "/",
     force: bool = False,
     bring_back_known_passwords: bool = False,
-    why: str = "",
 ) -> str:
     """The script that takes a change back, the newest if none is named, and follows that to its end.
 
     A second one is taken back after it, within the same login: the next one may need another password. `force`: also
-    what others have changed since, of which a copy is kept, and out of order. `why`: for `history`, what kept a
-    change from being confirmed.
+    what others have changed since, of which a copy is kept, and out of order.
     """
     options = ["--force"] * force + ["--bring-back-known-passwords"] * bring_back_known_passwords
     first, second = (_id(each) if each else "''" for each in (*ids, "", "")[:2])
-    values = _place(nonce, root) | {
-        "id": first,
-        "then": second,
-        "options": " ".join(options),
+    values = {"id": first, "then": second, "options": " ".join(options), "why": "''", "unless_confirmed": "0"}
+    return _script("undo_call.sh", _place(nonce, root) | values)
+
+
+def back_script(id_: str, *, nonce: str, why: str, unless_confirmed: bool = True) -> str:
+    """The same for a change that was not confirmed, since `why`, which `history` tells then.
+
+    `unless_confirmed`: what somebody has confirmed meanwhile is left as it is, and refused.
+    """
+    values = {
+        "id": _id(id_),
+        "then": "''",
+        "options": "",
         "why": shlex.quote(comment(why)[:300]),
+        "unless_confirmed": str(int(unless_confirmed)),
     }
-    return _script("undo_call.sh", values)
+    return _script("undo_call.sh", _place(nonce, "/") | values)
 
 
 def history_script(*, nonce: str, root: str = "/") -> str:

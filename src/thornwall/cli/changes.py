@@ -80,6 +80,7 @@ def json_of(change: Change) -> dict[str, object]:
 def show_table(changes: tuple[Change, ...], typed: str) -> None:
     """Print all of them, and how to take the newest back. `typed`: the host, as the words of a command."""
     from rich.table import Table
+    from rich.text import Text
 
     if not changes:
         out.print("No change of thornwall's is known on this host.", markup=False)
@@ -89,7 +90,8 @@ def show_table(changes: tuple[Change, ...], typed: str) -> None:
         table.add_column(heading)
     for change in changes:
         state = f"{state_of(change)}{why(change)}"
-        table.add_row(change.id, when_made(change), state, printable(change.title))
+        # (as text: what a host tells is no markup)
+        table.add_row(change.id, when_made(change), Text(state), Text(printable(change.title)))
     out.print(table)
     if any(change.state == "confirmed" for change in changes):
         first, *others = together(changes)

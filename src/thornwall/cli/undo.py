@@ -272,13 +272,14 @@ class _Way:
 def _waiting(link: Link) -> Iterator[None]:
     """Whoever does not get in while a change waits there is told that it goes back, not to look for another cause."""
     from thornwall.jobs.unsaid import on_its_way
+    from thornwall.transport.target import SshTarget
 
     try:
         yield
     except (UnreachableError, AuthenticationError) as error:
         # (an answer that is none has a hint of its own)
         answers = isinstance(error, HostAnswerError)
-        if link.name and not answers and (told := on_its_way(str(link.target), time.time())):
+        if isinstance(link.target, SshTarget) and not answers and (told := on_its_way(link.target, time.time())):
             error.hint = told
         raise
 

@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from thornwall.apply import events
-from thornwall.apply.compile import undo_script
+from thornwall.apply.compile import back_script
 from thornwall.errors import AuthenticationError, HostKeyError, UnreachableError
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.proving import PAUSE, Proving, not_held
@@ -19,6 +20,7 @@ from thornwall.prove.ports import open_ports
 
 _NO_RECORD = "The host that answers there keeps no record of change"
 _RESTARTED = "The device started again for that."
+_BY_ANOTHER = "Somebody has confirmed it meanwhile, and it stays: see whether you can log in."
 _TAKES_AGAIN = "Once it is back, SSH takes passwords again, should your key not open it any more."
 _CERTAIN = 2  # looks that find that it does not try again, one after the other: it may have been about to
 
@@ -93,12 +95,10 @@ async def _afterwards(proving: Proving, outcome: Outcome) -> Outcome:
 
 async def _looked_after(proving: Proving, outcome: Outcome, *, applied: bool) -> tuple[Outcome, bool]:
     """One attempt to take it back, or to see it back if it did not go at once; and whether that is the last word."""
-    said, outcome, proving.missed = Said(proving.step), replace(outcome, refused=""), ""
+    said, outcome, proving.missed = Said(proving.step), replace(outcome, refused="", gave_up=False), ""
     try:
         if not outcome.stuck:  # (the device tries that again at the deadline, and then with a restart)
-            await follow(
-                proving.link, lambda nonce: undo_script(outcome.transaction, nonce=nonce, why=_lost(outcome)), said
-            )
+            await follow(proving.link, partial(_script, proving, outcome), said)
         if said.first(events.Undone):
             proving.forget()
             return replace(outcome, verified=True), True
@@ -108,13 +108,22 @@ async def _looked_after(proving: Proving, outcome: Outcome, *, applied: bool) ->
                 "then restarts for it if it must."
             )
             return replace(outcome, stuck=stuck.why), False
-        return _of_record(outcome, await history(proving.link, proving.step), applied=applied)
+        changes = await history(proving.link, proving.step)
+        if not proving.asked and any((each.id, each.state) == (outcome.transaction, "confirmed") for each in changes):
+            proving.forget()
+            return _noted(replace(outcome, taken_back=False), _BY_ANOTHER), True
+        return _of_record(outcome, changes, applied=applied)
     except HostKeyError:
         return _noted(outcome, "Its key is another one now: nothing more was said to it."), True
     except (UnreachableError, AuthenticationError) as error:
         undone, proving.missed = said.first(events.Undone) is not None, error.message
         refused = error.message if isinstance(error, AuthenticationError) else ""
         return replace(outcome, verified=undone, refused=refused), undone
+
+
+def _script(proving: Proving, outcome: Outcome, nonce: str) -> str:
+    """What this program itself has asked to be confirmed, and was not told that it is, is taken back all the same."""
+    return back_script(outcome.transaction, nonce=nonce, why=_lost(outcome), unless_confirmed=not proving.asked)
 
 
 def _of_record(outcome: Outcome, changes: Sequence[events.Change], *, applied: bool) -> tuple[Outcome, bool]:

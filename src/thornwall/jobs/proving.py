@@ -73,8 +73,8 @@ class Proving:
 
     def remember(self, why: str) -> None:
         """Keep on this machine that it waits, and why it was not confirmed; or what did not hold once it was."""
-        if self.link.name and self.change:
-            unsaid.keep(str(self.link.target), self.change, unsaid.Known(why, self.until))
+        if isinstance(self.link.target, SshTarget) and self.change:
+            unsaid.keep(self.link.target, self.change, unsaid.Known(why, self.until))
 
     def forget(self) -> None:
         """It waits no longer, and the device knows all that there is to know."""

@@ -28,7 +28,7 @@ def key(target: str) -> str:
     """What a target is kept under: who logs in makes no difference, nor how a path is written."""
     match parse_target(target):
         case SshTarget() as host:
-            return _key_of(host)
+            return key_of(host)
         case LocalTarget():
             return HERE
         case DirectoryTarget(path):
@@ -37,7 +37,8 @@ def key(target: str) -> str:
             return str(other.path.resolve())
 
 
-def _key_of(host: SshTarget) -> str:
+def key_of(host: SshTarget) -> str:
+    """What a host is kept under: its name, and its port where that is not SSH's own."""
     name = host.host.lower()
     return f"{name}:{host.port}" if host.port not in {0, 22} else name
 
@@ -102,7 +103,7 @@ def with_host(judging: Judging, manifest: Manifest) -> Judging:
     host = host_of(manifest)
     if host is None:
         return judging
-    name = _key_of(host)
+    name = key_of(host)
     answers = tuple(answer for answer in attestations(attestations_path(), name) if answer.until >= judging.today)
     kept = (path for path in _profiles().glob("*.toml") if path.name == _profile_name(name))
     path = None if judging.profile_told else next(kept, None)

@@ -11,6 +11,7 @@ from thornwall.errors import RefusedError, UsageError
 from thornwall.jobs import unsaid
 from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.link import Link
+from thornwall.transport.target import SshTarget
 
 Telling = Callable[[str], None]
 _SECONDS = 4800  # dpkg alone may take 900 to remove what came, and 3600 to put back what went
@@ -32,7 +33,7 @@ async def history(link: Link, step: Telling) -> tuple[events.Change, ...]:
     await follow(link, lambda nonce: history_script(nonce=nonce, root=str(link.root or "/")), said)
     said.need(events.End)
     changes = tuple(sorted(said.all(events.Change), key=lambda change: int(change.id)))
-    return unsaid.told(str(link.target), changes) if link.name else changes
+    return unsaid.told(link.target, changes) if isinstance(link.target, SshTarget) else changes
 
 
 def together(changes: tuple[events.Change, ...], id_: str = "", *, packages: bool = True) -> tuple[events.Change, ...]:
@@ -96,8 +97,14 @@ async def undo(wanted: Undoing, link: Link, step: Telling, tell: Telling = lambd
             case _:
                 pass
     if said.first(events.Stuck) is None:
-        said.need(events.Undone)
+        _forget(link, said.need(events.Undone).id)
     return said
+
+
+def _forget(link: Link, change: str) -> None:
+    """The device knows all that there is to know: it was confirmed, or taken back, as somebody wished."""
+    if isinstance(link.target, SshTarget):
+        unsaid.keep(link.target, change, unsaid.Known())
 
 
 async def confirm_open(link: Link, step: Telling) -> str:
@@ -113,8 +120,7 @@ async def confirm_open(link: Link, step: Telling) -> str:
     if taken := said.first(events.TakenBack):
         raise RefusedError(f"it is too late: {taken.why}")
     done = said.need(events.Confirmed).id
-    if link.name:
-        unsaid.keep(str(link.target), done, unsaid.Known())
+    _forget(link, done)
     return done
 
 

@@ -7,15 +7,17 @@ cannot be read or written, nothing fails.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from thornwall.apply.events import Change
-from thornwall.jobs.store import key, state_folder
+from thornwall.jobs.store import key_of, state_folder
+from thornwall.transport.target import SshTarget
 from thornwall.transport.text import printable
 
 REBOOT = 180.0
@@ -32,36 +34,40 @@ class Known:
     until: float = 0.0
 
 
-def keep(target: str, change: str, known: Known) -> None:
-    """Keep what is known of `change` of the host `target`; nothing is what there is no need to keep."""
-    kept = _read()
-    of_host = {number: told for number, told in kept.pop(key(target), {}).items() if number != change}
-    if known != Known():
-        of_host[change] = replace(known, why=known.why[:_TEXT])
-    if of_host:
-        kept[key(target)] = of_host
-    with contextlib.suppress(OSError):
+def keep(host: SshTarget, change: str, known: Known) -> None:
+    """Keep what is known of `change` of `host`; nothing is what there is no need to keep."""
+    with contextlib.suppress(OSError), _alone():
+        kept = _read()
+        # (the host that was spoken to last comes last)
+        of_host = {number: told for number, told in kept.pop(key_of(host), {}).items() if number != change}
+        if known != Known():
+            of_host[change] = replace(known, why=known.why[:_TEXT])
+        if of_host:
+            kept[key_of(host)] = of_host
         _write(kept)
 
 
-def told(target: str, changes: Iterable[Change]) -> tuple[Change, ...]:
+def told(host: SshTarget, changes: Iterable[Change]) -> tuple[Change, ...]:
     """The changes, with what is known here alone: why one was not confirmed, or what did not hold once it was."""
-    kept = _read().get(key(target), {})
-    return tuple(
-        replace(change, unsaid=kept[change.id].why) if change.id in kept and change.state != "rehearsal" else change
-        for change in changes
-    )
+    kept = _read().get(key_of(host), {})
+    return tuple(replace(change, unsaid=_of(kept.get(change.id, Known()), change.state)) for change in changes)
 
 
-def on_its_way(target: str, now: float) -> str:
+def _of(known: Known, state: str) -> str:
+    """A reason not to confirm it is none any more where somebody did; what does not hold needs what stands."""
+    fits = not known.until if state == "confirmed" else known.until and state in {"open", "undoing", "undone"}
+    return known.why if fits else ""
+
+
+def on_its_way(host: SshTarget, now: float) -> str:
     """For whoever cannot get in just now: that a change of this host goes back by itself, and by when; else empty."""
-    waiting = [(each.until, number) for number, each in _read().get(key(target), {}).items() if each.until]
+    waiting = [(each.until, number) for number, each in _read().get(key_of(host), {}).items() if each.until]
     if not waiting or max(waiting)[0] + REBOOT < now:
         return ""
     until, number = max(waiting)
     return (
-        f"Change {printable(number)} of this host was not confirmed from here. The device takes it back by itself, by "
-        f"{clock(until)} or with a restart soon after: do nothing, and try again some minutes later."
+        f"Change {printable(number)} of this host was not confirmed from here. Unless somebody has, the device takes "
+        f"it back by itself, by {clock(until)} or with a restart soon after: do nothing, and try again in some minutes."
     )
 
 
@@ -101,12 +107,32 @@ def _write(kept: dict[str, dict[str, Known]]) -> None:
     if not kept:
         path.unlink(missing_ok=True)
         return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    text = _text(kept)
+    while len(text) > _MOST:  # what is longest ago goes
+        del kept[next(iter(kept))]
+        text = _text(kept)
     new = path.with_name(f"{path.name}.{os.getpid()}")
     new.touch(mode=0o600)
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
+def _text(kept: dict[str, dict[str, Known]]) -> str:
     table = {
         host: {number: {"why": each.why, "until": each.until} for number, each in changes.items()}
         for host, changes in kept.items()
     }
-    new.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    new.replace(path)
+    return json.dumps(table, indent=1) + "\n"
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Nobody else changes the file meanwhile: several hosts may be hardened at once."""
+    folder = _path().parent
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -274,12 +274,16 @@ def _steps(situation: Situation, drafts: Iterable[_Draft], choice: Choice, held:
                     operations=operations,
                     mends=tuple(draft.mends),
                     may_break=tuple(draft.may_break),
-                    undoing=draft.undoing,
+                    undoing=Undoing.KEEPS if any(map(_known, operations)) else draft.undoing,
                     awaits_reboot=draft.awaits_reboot,
                     after=tuple(draft.after),
                 )
             )
     return _once(sorted(steps, key=lambda step: step.purpose))
+
+
+def _known(operation: Operation) -> bool:
+    return isinstance(operation, AccountDo) and operation.known_default
 
 
 def _package_step(draft: _Draft) -> str:

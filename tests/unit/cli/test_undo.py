@@ -24,6 +24,7 @@ from thornwall.jobs.follow import Said
 from thornwall.jobs.link import Link, link_to
 from thornwall.jobs.reach import Reaching
 from thornwall.transport.base import Nobody
+from thornwall.transport.target import SshTarget
 
 MADE, BACK = 1_795_000_000, 1_795_000_300  # `date -u -d @1795000300`: 2026-11-18 11:11:40
 HARDENED = Change("0002", "confirmed", MADE, "1", "", None, False, "harden recommended")
@@ -242,7 +243,22 @@ def test_who_does_not_get_in_is_told_of_the_change_that_waits(
     error: ThornwallError, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    unsaid.keep("pi@host", "0007", unsaid.Known("", time.time() + 100))
-    with pytest.raises(ThornwallError) as caught, undo._waiting(link_to("pi@host", Reaching(), Nobody())):
+    link = link_to("pi@host", Reaching(), Nobody())
+    assert isinstance(link.target, SshTarget)
+    unsaid.keep(link.target, "0007", unsaid.Known("", time.time() + 100))
+    with pytest.raises(ThornwallError) as caught, undo._waiting(link):
         raise error
     assert caught.value.hint.startswith(told)
+
+
+@pytest.mark.parametrize(
+    "text", ["[/etc/ssh/x] is gone", "[fe80::1] does not answer", "[link=https://x.example]y[/link]"]
+)
+def test_what_a_host_tells_is_no_markup(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change = replace(TAKEN_BACK, why=text, title=text)
+    monkeypatch.setattr(undo, "_way", lambda *_, **__: Device((change,), ()))
+    monkeypatch.setattr(console.out, "width", 200)
+    assert undo.history("pi@host") == Exit.OK
+    assert capsys.readouterr().out.count(text) == 2

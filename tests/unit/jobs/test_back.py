@@ -28,6 +28,7 @@ from thornwall.model.outcome import Outcome, Proof
 from thornwall.model.plan import Plan, Step
 from thornwall.prove.claims import Claims
 from thornwall.transport.base import Nobody, Ran
+from thornwall.transport.target import SshTarget
 
 NONCE = "n" * 16
 UNREACHABLE = UnreachableError("no connection")
@@ -129,6 +130,35 @@ def test_what_the_device_gives_up_is_told_at_once_and_not_as_what_goes_on(monkey
     assert told[1].startswith("Not everything goes back at once: nginx does not run. The device tries that again when")
 
 
+def test_what_somebody_has_confirmed_meanwhile_is_left_to_him(monkeypatch: pytest.MonkeyPatch) -> None:
+    confirmed = OPEN.replace("\topen", "\tconfirmed")
+    host = Host([UNREACHABLE, "REFUSED\tsomebody has confirmed change 0007 meanwhile\t-", confirmed])
+    about = proving(host, monkeypatch)
+    outcome = asyncio.run(back(about, Outcome("pi@host", cast("Report", None), transaction="0007"), "a proof failed"))
+    assert (outcome.taken_back, outcome.stands) == (False, False)
+    assert outcome.notes == ("Somebody has confirmed it meanwhile, and it stays: see whether you can log in.",)
+    assert host.logins == 3
+    assert all("KEEP=1" in script for script in host.scripts if "--frame" in script)
+
+
+def test_what_this_program_asked_to_be_confirmed_goes_back_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was told that it could not be: then it must not stay either."""
+    about = proving(Host(["UNDONE\t0007"]), monkeypatch)
+    about.asked = True
+    outcome = asyncio.run(back(about, Outcome("pi@host", cast("Report", None), transaction="0007"), "no answer"))
+    assert outcome.verified
+
+
+def test_one_look_that_finds_nobody_at_it_is_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the deadline and the guard's start, or before a restart."""
+    undoing = OPEN.replace("\topen", "\tundoing")
+    stuck = undoing.replace("\t20\t", "\t-1\t").replace("harden\t-\t-\t-\t-", "harden\t-\t-\t-\tnginx is down")
+    host = Host(["STUCK\tnginx", stuck, UNREACHABLE, UNREACHABLE, stuck, UNREACHABLE, UNDONE])
+    about = proving(host, monkeypatch)
+    outcome = asyncio.run(back(about, Outcome("pi@host", cast("Report", None), transaction="0007"), "a proof failed"))
+    assert (outcome.verified, outcome.gave_up) == (True, False)
+
+
 def test_while_it_is_waited_for_the_deadline_does_not_pass_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     waiting = proving(Host([AuthenticationError("the login was refused")]), monkeypatch)
@@ -208,12 +238,14 @@ def test_what_does_not_work_yet_is_told_once_at_once(
 ) -> None:
     told: list[str] = []
     about = proving(Host([*misses, "CONFIRMED\t0007"]), monkeypatch)
-    about.tell, about.change = told.append, "0007"
+    about.tell, about.change, about.until = told.append, "0007", time.time() + 60
     asyncio.run(proof._retried(about, time.monotonic() + 60, lambda: proof._keep(about, APPLIED)))
     assert [text.partition(".")[0] for text in told] == [f"Not yet: {each}" for each in heard]
     assert all(re.search(r"It is tried again until \d\d:\d\d:\d\d \S+\.$", text) for text in told)
     # should nobody wait for the end of it
-    (change,) = unsaid.told("pi@host", [Change("0007", "open", 0, "1", "", 20, True, "harden")])
+    (change,) = unsaid.told(
+        cast("SshTarget", about.link.target), [Change("0007", "open", 0, "1", "", 20, True, "harden")]
+    )
     assert change.unsaid == f"a login from here failed: {misses[-1].message}"
 
 

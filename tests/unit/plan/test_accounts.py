@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from thornwall.model.change import Account, AccountField, EditLine, SetMode, Tool
-from thornwall.model.plan import Answers
+from thornwall.model.change import Account, AccountDo, AccountField, EditLine, SetMode, Tool
+from thornwall.model.plan import Answers, Undoing
 from thornwall.model.secret import Secret
 from thornwall.plan.fix import Ask, Hold
+from thornwall.plan.planner import Choice, make_plan
+from thornwall.plan.registry import FIXES
 
 from .ways import BASE, GROUP, PASSWD, SHADOW, Host, walk
 
@@ -166,3 +168,14 @@ def test_umask(text: str, number: int, old: str, new: str) -> None:
     host = Host({"/etc/login.defs": text})
     assert host.wants("login-defs-umask") == (EditLine("/etc/login.defs", number, old, new),)
     host.mended("login-defs-umask")
+
+
+def test_undo_leaves_out_a_password_that_everybody_knows_whichever_finding_replaced_it() -> None:
+    host = Host(shadow("pi:md5crypt:20700:0:99999:7:::"), GUESSED, answers=ANSWERED)
+    (step,) = make_plan(host.situation(), FIXES, (), {}, Choice(only=frozenset({"weak-password-hash"}))).steps
+    assert step.operations == (AccountDo("pi", AccountField.PASSWORD, known_default=True),)
+    assert step.undoing is Undoing.KEEPS
+    unknown = Host(shadow("pi:md5crypt:20700:0:99999:7:::"), answers=ANSWERED)
+    (step,) = make_plan(unknown.situation(), FIXES, (), {}, Choice(only=frozenset({"weak-password-hash"}))).steps
+    assert step.operations == (AccountDo("pi", AccountField.PASSWORD),)
+    assert step.undoing is not Undoing.KEEPS

@@ -145,7 +145,7 @@ def test_what_was_given_up_is_not_said_to_go_on() -> None:
 
 def test_what_is_past_is_told_as_past() -> None:
     text = flat(show(replace(FAILED, verified=False, by="09:12:30 UTC", late=True)))
-    assert "Its time was up at 09:12:30 UTC: the device has taken everything back by then" in text
+    assert "Its time was up at 09:12:30 UTC: unless somebody has confirmed it, the device has taken everything" in text
 
 
 def test_packages_that_came_are_not_as_before() -> None:

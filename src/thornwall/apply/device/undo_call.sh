@@ -1,6 +1,6 @@
 # Takes a change of Thornwall back: the script that does it lies on the host, beside the originals.
 main() {
-  ID='' N=@nonce@ WANTED=@id@ THEN=@then@
+  ID='' N=@nonce@ WANTED=@id@ THEN=@then@ KEEP=@unless_confirmed@
   LIVE=@live@
   setup
   cd -P @root@ || refuse "@root_text@ is no folder" "give the folder where the system is mounted"
@@ -17,7 +17,10 @@ main() {
   set -f
   [ -n "$ID" ] || refuse "there is no such change on this host" "see: thornwall history"
   D=./var/lib/thornwall/$ID why=@why@
-  [ ! -e "$D/state/confirmed" ] || why='' # (then it is the owner's wish)
+  if [ -e "$D/state/confirmed" ]; then
+    [ "$KEEP" = 0 ] || refuse "somebody has confirmed change $ID meanwhile" "to take it back all the same: thornwall undo"
+    why='' # (then it is the owner's wish)
+  fi
   [ ! -e "$D/state/open" ] || asked
   if [ -n "$THEN" ]; then
     /bin/sh "$PWD/var/lib/thornwall/$ID/undo.sh" --frame "$N" @options@ || exit

@@ -28,7 +28,7 @@ _HEALTH = (
 )
 _NO_KEY = (
     "No key was found of {}: SSH will no longer let them in. "
-    "To keep that: ssh-copy-id {} before, or --skip ssh-password-login."
+    "To keep that: a key for each before (ssh-copy-id), or --skip ssh-password-login."
 )
 _GRAVE = (Risk.EXTREME, Risk.HIGH)
 _PACKAGES = "Packages that came stay then, and upgrades: thornwall undo removes the packages. "
@@ -56,8 +56,7 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     if plan.shut_out:
         # (a key that lies elsewhere, or in a certificate, is not read)
         names = ", ".join(map(line, plan.shut_out))
-        host = plan.way_in.name or plan.way_in.address
-        told.append(("no key", _NO_KEY.format(names, f"{line(plan.shut_out[0])}{f'@{host}' * bool(host)}")))
+        told.append(("no key", _NO_KEY.format(names)))
     at_rest = plan.way_in.kind == "offline"
     if not at_rest and (waiting := [number for number, step in enumerate(steps, 1) if step.awaits_reboot]):
         effect = f"{_numbered(waiting)} {_have(waiting)} full effect from the next restart on."

@@ -28,8 +28,8 @@ _NOT_BEGUN = (
     "(Another machine at that address would have none either.)"
 )
 _PAST = (
-    "Its time was up at {}: the device has taken everything back by then, if it must with a restart soon after. That "
-    "was not seen from here."
+    "Its time was up at {}: unless somebody has confirmed it, the device has taken everything back by then, if it must "
+    "with a restart soon after. That was not seen from here."
 )
 _GAVE_UP = "Not everything could be taken back: {}. The device does not try that again before its next start."
 _UNSEEN = (
