@@ -58,4 +58,4 @@ def test_passwords_that_are_taken_again(desk: Desk) -> None:
     assert "a login by password is refused: the SSH server asks for a password" in said
     # (the host has been told nothing of it: it is this computer that knows)
     status = " ".join(desk.run("status", desk.where).stdout.split())
-    assert "confirmed, but this failed: a login by password is refused: the SSH server asks" in status
+    assert "confirmed, but this did not hold: a login by password is refused: the SSH server asks" in status

@@ -170,7 +170,10 @@ async def _retried(proving: Proving, deadline: float, attempt: Callable[[], Awai
 
 async def _still_answers(proving: Proving) -> list[Proof]:
     greeting = await proving.greeted(proving.families)
-    proofs = [Proof(f"SSH answers at {address}", ok) for address, ok in zip(proving.families, greeting, strict=True)]
+    proofs = [
+        Proof(f"SSH answers at {address}", ok, "" if ok else "no SSH server greets from there")
+        for address, ok in zip(proving.families, greeting, strict=True)
+    ]
     kept = proving.open_before & set(proving.claims.kept)
     if kept:
         still = await open_ports(proving.plan.host.address, kept)

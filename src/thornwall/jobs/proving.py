@@ -94,4 +94,4 @@ class Proving:
 def not_held(proofs: Sequence[Proof]) -> str:
     """What failed of them, as clauses; empty where nothing did."""
     lost = (proof for proof in proofs if not proof.ok)
-    return "; ".join(": ".join(filter(None, [f"this failed: {proof.name}", proof.detail])) for proof in lost)
+    return "; ".join(": ".join(filter(None, [f"this did not hold: {proof.name}", proof.detail])) for proof in lost)

@@ -143,6 +143,7 @@ class Plan:
     typed: Typed = field(default_factory=Typed)  # for the command that would carry it out
     idle_accepts: tuple[str, ...] = ()  # what the owner accepted (`--accept`) and no interlock asked about
     nobodies: tuple[str, ...] = ()  # who was given a new password, and has no account there
+    idle_passwords: tuple[str, ...] = ()  # who was given one, and no step sets it
     closes: tuple[int, ...] = ()  # TCP ports that answer from outside and will not any more
     keeps: tuple[int, ...] = ()  # those that answer on
     shut_out: tuple[str, ...] = ()  # people who have no key, and log in over SSH by password until now

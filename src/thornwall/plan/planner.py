@@ -31,7 +31,7 @@ from thornwall.plan import files, units
 from thornwall.plan.firewall_tools import commands as firewall_commands
 from thornwall.plan.fix import Ask, Fix, Hold, Interlock, Situation
 from thornwall.plan.interlocks.host import refusals
-from thornwall.plan.ways_in import nobodies, opens_to_all, shut_out
+from thornwall.plan.ways_in import idle_passwords, nobodies, opens_to_all, shut_out
 
 SYSCTLS = "/etc/sysctl.d/99-thornwall.conf"
 
@@ -140,6 +140,7 @@ def make_plan(
         idle_accepts=_idle_accepts(situation, met),
         shut_out=shut_out(situation, steps),
         nobodies=nobodies(situation),
+        idle_passwords=idle_passwords(situation, steps, questions),
     )
 
 
@@ -197,6 +198,8 @@ def _add(drafts: dict[str, _Draft], fix: Fix, finding: Finding, wishes: Iterable
         draft.take(_Draft(fix, [mend], {wish: None}, undoing=Undoing.KEEPS if wish.upgrade else Undoing.EXACT))
         if wish.remove and finding.remedy.may_break:
             draft.may_break[finding.remedy.may_break] = None
+        if wish.install:
+            draft.may_break[_COMES_ALONG] = None
         draft.purpose = Purpose.REMOVALS if wish.remove else Purpose.PACKAGES
         draft.titles = {_PACKAGE_TITLES[kind]: None}
     if rest or not packages:
@@ -216,6 +219,10 @@ def _add(drafts: dict[str, _Draft], fix: Fix, finding: Finding, wishes: Iterable
         )
 
 
+_COMES_ALONG = (
+    "What they need comes along with them. What packages set up by themselves (modules of PAM in /etc/pam.d, say) "
+    "holds at once, and until they are removed again."
+)
 _PACKAGE_TITLES = {
     "install": "Install packages",
     "upgrade": "Install the updates that are waiting",

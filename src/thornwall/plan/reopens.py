@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from thornwall.model.change import AccountDo, AccountField, Operation
 from thornwall.model.finding import Finding, Risk
 from thornwall.model.plan import Mend, Plan
 
@@ -25,9 +26,20 @@ def reopens(plan: Plan, findings: Iterable[Finding]) -> str:
     told.sort(key=lambda finding: -finding.risk.rank)
     names = list(dict.fromkeys(map(_named, told)))[:_MOST]
     rest = len({(each.rule, each.subject) for each in again}) - len(names)
-    ports, answer = ", ".join(map(str, plan.closes)), "answers" if len(plan.closes) == 1 else "answer"
     others = f"{rest} {'finding' if rest == 1 else 'findings'} {'more' if names else 'of less risk'}"
+    old = filter(None, (_old_password(each) for step in plan.steps for each in step.operations))
+    names += [f"the password before of {name} holds again" for name in dict.fromkeys(old)]
+    ports, answer = ", ".join(map(str, plan.closes)), "answers" if len(plan.closes) == 1 else "answer"
     return "; ".join(filter(None, [f"tcp {ports} {answer} again" if ports else "", *names, others if rest else ""]))
+
+
+def _old_password(operation: Operation) -> str:
+    """Whose password before undo gives back: one that not everybody knows."""
+    match operation:
+        case AccountDo(user, AccountField.PASSWORD, _, False):
+            return user
+        case _:
+            return ""
 
 
 def _named(finding: Finding) -> str:

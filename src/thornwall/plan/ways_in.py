@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from thornwall.model.accounts import Account, Accounts, Password
 from thornwall.model.change import AccountDo, AccountField
 from thornwall.model.fact import Fact, Known, Unknown
 from thornwall.model.passwords import everybody_knows
-from thornwall.model.plan import Step
+from thornwall.model.plan import Question, Step
 from thornwall.model.sudo import Grant, Policy
 from thornwall.plan.fix import Situation
 
@@ -68,6 +68,19 @@ def nobodies(situation: Situation) -> tuple[str, ...]:
     accounts = accounts_of(situation)
     named = {*situation.answers.passwords, *situation.answers.named}
     return tuple(sorted(name for name in named if accounts and name not in accounts.by_name))
+
+
+def idle_passwords(situation: Situation, steps: Iterable[Step], questions: Iterable[Question]) -> tuple[str, ...]:
+    """Whose new password is at hand, and no step sets it, nor would once it is asked for."""
+    used = {
+        each.user
+        for step in steps
+        for each in step.operations
+        if isinstance(each, AccountDo) and each.field is AccountField.PASSWORD
+    }
+    used.update(question.account for question in questions)
+    named = {*situation.answers.passwords, *situation.answers.named}
+    return tuple(sorted(named - used - {*nobodies(situation)}))
 
 
 def _accepted(found: Fact[Password]) -> bool:

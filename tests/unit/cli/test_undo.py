@@ -134,12 +134,14 @@ def test_it_is_not_named_where_it_is_given_or_no_password_is_concerned(undone: U
             "0002: taken back on 2026-11-18 11:11 UTC, since nobody confirmed it in time; the login was refused.",
         ),
         (  # (the device has been told in the end)
-            replace(TAKEN_BACK, why="too late; this failed: the login was refused", unsaid="the login was refused"),
-            "0002: taken back on 2026-11-18 11:11 UTC, since too late; this failed: the login was refused.",
+            replace(
+                TAKEN_BACK, why="too late; this did not hold: the login was refused", unsaid="the login was refused"
+            ),
+            "0002: taken back on 2026-11-18 11:11 UTC, since too late; this did not hold: the login was refused.",
         ),
         (
-            replace(HARDENED, unsaid="this failed: a login by password is refused"),
-            "0002: confirmed, but this failed: a login by password is refused.",
+            replace(HARDENED, unsaid="this did not hold: a login by password is refused"),
+            "0002: confirmed, but this did not hold: a login by password is refused.",
         ),
         (HARDENED, "0002: confirmed."),
     ],

@@ -187,7 +187,7 @@ def test_who_waits_is_told_what_failed_and_until_when(monkeypatch: pytest.Monkey
     outcome = asyncio.run(back(about, before, "what must hold did not"))
     (once,) = told
     assert once.startswith(
-        "The change is not kept; this failed: a fresh login works: it is refused. pi@host takes it back by"
+        "The change is not kept; this did not hold: a fresh login works: it is refused. pi@host takes it back by"
     )
     assert len(re.findall(r"\d\d:\d\d:\d\d", once)) == 2
     assert outcome.notes == (

@@ -179,3 +179,18 @@ def test_undo_leaves_out_a_password_that_everybody_knows_whichever_finding_repla
     (step,) = make_plan(unknown.situation(), FIXES, (), {}, Choice(only=frozenset({"weak-password-hash"}))).steps
     assert step.operations == (AccountDo("pi", AccountField.PASSWORD),)
     assert step.undoing is not Undoing.KEEPS
+
+
+@pytest.mark.parametrize(
+    ("answers", "only", "idle"),
+    [
+        (ANSWERED, "weak-password-hash", ()),
+        (ANSWERED, "default-password", ("pi",)),
+        # (it would be asked for)
+        (Answers(named=frozenset({"pi"})), "weak-password-hash", ()),
+        (Answers(named=frozenset({"pi", "nobody-there"})), "default-password", ("pi",)),
+    ],
+)
+def test_a_new_password_that_no_step_sets_is_named(answers: Answers, only: str, idle: tuple[str, ...]) -> None:
+    host = Host(shadow("pi:md5crypt:20700:0:99999:7:::"), answers=answers)
+    assert make_plan(host.situation(), FIXES, (), {}, Choice(only=frozenset({only}))).idle_passwords == idle

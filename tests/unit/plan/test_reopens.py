@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from thornwall.model.change import Purpose
+from thornwall.model.change import AccountDo, AccountField, Purpose
 from thornwall.model.finding import Finding, Risk
 from thornwall.model.plan import Mend, Plan, Step
 from thornwall.plan.reopens import reopens
@@ -62,3 +62,11 @@ def test_a_question_is_no_list() -> None:
     told = reopens(made, many).split("; ")
     assert (len(told), told[-1]) == (17, "14 findings more")
     assert max(map(len, told)) < 90
+
+
+def test_the_password_before_is_named_unless_everybody_knows_it() -> None:
+    sets = tuple(
+        AccountDo(name, AccountField.PASSWORD, known_default=known) for name, known in (("webcam", False), ("pi", True))
+    )
+    made = Plan("host", (Step("x", Purpose.ACCOUNTS, "X", sets, ()),))
+    assert reopens(made, []) == "the password before of webcam holds again"

@@ -59,6 +59,12 @@ def test_an_option_is_fit_to_be_pasted() -> None:
     assert beside(unit) == [("to say so", r"--accept 'service-off:dev-a\x2db.service'")]
 
 
+def test_a_password_that_no_step_sets() -> None:
+    assert list(idle(Plan("pi", idle_passwords=("pi",)))) == [
+        "The new password of pi is not used: no step of this plan sets one."
+    ]
+
+
 def test_a_password_for_nobody() -> None:
     assert list(idle(Plan("pi", nobodies=("wbcam",)))) == [
         "There is no account wbcam: the new password for it is not used."

@@ -256,4 +256,6 @@ def test_who_loses_the_name_of_the_host_and_what_stays_open_is_said_before_the_q
     assert told == {"name": "raspberrypi.local leads to it no longer: note its address."}
     stays = Standing(40, {"extreme": 1, "high": 2, "low": 7})
     told = dict(beware(Plan("pi@host", (replace(off, operations=()),), after=stays)))
-    assert told == {"left": "1 extreme finding and 2 high findings will be there still: held back, or left to you."}
+    assert told == {
+        "left": "1 extreme finding and 2 high findings will be there still: held back, left to you, or left out by you."
+    }

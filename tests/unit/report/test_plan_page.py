@@ -67,7 +67,7 @@ def test_it_says_what_it_must() -> None:
         "15 steps would mend 30 findings. Nothing has been changed.",
         "A key alone has just logged in.",
         "Whoever has no key on the device is locked out.",
-        "what is updated (step 2); nor the password of pi that everybody knows.",
+        "what is updated (step 2); nor the password of pi that everybody knows (a change that nobody confirms goes",
         "ufw --force enable",
         "0 → 1",
         "--accept service-in-use:mosquitto.service",

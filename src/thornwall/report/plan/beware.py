@@ -30,6 +30,7 @@ _NO_KEY = (
     "No key was found of {}: SSH will no longer let them in. "
     "To keep that: a key for each before (ssh-copy-id), or --skip ssh-password-login."
 )
+_UNCONFIRMED = " (a change that nobody confirms goes back whole, with that)"
 _GRAVE = (Risk.EXTREME, Risk.HIGH)
 _PACKAGES = "Packages that came stay then, and upgrades: thornwall undo removes the packages. "
 
@@ -96,7 +97,7 @@ def _left(plan: Plan) -> list[tuple[str, str]]:
     grave = [count(number, f"{risk} finding") for risk in _GRAVE if (number := after.get(str(risk), 0))]
     if not plan.steps or not grave:
         return []
-    return [("left", f"{' and '.join(grave)} will be there still: held back, or left to you.")]
+    return [("left", f"{' and '.join(grave)} will be there still: held back, left to you, or left out by you.")]
 
 
 def _you(plan: Plan) -> list[tuple[str, str]]:
@@ -115,7 +116,7 @@ def _stays(plan: Plan) -> list[str]:
     known = [line(name) for name in plan.known_passwords]
     told = [f"the older versions of what is updated ({_numbered(updates).lower()})"] if updates else []
     if known:
-        told.append(f"the password of {', '.join(known)} that everybody knows")
+        told.append(f"the password of {', '.join(known)} that everybody knows{_UNCONFIRMED}")
     others = [number for number, step in kept if number not in updates and not _of_accounts(step)]
     return told + ([f"what {_numbered(others).lower()} {'does' if len(others) == 1 else 'do'}"] if others else [])
 

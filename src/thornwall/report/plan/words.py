@@ -321,7 +321,7 @@ def tally(plan: Plan) -> list[str]:
         ("sysctl", "kernel setting", ""),
         ("account", "account field", ""),
         ("tool", "command", ""),
-        ("package", "package to install", "packages to install"),
+        ("package", "package to install with what it needs", "packages to install with what they need"),
         ("gone", "package to remove", "packages to remove"),
     )
     parts = [count(number[key], one, many) for key, one, many in told if number[key]]
