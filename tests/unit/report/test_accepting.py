@@ -60,8 +60,8 @@ def test_an_option_is_fit_to_be_pasted() -> None:
 
 
 def test_a_password_that_no_step_sets() -> None:
-    assert list(idle(Plan("pi", idle_passwords=("pi",)))) == [
-        "The new password of pi is not used: no step of this plan sets one."
+    assert list(idle(Plan("pi", idle_passwords=("pi", "webcam")))) == [
+        "No step of this plan sets the new password at hand for pi, webcam."
     ]
 
 

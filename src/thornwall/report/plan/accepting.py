@@ -27,8 +27,8 @@ def idle(plan: Plan) -> Iterator[str]:
     """A sentence for each that no interlock asked about, and for each new password of nobody's."""
     for name in plan.nobodies:
         yield line(f"There is no account {name}: the new password for it is not used.", 500)
-    for name in plan.idle_passwords:
-        yield line(f"The new password of {name} is not used: no step of this plan sets one.", 500)
+    if plan.idle_passwords:
+        yield line(f"No step of this plan sets the new password at hand for {', '.join(plan.idle_passwords)}.", 500)
     for name in plan.idle_accepts:
         interlock = name.partition(":")[0]
         held = [each for each in plan.held if each.interlock == interlock]
