@@ -151,15 +151,15 @@ def refuse(plan: Plan) -> None:
 def choose(work: Work) -> None:
     """Leave out the steps that the owner does not want."""
     unwanted: set[str] = set()
-    without: set[Mend] = set()
+    absent: set[Mend] = set()
     for number, step in enumerate(work.plan.steps, 1):
         # (what hangs on packages that are not to come makes no sense)
-        needs = bool(step.mends) and without.issuperset(step.mends)
+        needs = bool(step.mends) and absent.issuperset(step.mends)
         if needs:
             work.owner.tell(f"Step {number}, '{step.title}', needs what is left out, and goes with it.")
         if needs or not work.owner.wants(step, number):
             unwanted.add(step.id)
-            without.update(step.mends if step.purpose.packages else ())
+            absent.update(step.mends if step.purpose.packages else ())
     if unwanted:
         _leave_out(work, frozenset(unwanted))
 

@@ -112,7 +112,7 @@ async def _looked_after(proving: Proving, outcome: Outcome, *, applied: bool) ->
         if not proving.asked and any((each.id, each.state) == (outcome.transaction, "confirmed") for each in changes):
             proving.forget()
             return _noted(replace(outcome, taken_back=False), _BY_ANOTHER), True
-        return _of_record(outcome, changes, applied=applied)
+        return _of_record(proving, outcome, changes, applied=applied)
     except HostKeyError:
         return _noted(outcome, "Its key is another one now: nothing more was said to it."), True
     except (UnreachableError, AuthenticationError) as error:
@@ -126,7 +126,9 @@ def _script(proving: Proving, outcome: Outcome, nonce: str) -> str:
     return back_script(outcome.transaction, nonce=nonce, why=_lost(outcome), unless_confirmed=not proving.asked)
 
 
-def _of_record(outcome: Outcome, changes: Sequence[events.Change], *, applied: bool) -> tuple[Outcome, bool]:
+def _of_record(
+    proving: Proving, outcome: Outcome, changes: Sequence[events.Change], *, applied: bool
+) -> tuple[Outcome, bool]:
     """What it had not begun when the link broke, the device forgets; what it had made, it never does."""
     change = next((each for each in changes if each.id == outcome.transaction), None)
     if change is not None and change.state == "undone":
@@ -135,6 +137,7 @@ def _of_record(outcome: Outcome, changes: Sequence[events.Change], *, applied: b
         stuck = change.stuck or outcome.stuck
         return replace(outcome, stuck=stuck, gave_up=change.gave_up, restarted=change.restarted), False
     if not applied:
+        proving.forget()
         return replace(outcome, verified=True, begun=False), True
     return _noted(outcome, f"{_NO_RECORD} {outcome.transaction}, which it had made: is it the same machine?"), True
 

@@ -98,8 +98,12 @@ def test_what_had_not_begun_is_told_as_such(history: str, monkeypatch: pytest.Mo
     """The host forgets what it had not begun when the link broke: nothing was compared, for nothing was changed."""
     before = Outcome("pi@host", cast("Report", None), transaction="0007")
     about = proving(Host([NO_RECORD, history]), monkeypatch)
+    about.window, there = 60, cast("SshTarget", about.link.target)
+    about.begin("0007")
+    assert unsaid.on_its_way(there, time.time())
     outcome = asyncio.run(back(about, before, "the link broke", applied=False))
     assert (outcome.taken_back, outcome.verified, outcome.begun) == (True, True, False)
+    assert unsaid.on_its_way(there, time.time()) == ""  # nothing waits there
 
 
 def test_what_stays_stuck_is_never_said_to_be_back(monkeypatch: pytest.MonkeyPatch) -> None:

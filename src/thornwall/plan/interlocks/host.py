@@ -75,8 +75,8 @@ def _refusals(originals: Originals, *, live: bool) -> Iterator[Hold]:
         yield Hold(
             "transaction-open",
             f"An earlier change, {originals.open_transaction}, has been neither confirmed nor taken back.",
-            "Packages that are still coming in end by themselves; else confirm it, undo it, or wait until the device "
-            "has taken it back. See 'thornwall status'.",
+            "See 'thornwall status'. Packages that are still coming in end by themselves; what waits can be confirmed "
+            "or undone, and else goes back by itself; for what could not go back: 'thornwall undo' again.",
         )
     if originals.pending_reload:
         units = ", ".join(originals.pending_reload[:3]) + (" and others" if len(originals.pending_reload) > 3 else "")
