@@ -69,6 +69,7 @@ PATHS: tuple[str, ...] = (
     "/etc/apt/apt.conf",
     "/etc/apt/apt.conf.d/*",
     "/etc/default/*",
+    "/etc/aide/aide.conf",
     "/etc/crontab",
     "/etc/cron.d/*",
     "/etc/cron.allow",
@@ -156,7 +157,7 @@ EDITED: tuple[str, ...] = (
     *("/etc/apache2/*.conf", "/etc/apache2/*/*.conf", "/etc/lighttpd/*.conf", "/etc/lighttpd/*/*.conf"),
     *("/etc/avahi/*.conf", "/etc/cups/*.conf", "/etc/exim4/update-exim4.conf.conf", "/etc/postfix/main.cf"),
     *("/etc/samba/smb.conf", "/etc/redis/*.conf", "/etc/mysql/*.conf.d/*", "/etc/postgresql/*/*/*.conf"),
-    *("/etc/memcached.conf", "/etc/exports", "/etc/usbguard/usbguard-daemon.conf"),
+    *("/etc/memcached.conf", "/etc/exports", "/etc/usbguard/usbguard-daemon.conf", "/etc/aide/aide.conf"),
 )
 """Of them, those whose lines are edited: they are sent byte for byte, comments too, but only those without a secret.
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from thornwall.model.change import Packages, Purpose, UnitsOn, WriteFile
-from thornwall.model.fact import Known
+from thornwall.model.change import Packages, Purpose, Tool, UnitsOn, WriteFile
+from thornwall.model.fact import Absent, Known
 from thornwall.model.finding import Finding
 from thornwall.plan.fix import Fix, Make, Situation, Want, fix
-from thornwall.plan.lines import edit
+from thornwall.plan.lines import edit, exact_lines
 
 DEBSUMS = "/etc/default/debsums"
-PATHS: tuple[str, ...] = (DEBSUMS, "/etc/systemd/system/*")
+_AIDE_CONF = "/etc/aide/aide.conf"
+PATHS: tuple[str, ...] = (DEBSUMS, _AIDE_CONF, "/etc/systemd/system/*")
+
+# Debian has AIDE reckon every checksum that it knows, a dozen for each file: nine times the work of this one each day
+# (18 s to 2 s for 750 MB on a PC, aide 0.19), and four times as much to write to the card. Nobody can forge this one.
+_EVERY, _ONE = "Checksums = H", "Checksums = sha512"
 
 _AIDE = "thornwall-aide"
 _SERVICE = """\
@@ -61,9 +66,19 @@ def file_integrity(situation: Situation, _: Finding) -> Iterator[Want]:
         return
     if "aide-common" not in updates.value.packages.value:
         yield Packages(("aide", "aide-common"))
+        yield Tool("aide", (("sed", "-i", f"s/^{_EVERY}$/{_ONE}/", _AIDE_CONF),), keeps=(_AIDE_CONF,))
+    elif isinstance(updates.value.aide_database, Absent):
+        yield from _one_checksum(situation)
     yield WriteFile(f"/etc/systemd/system/{_AIDE}.service", _SERVICE.encode())
     yield WriteFile(f"/etc/systemd/system/{_AIDE}.timer", _TIMER.encode())
     yield UnitsOn((f"{_AIDE}.timer", "dailyaidecheck.timer"))
+
+
+def _one_checksum(situation: Situation) -> Iterator[Want]:
+    """Once the package is there. A database made before would differ in each line."""
+    lines = exact_lines(situation, _AIDE_CONF)
+    if _EVERY in lines:
+        yield from edit(situation, _AIDE_CONF, lines.index(_EVERY) + 1, lambda _: _ONE)
 
 
 @fix(
