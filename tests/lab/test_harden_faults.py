@@ -100,17 +100,18 @@ def wrong_password(desk: Desk) -> "subprocess.Popen[str]":
     return desk.begin("harden", desk.where, "--yes", "--secrets", secrets, "--only", "sudo-nopasswd", *SOON)
 
 
+DROP = (
+    "nft add table inet no; nft 'add chain inet no in { type filter hook input priority -300; }'; "
+    "nft add rule inet no in tcp dport 22 drop"
+)
 CASES: Mapping[str, Case] = {
     "sudo is broken": spoiled("mount --bind /bin/false /usr/bin/sudo", "umount --lazy /usr/bin/sudo"),
     "sshd is gone": spoiled("systemctl stop ssh.socket ssh.service"),
     "the controller is killed": killed,
     "the link is cut": cut,
     "the password is wrong": wrong_password,
-    "the firewall drops": spoiled(
-        "nft add table inet no; nft 'add chain inet no in { type filter hook input priority -300; }'; "
-        "nft add rule inet no in tcp dport 22 drop",
-        "nft delete table inet no",
-    ),
+    "the firewall drops": spoiled(DROP, "nft delete table inet no"),
+    "the firewall drops later": spoiled(f"sleep 3; {DROP}", "nft delete table inet no"),
     "PAM is broken": spoiled(
         "echo 'account requisite pam_deny.so' >/run/deny; mount --bind /run/deny /etc/pam.d/common-account",
         "umount --lazy /etc/pam.d/common-account",
@@ -125,7 +126,10 @@ CASES: Mapping[str, Case] = {
     "given up": given_up,
     "an errand ends": errand,
 }
-SAMPLE = ("sudo is broken", "sshd is gone", "given up", "the link is cut", "the controller is killed")
+SAMPLE = (
+    *("sudo is broken", "sshd is gone", "given up", "the link is cut", "the controller is killed"),
+    "the firewall drops later",
+)
 
 
 def play(name: str, folder: Path) -> Ended:
@@ -162,6 +166,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Fu
         ("the link is cut", 8, ("TAKEN BACK",)),
         ("the password is wrong", 5, ("not the password of pi", "nothing was changed")),
         ("the firewall drops", 8, ("TAKEN BACK",)),
+        # (logins worked, before something of the host's own answered to the change)
+        ("the firewall drops later", 8, ("TAKEN BACK", "a login once more, to confirm it: ")),
         ("PAM is broken", 8, ("TAKEN BACK",)),
         ("sshd refuses", 8, ("TAKEN BACK",)),
         (

@@ -271,16 +271,17 @@ class _Way:
 @contextmanager
 def _waiting(link: Link) -> Iterator[None]:
     """Whoever does not get in while a change waits there is told that it goes back, not to look for another cause."""
-    from thornwall.jobs.unsaid import on_its_way
+    from thornwall.jobs.unsaid import lately_kept, on_its_way
     from thornwall.transport.target import SshTarget
 
     try:
         yield
     except (UnreachableError, AuthenticationError) as error:
         # (an answer that is none has a hint of its own)
-        answers = isinstance(error, HostAnswerError)
-        if isinstance(link.target, SshTarget) and not answers and (told := on_its_way(link.target, time.time())):
-            error.hint = told
+        if isinstance(link.target, SshTarget) and not isinstance(error, HostAnswerError):
+            now = time.time()
+            hints = filter(None, [error.hint, lately_kept(link.target, now)])
+            error.hint = on_its_way(link.target, now) or "\n".join(hints)
         raise
 
 

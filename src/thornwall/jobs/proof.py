@@ -1,9 +1,8 @@
-"""The proof that the owner can still get in, within the window; and, once it stands, what must fail from outside."""
+"""The proof, within the window, that the owner can still get in, and that what must fail from outside does."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -38,11 +37,16 @@ _NO_WAY_IN = (UnreachableError, AuthenticationError, RefusedError, HostKeyError)
 _SUDO_ASKS = "sudo asks from now on: 'thornwall audit' sees as much as before with --ask-sudo-pass (-K)."
 _AT_ONCE = 4.0  # seconds in which a host that answers would have done so
 _MARGIN = 15.0  # before the deadline the device is left alone
+SETTLES = 6.0
+"""Seconds of a change before it may stay: what answers to it by itself, a network manager, say, does so later."""
 
 
 async def confirm(proving: Proving, applied: events.Applied, first: Report) -> Outcome:
-    """A fresh login, root through sudo, the ports that must answer, an audit; then the device is told to keep it."""
-    deadline = time.monotonic() + applied.window - _MARGIN
+    """A fresh login, root through sudo, the ports that must answer, an audit; then what must fail. The login by which
+    the device is told to keep it comes last: whoever is shut out only then is not told that all is well.
+    """
+    began = time.monotonic()
+    deadline = began + applied.window - _MARGIN
     proofs = [*proving.proved]
     proving.link.until = deadline
     outcome = Outcome(proving.plan.target, first, transaction=applied.id, undo=undo_path(applied.id))
@@ -50,28 +54,26 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
         after, came_in = await _retried(proving, deadline, lambda: _fresh_audit(proving, deadline))
         proofs += [came_in, *await _still_answers(proving)]
     except (*_NO_WAY_IN, EOFError) as error:
-        detail = error.message if isinstance(error, ThornwallError) else "it asks, and the input has ended"
-        proofs.append(Proof("a fresh login works and becomes root", ok=False, detail=detail))
+        proofs.append(Proof("a fresh login works and becomes root", ok=False, detail=_why(error)))
         return await back(proving, replace(outcome, proofs=tuple(proofs)), _NOT_HELD)
     outcome = replace(outcome, proofs=tuple(proofs))
     if not all(proof.ok for proof in proofs):
         return await back(proving, outcome, _NOT_HELD)
-    proving.asked = True
     try:
+        must_fail = await refused(proving)
+        outcome = replace(outcome, proofs=(*proofs, *must_fail))
+        await _settled(proving, began)
+        proving.asked = True
         await _retried(proving, deadline, lambda: _keep(proving, applied))
     except (*_NO_WAY_IN, EOFError) as error:
-        why = error.message if isinstance(error, ThornwallError) else "the login asks, and the input has ended"
+        why = _why(error)
         before = f"; before that, {proving.missed}" if proving.missed not in {"", why} else ""
         once_more = Proof("a login once more, to confirm it", ok=False, detail=f"{why}{before}")
-        return await back(proving, replace(outcome, proofs=(*proofs, once_more)), "it could not be confirmed")
-    proving.link.until, proving.kept = math.inf, True
-    proving.forget()
-    must_fail = await refused(proving)
-    proving.remember(not_held(must_fail))
+        return await back(proving, replace(outcome, proofs=(*outcome.proofs, once_more)), "it could not be confirmed")
+    proving.stays(not_held(must_fail))
     return replace(
         outcome,
         after=after,
-        proofs=(*proofs, *must_fail),
         awaits_reboot=awaiting(proving.plan),
         notes=(
             *not_mended(proving.plan, after),
@@ -79,6 +81,17 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
             *(_SUDO_ASKS,) * proving.claims.sudo_asks,
         ),
     )
+
+
+def _why(error: Exception) -> str:
+    return error.message if isinstance(error, ThornwallError) else "the login asks, and the input has ended"
+
+
+async def _settled(proving: Proving, began: float) -> None:
+    """Wait until the change is as old as it must be before it may stay."""
+    if (wait := began + SETTLES - time.monotonic()) > 0:
+        proving.step("seeing whether it stays so")
+        await asyncio.sleep(wait)
 
 
 async def second_login(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,10 +72,15 @@ class Proving:
         self.change, self.until = change, time.time() + self.window
         self.remember("")
 
-    def remember(self, why: str) -> None:
-        """Keep on this machine that it waits, and why it was not confirmed; or what did not hold once it was."""
+    def remember(self, why: str, *, kept: float = 0.0) -> None:
+        """Keep on this machine that it waits, and why it was not confirmed; or that it was, and what did not hold."""
         if isinstance(self.link.target, SshTarget) and self.change:
-            unsaid.keep(self.link.target, self.change, unsaid.Known(why, self.until))
+            unsaid.keep(self.link.target, self.change, unsaid.Known(why, self.until, kept))
+
+    def stays(self, lacking: str) -> None:
+        """The device keeps it. `lacking`: what did not hold all the same."""
+        self.link.until, self.kept, self.until = math.inf, True, 0.0
+        self.remember(lacking, kept=time.time())
 
     def forget(self) -> None:
         """It waits no longer, and the device knows all that there is to know."""

@@ -1,10 +1,12 @@
-"""What must fail from outside once a change stands: ports that are closed, passwords, root, sudo without a password."""
+"""What must fail from outside under a change: ports that are closed, passwords, root, sudo without a password."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from thornwall.errors import AuthenticationError, UnreachableError
@@ -18,13 +20,20 @@ from thornwall.transport.target import SshTarget
 if TYPE_CHECKING:
     from thornwall.jobs.proving import Proving
 
+Attempt = Callable[[str], Awaitable[Proof]]
+
 _ASKS = "the SSH server asks for a password, so that it takes them still"
 _UNKNOWN = "the SSH server asks, and the password of {} is not known here"
+_NO_TIME = "the time within which the change must be confirmed is too short for it"
+_LEFT = 10.0  # seconds of that which are for the last login
 _PACE = 1.0  # between attempts that must fail: sshd's penalties begin with the third or so within a few seconds
 
 
 async def refused(proving: Proving) -> list[Proof]:
-    """What must fail from outside, now that nothing hangs on it: paced, and after the good logins."""
+    """What must fail from outside: paced, after the first good logins, and as long as there is time for the last one.
+
+    What cannot be tried is told as such. It is no lock-out: whether the host answers, that last login tells.
+    """
     target, claims = proving.link.target, proving.claims
     if not isinstance(target, SshTarget):
         return []
@@ -39,20 +48,28 @@ async def refused(proving: Proving) -> list[Proof]:
                 f"tcp {names} no longer answers", not still, f"{', '.join(map(str, sorted(still)))} does" * bool(still)
             )
         )
-    if claims.sudo_asks:
-        proofs.append(await _sudo_asks(proving))
-    user = proving.plan.way_in.user
-    if claims.password_refused:
-        proofs.append(await _no_password(proving, target, user, "a login by password is refused"))
-    if claims.root_refused and user != "root":
-        root, key = replace(target, user="root"), "your key does not let root in"
-        proofs.append(await _no_login(proving, root, key, Nobody(), ("publickey",)))
-        proofs.append(await _no_password(proving, target, "root", "root may not log in by password"))
+    for name, attempt in _attempts(proving, target):
+        if proving.link.until - time.monotonic() < _LEFT:
+            proofs.append(Proof(name, ok=True, detail=_NO_TIME, tried=False))
+        else:
+            proofs.append(await attempt(name))
     return proofs
 
 
-async def _sudo_asks(proving: Proving) -> Proof:
-    name = "sudo asks for a password"
+def _attempts(proving: Proving, target: SshTarget) -> Iterator[tuple[str, Attempt]]:
+    """Each with its name."""
+    user, claims = proving.plan.way_in.user, proving.claims
+    if claims.sudo_asks:
+        yield "sudo asks for a password", partial(_sudo_asks, proving)
+    if claims.password_refused:
+        yield "a login by password is refused", partial(_no_password, proving, target, user)
+    if claims.root_refused and user != "root":
+        root = replace(target, user="root")
+        yield "your key does not let root in", partial(_no_login, proving, root, Nobody(), ("publickey",))
+        yield "root may not log in by password", partial(_no_password, proving, target, "root")
+
+
+async def _sudo_asks(proving: Proving, name: str) -> Proof:
     await proving.link.turn(proving.step)
     try:
         ran = await proving.link.as_login("exit 0", feed=lambda _: None)
@@ -71,7 +88,7 @@ async def _no_password(proving: Proving, target: SshTarget, user: str, name: str
     if true is None and user == proving.plan.way_in.user:
         true = proving.link.sudo_password
     knows = _Knows(true or Secret("raspberry"))
-    tried = await _no_login(proving, replace(target, user=user), name, knows, ("password", "keyboard-interactive"))
+    tried = await _no_login(proving, replace(target, user=user), knows, ("password", "keyboard-interactive"), name)
     if knows.asked and not tried.tried:  # (it may have let it in before the connection broke)
         return replace(tried, ok=False, tried=True)
     if not (tried.ok and knows.asked and true is None):
@@ -81,7 +98,7 @@ async def _no_password(proving: Proving, target: SshTarget, user: str, name: str
     return Proof(name, ok=True, detail=_UNKNOWN.format(user), tried=False)
 
 
-async def _no_login(proving: Proving, target: SshTarget, name: str, asker: Nobody, methods: tuple[str, ...]) -> Proof:
+async def _no_login(proving: Proving, target: SshTarget, asker: Nobody, methods: tuple[str, ...], name: str) -> Proof:
     """A real attempt."""
     access = Access(identity=proving.link.reaching.identity, methods=methods)
     transport = SshTransport(target, become=Become("never"), asker=asker, access=access)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -97,14 +98,14 @@ async def undo(wanted: Undoing, link: Link, step: Telling, tell: Telling = lambd
             case _:
                 pass
     if said.first(events.Stuck) is None:
-        _forget(link, said.need(events.Undone).id)
+        _know(link, said.need(events.Undone).id, unsaid.Known())
     return said
 
 
-def _forget(link: Link, change: str) -> None:
-    """The device knows all that there is to know: it was confirmed, or taken back, as somebody wished."""
+def _know(link: Link, change: str, known: unsaid.Known) -> None:
+    """Nothing that was known here holds any more: it was confirmed, or taken back, as somebody wished."""
     if isinstance(link.target, SshTarget):
-        unsaid.keep(link.target, change, unsaid.Known())
+        unsaid.keep(link.target, change, known)
 
 
 async def confirm_open(link: Link, step: Telling) -> str:
@@ -120,7 +121,7 @@ async def confirm_open(link: Link, step: Telling) -> str:
     if taken := said.first(events.TakenBack):
         raise RefusedError(f"it is too late: {taken.why}")
     done = said.need(events.Confirmed).id
-    _forget(link, done)
+    _know(link, done, unsaid.Known(kept=time.time()))
     return done
 
 

@@ -1,4 +1,4 @@
-"""What this machine alone knows of a change: that it waits, until when, and why it was not confirmed.
+"""What this machine alone knows of a change: that it waits, until when, why it was not confirmed; or when it was.
 
 $XDG_STATE_HOME/thornwall/unsaid.json, a table of hosts, each a table of changes. It is a help, and no record: where it
 cannot be read or written, nothing fails.
@@ -24,14 +24,18 @@ REBOOT = 180.0
 """Seconds that a host may need to start again, if it has to."""
 _MOST = 64 * 1024  # bytes
 _TEXT = 1000  # characters of one reason
+_NEVER = 1 << 34  # seconds since 1970: no calendar has more
+_LATELY = 7 * 86400.0  # seconds in which whoever is shut out thinks of the change
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """`until`: when the device takes it back, in seconds since 1970 by this machine's clock; 0: it does not."""
+    """`until`: when the device takes it back; `kept`: when it was confirmed from here. Both in seconds since 1970 by
+    this machine's clock; 0: not at all."""
 
     why: str = ""
     until: float = 0.0
+    kept: float = 0.0
 
 
 def keep(host: SshTarget, change: str, known: Known) -> None:
@@ -71,6 +75,21 @@ def on_its_way(host: SshTarget, now: float) -> str:
     )
 
 
+def lately_kept(host: SshTarget, now: float) -> str:
+    """For whoever cannot get in any more: which change of this host was confirmed from here some days ago, and how the
+    device goes back without a login; else empty."""
+    kept = [(each.kept, number) for number, each in _read().get(key_of(host), {}).items() if each.kept]
+    if not kept or not 0 <= now - max(kept)[0] < _LATELY:
+        return ""
+    seconds, number = max(kept)
+    when = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(seconds))
+    return (
+        f"Change {printable(number)} of this host was confirmed from here, {when}; a login worked then. Should that be "
+        "why none does now: if SSH does not come up with the first start after it, the device takes it back; else put "
+        "its card into another computer, and there: thornwall undo FOLDER, where the card is mounted."
+    )
+
+
 def clock(seconds: float) -> str:
     """The time of day here, with its zone, of seconds since 1970."""
     return time.strftime("%H:%M:%S %Z", time.localtime(seconds))
@@ -96,8 +115,10 @@ def _read() -> dict[str, dict[str, Known]]:
 
 def _known(found: object) -> Known | None:
     match found:
-        case {"why": str(why), "until": int() | float() as until} if 0 <= until < 1 << 34:  # (no calendar has more)
-            return Known(printable(why, _TEXT), float(until))
+        case {"why": str(why), "until": int() | float() as until, "kept": int() | float() as kept} if (
+            0 <= until < _NEVER and 0 <= kept < _NEVER
+        ):
+            return Known(printable(why, _TEXT), float(until), float(kept))
         case _:
             return None
 
@@ -119,7 +140,7 @@ def _write(kept: dict[str, dict[str, Known]]) -> None:
 
 def _text(kept: dict[str, dict[str, Known]]) -> str:
     table = {
-        host: {number: {"why": each.why, "until": each.until} for number, each in changes.items()}
+        host: {number: {"why": each.why, "until": each.until, "kept": each.kept} for number, each in changes.items()}
         for host, changes in kept.items()
     }
     return json.dumps(table, indent=1) + "\n"

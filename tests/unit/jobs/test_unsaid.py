@@ -112,6 +112,20 @@ def test_who_does_not_get_in_is_told_by_when_it_goes_back(file: Path) -> None:
     assert unsaid.on_its_way(host("pi@host"), now) == ""
 
 
+def test_who_is_shut_out_some_days_later_is_told_of_what_was_confirmed(file: Path) -> None:
+    now = 1_795_000_000
+    unsaid.keep(host("pi@host"), "0003", Known("telnet answers still", kept=now))
+    date = subprocess.run(["date", "-d", f"@{now}", "+%F %H:%M %Z"], capture_output=True, text=True, check=True)
+    said = unsaid.lately_kept(host("pi@host"), now + 86400)
+    assert said.startswith(f"Change 0003 of this host was confirmed from here, {date.stdout.strip()}; a login worked")
+    assert unsaid.on_its_way(host("pi@host"), now) == ""  # it does not go back by itself
+    assert told("pi@host", replace(GONE, state="confirmed")) == "telnet answers still"
+    for other, at in (("pi@other", now), ("pi@host", now + 30 * 86400), ("pi@host", now - 60)):
+        assert unsaid.lately_kept(host(other), at) == ""
+    unsaid.keep(host("pi@host"), "0003", Known())
+    assert unsaid.lately_kept(host("pi@host"), now) == ""
+
+
 BROKEN: dict[str, bytes] = {
     "empty": b"",
     "binary": bytes(range(256)),
@@ -121,10 +135,10 @@ BROKEN: dict[str, bytes] = {
     "a list": b"[1, 2]",
     "a number": b"3",
     "no table of changes": b'{"host": "0003"}',
-    "no time": b'{"host": {"0003": {"why": "x", "until": "soon"}}}',
-    "a day that no calendar has": b'{"host": {"0003": {"why": "x", "until": 1e300}}}',
-    "no number": b'{"host": {"0003": {"why": "x", "until": NaN}}}',
-    "no text": b'{"host": {"0003": {"why": 7}}}',
+    "no time": b'{"host": {"0003": {"why": "x", "until": "soon", "kept": 0}}}',
+    "a day that no calendar has": b'{"host": {"0003": {"why": "x", "until": 1e300, "kept": 0}}}',
+    "no number": b'{"host": {"0003": {"why": "x", "until": 0, "kept": NaN}}}',
+    "no text": b'{"host": {"0003": {"why": 7, "until": 0, "kept": 0}}}',
 }
 
 

@@ -21,8 +21,9 @@ from thornwall.model.change import Chmod, Operation, Purpose, PutFile, Tool, Uni
 from thornwall.model.finding import HostName
 from thornwall.model.plan import Mend, Plan, Standing, Step, Undoing, WayIn
 from thornwall.model.typed import Typed
+from thornwall.plan.registry import FIXES
 from thornwall.report.plan import PLAN_FORMATS, render
-from thornwall.report.plan.beware import beware, guard
+from thornwall.report.plan.beware import ENDS, beware, guard
 from thornwall.report.plan.diff import unified
 from thornwall.report.plan.terminal import render_terminal
 from thornwall.report.plan.words import shown, way_in
@@ -229,8 +230,19 @@ def test_root_is_named_where_ssh_lets_it_in_no_longer(rule: str) -> None:
 
 
 def test_the_guard_names_the_very_window_and_what_stays() -> None:
-    assert "goes back by itself after 45 seconds, if it must with a restart. Packages that came stay" in guard(FULL, 45)
+    told = guard(FULL, 45)
+    assert "takes it back after 45 seconds, if it must with a restart, unless fresh logins" in told
+    assert "do nothing: it goes back. Packages that came stay" in told
     assert "Packages" not in guard(replace(FULL, steps=(KERNEL,)), 45)
+
+
+def test_what_ends_is_told_in_one_line_and_every_rule_of_it_has_a_fix() -> None:
+    step = replace(KERNEL, mends=(Mend("usb-storage-allowed", "host"), Mend("telnet-listening", "telnet")))
+    assert dict(beware(replace(FULL, steps=(step,))))["ends"] == (
+        "These will work no longer: USB sticks and disks; telnet."
+    )
+    assert "ends" not in dict(beware(replace(FULL, steps=(replace(KERNEL, mends=()),))))
+    assert set(ENDS) <= set(FIXES)
 
 
 def test_no_command_is_shown_where_none_can_name_the_host() -> None:

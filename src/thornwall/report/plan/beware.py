@@ -13,10 +13,11 @@ UNPRIVILEGED = (
     "Let thornwall use sudo: --ask-sudo-pass (-K)."
 )
 _GUARD = (
-    "Everything but packages is one transaction. The device itself takes it back unless a fresh login, over a new "
-    "connection and under the new rules, proves that you can still get in and still become root. If you are shut out, "
-    "or the connection breaks, do nothing: it goes back by itself after {}, if it must with a restart. {}Any time "
-    "later: thornwall undo."
+    "Everything but packages is one transaction. The device itself takes it back after {}, if it must with a restart, "
+    "unless fresh logins, over new connections and under the new rules, have proved by then that you can still get in "
+    "and still become root. If you are shut out before, or the connection breaks, do nothing: it goes back. {}Once the "
+    "logins have proved it, mostly within half a minute, the change is confirmed and stays: what shuts you out only "
+    "later does not take it back. At any time: thornwall undo."
 )
 _AT_REST = (
     "It is one transaction, in place at once: nobody can log in to a system that does not run, to prove it. "
@@ -30,6 +31,26 @@ _NO_KEY = (
     "No key was found of {}: SSH will no longer let them in. "
     "To keep that: a key for each before (ssh-copy-id), or --skip ssh-password-login."
 )
+ENDS = {
+    "usb-storage-allowed": "USB sticks and disks",
+    "usb-devices-allowed": "USB devices that are not plugged in now",
+    "bluetooth-on": "Bluetooth, keyboards too",
+    "wifi-on": "Wi-Fi",
+    "cups-listening": "printing by it",
+    "telnet-listening": "telnet",
+    "rsh-listening": "rsh",
+    "ftp-listening": "its FTP server",
+    "tftp-listening": "its TFTP server, by which others start",
+    "remote-desktop-listening": "the remote desktop",
+    "remote-console-listening": "the console in the browser",
+    "upnp-listening": "music and films by UPnP",
+    "nfs-listening": "its NFS shares",
+    "smb-listening": "its Windows shares",
+    "rsync-listening": "copies into its rsync server",
+    "autologin-desktop": "a desktop that opens without a password",
+    "autologin-console": "a console that opens without a password",
+}
+"""What somebody who uses the device may miss, by the rule that ends it."""
 _UNCONFIRMED = " (a change that nobody confirms goes back whole, with that)"
 _GRAVE = (Risk.EXTREME, Risk.HIGH)
 _PACKAGES = "Packages that came stay then, and upgrades: thornwall undo removes the packages. "
@@ -51,7 +72,7 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     told = [] if plan.as_root else [("not root", UNPRIVILEGED)]
     if ways:
         told.append(("ways in", f"{', '.join(ways)} change, last of all; read these steps."))
-    told += _ports(plan) + _name(plan) + _you(plan) + _passwords(plan)
+    told += _ports(plan) + _ends(plan) + _name(plan) + _you(plan) + _passwords(plan)
     if any(mend.rule in {"ssh-root-login", "ssh-root-key-login"} for mend in plan.mends):
         told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
     if plan.shut_out:
@@ -74,6 +95,13 @@ def _ports(plan: Plan) -> list[tuple[str, str]]:
     closed = f"tcp {', '.join(map(str, plan.closes))} will not answer any more" if plan.closes else ""
     kept = f"tcp {', '.join(map(str, plan.keeps))} {'answers' if len(plan.keeps) == 1 else 'answer'} on"
     return [("ports", "; ".join(filter(None, [closed, kept if plan.keeps else ""])) + ".")]
+
+
+def _ends(plan: Plan) -> list[tuple[str, str]]:
+    """What whoever uses it will miss."""
+    mended = {mend.rule for mend in plan.mends}
+    ended = [what for rule, what in ENDS.items() if rule in mended]
+    return [("ends", f"These will work no longer: {'; '.join(ended)}.")] if ended else []
 
 
 def _name(plan: Plan) -> list[tuple[str, str]]:

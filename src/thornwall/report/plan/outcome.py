@@ -38,6 +38,7 @@ _UNSEEN = (
 )
 _LATER = "The device tries that again when its time is up, and then restarts for it if it must."
 _RESTART = "Restart when it suits you. Should SSH not come up with that start, the device takes the change back:"
+_ON = "What they brought goes on: settings of theirs, jobs, automatic updates if these came. To remove them:"
 _UNPROVED = "The change is on the device, and not all that was to be proved of it held."
 
 
@@ -238,7 +239,7 @@ class Ending(Page):
         if outcome.taken_back:
             if packages:
                 self.title("The packages that came for it are still there", f"change {packages}")
-                self.say("To remove them:", 2)
+                self.say(_ON, 2)
                 self.command(f"thornwall undo {target} {shlex.quote(packages)}", 2)
             return
         if not number:
