@@ -12,7 +12,7 @@ from .hardening import Desk
 from .host import start
 
 TAKES_PASSWORDS_AGAIN = (
-    "while ! ls -d /var/lib/thornwall/*/state/confirmed >/dev/null 2>&1; do sleep 0.05; done; "
+    "while ! ls -d /var/lib/thornwall/*/applied >/dev/null 2>&1; do sleep 0.05; done; "
     "sed -i 's/^PasswordAuthentication no/PasswordAuthentication yes/' /etc/ssh/sshd_config.d/00-thornwall.conf; "
     "systemctl reload ssh.service"
 )
