@@ -71,6 +71,10 @@ class AuthenticationError(ThornwallError):
     exit_code = Exit.AUTHENTICATION
 
 
+class UnansweredError(AuthenticationError):
+    """There was nobody to answer what the host asks for."""
+
+
 class HostKeyError(ThornwallError):
     """The host's key is not the one that is known, or nobody vouched for it."""
 

@@ -62,7 +62,8 @@ class Person:
             return
         with err.status(Text(what)) as self._status:
             status = self._status
-            yield lambda name: status.update(Text(f"{what} · {printable(name)}"))
+            # (what needs a second line leaves it behind)
+            yield lambda name: status.update(Text(f"{what} · {printable(name)}"[: max(20, err.width - 4)]))
         self._status = None
 
     @contextmanager

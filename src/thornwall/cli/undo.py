@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from thornwall.cli import options
-from thornwall.errors import AuthenticationError, Exit, HostAnswerError, UnreachableError, UsageError
+from thornwall.errors import (
+    AuthenticationError,
+    Exit,
+    HostAnswerError,
+    UnansweredError,
+    UnreachableError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -277,8 +284,8 @@ def _waiting(link: Link) -> Iterator[None]:
     try:
         yield
     except (UnreachableError, AuthenticationError) as error:
-        # (an answer that is none has a hint of its own)
-        if isinstance(link.target, SshTarget) and not isinstance(error, HostAnswerError):
+        # (an answer that is none has a hint of its own, and so has a question that nobody answers)
+        if isinstance(link.target, SshTarget) and not isinstance(error, (HostAnswerError, UnansweredError)):
             now = time.time()
             hints = filter(None, [error.hint, lately_kept(link.target, now)])
             error.hint = on_its_way(link.target, now) or "\n".join(hints)

@@ -13,6 +13,7 @@ from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
 from thornwall.jobs.proving import Proving
 from thornwall.jobs.read import Before
+from thornwall.model.outcome import Brought
 from thornwall.model.plan import Answers, Mend, Plan, Question, Step
 from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed, without
@@ -80,6 +81,7 @@ class Work:
     planned: planning.Planned | None = None
     notes: tuple[str, ...] = ()
     packages: str = ""  # the record of those that came
+    brought: Brought = field(default_factory=Brought)  # how many
     not_done: tuple[str, ...] = ()  # titles of steps that were agreed to, and left out
     said: Said | None = None  # by the device, of the change
     proving: Proving | None = None

@@ -81,7 +81,8 @@ async def _afterwards(proving: Proving, outcome: Outcome) -> Outcome:
     if outcome.late and proving.claims.password_refused:
         outcome = _noted(outcome, _TAKES_AGAIN)
     if known and outcome.begun:
-        outcome = _noted(outcome, f"The password of {known} that everybody knows may hold again: change it.")
+        holds = "holds" if outcome.verified else "may hold"
+        outcome = _noted(outcome, f"The password of {known} that everybody knows {holds} again: change it.")
     ports = proving.open_before & set(proving.claims.kept)
     if not outcome.verified or not ports:
         return outcome

@@ -65,7 +65,13 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
             await _bring(work, packages)
     with stopped(lambda: _goes_on(work)):
         outcome = await _transaction(work, first)
-    return replace(outcome, notes=(*work.notes, *outcome.notes), packages=work.packages, not_done=work.not_done)
+    return replace(
+        outcome,
+        notes=(*work.notes, *outcome.notes),
+        packages=work.packages,
+        brought=work.brought,
+        not_done=work.not_done,
+    )
 
 
 def _goes_on(work: Work) -> str:
@@ -95,7 +101,7 @@ async def _bring(work: Work, packages: Packages) -> None:
     bringing = Bringing(packages, work.step)
     await read(work, bringing.before)
     work.notes += bringing.notes
-    work.packages = bringing.record
+    work.packages, work.brought = bringing.record, bringing.brought
     missing = frozenset(mend for step in work.plan.steps if step.purpose.packages for mend in step.mends)
     unwanted = missing | not_agreed(agreed, work.plan)
     if unwanted:

@@ -11,6 +11,7 @@ from thornwall.apply.packages import packages_script
 from thornwall.jobs.follow import Said, new_nonce
 from thornwall.jobs.read import Before
 from thornwall.model.change import Packages
+from thornwall.model.outcome import Brought
 from thornwall.model.plan import Plan
 
 
@@ -69,6 +70,12 @@ class Bringing:
         if refused := self.said.first(events.Refused):
             notes.append(f"No packages were brought: {refused.why}.")
         return tuple(notes)
+
+    @property
+    def brought(self) -> Brought:
+        """How many packages came, went and are newer."""
+        done = self.said.first(events.Brought) or events.Brought("", "", "")
+        return Brought(*(len(names.split()) for names in (done.came, done.upgraded, done.went)))
 
     @property
     def record(self) -> str:

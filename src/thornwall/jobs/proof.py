@@ -52,6 +52,7 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
     outcome = Outcome(proving.plan.target, first, transaction=applied.id, undo=undo_path(applied.id))
     try:
         after, came_in = await _retried(proving, deadline, lambda: _fresh_audit(proving, deadline))
+        worked = clock(time.time())
         proofs += [came_in, *await _still_answers(proving)]
     except (*_NO_WAY_IN, EOFError) as error:
         proofs.append(Proof("a fresh login works and becomes root", ok=False, detail=_why(error)))
@@ -68,7 +69,8 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
     except (*_NO_WAY_IN, EOFError) as error:
         why = _why(error)
         before = f"; before that, {proving.missed}" if proving.missed not in {"", why} else ""
-        once_more = Proof("a login once more, to confirm it", ok=False, detail=f"{why}{before}")
+        detail = f"{why}{before}; at {worked} one had worked: what of the host's own answers to the change?"
+        once_more = Proof("a login once more, to confirm it", ok=False, detail=detail)
         return await back(proving, replace(outcome, proofs=(*outcome.proofs, once_more)), "it could not be confirmed")
     proving.stays(not_held(must_fail))
     return replace(

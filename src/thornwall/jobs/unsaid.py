@@ -69,6 +69,12 @@ def on_its_way(host: SshTarget, now: float) -> str:
     if not waiting or max(waiting)[0] + REBOOT < now:
         return ""
     until, number = max(waiting)
+    if until < now:
+        return (
+            f"Change {printable(number)} of this host was not confirmed from here, and its time was up at "
+            f"{clock(until)}: unless somebody has confirmed it, it is back by now, or the device restarts for that. "
+            "Try again in some minutes."
+        )
     return (
         f"Change {printable(number)} of this host was not confirmed from here. Unless somebody has, the device takes "
         f"it back by itself, by {clock(until)} or with a restart soon after: do nothing, and try again in some minutes."

@@ -21,17 +21,26 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """How many packages came, are newer now (which nothing takes back), and went."""
+
+    came: int = 0
+    upgraded: int = 0
+    went: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What `harden` says at its end.
 
     `before`, `after`: the audits; `after` None where there was none (the host was taken back, or could not be read).
     `transaction`: its id on the device. `undo`: the path of its undo.sh there. `packages`: the id under which those are
-    recorded that were brought for it, if any. `taken_back`: the device has undone it all (but for packages), or is
-    about to. `verified`: that was seen: a fresh login found every file and unit as recorded before. `begun`: False
-    where the device keeps no record of it, since the link broke before it began. `stuck`: why not everything went back
-    at the first try; `gave_up`: nor at any other, so that the device waits for somebody; `restarted`: it started again
-    for that. `by`: the time of day at which it goes back by itself; `late`: that is past, and nobody saw it.
-    `refused`: why nobody may look, where it answers.
+    recorded that were brought for it, if any; `brought`: how many. `taken_back`: the device has undone it all (but for
+    packages), or is about to. `verified`: that was seen: a fresh login found every file and unit as recorded before.
+    `begun`: False where the device keeps no record of it, since the link broke before it began. `stuck`: why not
+    everything went back at the first try; `gave_up`: nor at any other, so that the device waits for somebody;
+    `restarted`: it started again for that. `by`: the time of day at which it goes back by itself; `late`: that is past,
+    and nobody saw it. `refused`: why nobody may look, where it answers.
     `awaits_reboot`: titles of steps that have their effect at the next start only. `not_done`: titles of steps that
     were agreed to and not made, since what they need did not come. `failed`: why it ended early, as a
     sentence; empty where it did not. `notes`: sentences. `reaching`: options by which the host is reached, which the
@@ -50,6 +59,7 @@ class Outcome:
     failed: str = ""
     notes: tuple[str, ...] = ()
     packages: str = ""
+    brought: Brought = Brought()
     reaching: tuple[str, ...] = ()
     begun: bool = True
     stuck: str = ""

@@ -10,10 +10,17 @@ import time
 from enum import Enum, auto
 from typing import Protocol
 
-from thornwall.errors import AuthenticationError, HostAnswerError, ThornwallError, UnreachableError, UsageError
+from thornwall.errors import (
+    AuthenticationError,
+    HostAnswerError,
+    ThornwallError,
+    UnansweredError,
+    UnreachableError,
+    UsageError,
+)
 from thornwall.model.secret import Secret
 from thornwall.transport.base import KIB, Asker, Feed, Limits, Ran
-from thornwall.transport.text import last_line, printable
+from thornwall.transport.text import last_line, of_sudo, printable
 from thornwall.transport.wire import Wire
 
 _PIECE = 64 * KIB
@@ -172,7 +179,7 @@ class Exchange:
         start, uid, end = announced
         _, refused, said = bytes(self._before[:start]).partition(f"{self.wire.a} refused ".encode())
         if refused:
-            self._refusal = last_line(said.partition(f" {self.wire.b}".encode())[0]) or "sudo refused"
+            self._refusal = of_sudo(said.partition(f" {self.wire.b}".encode())[0]) or "sudo refused"
         self._uid = uid
         if self.wire.become.mode == "password" and self._uid != 0:
             raise AuthenticationError(f"sudo on {self._who} did not lead to root but to uid {self._uid}")
@@ -235,7 +242,7 @@ class Exchange:
 
     def _refused_password(self) -> ThornwallError:
         if self._tries == 1:
-            return AuthenticationError(
+            return UnansweredError(
                 f"sudo on {self._who} asks for a password, and there is nobody to ask",
                 hint="run it in a terminal; commands that change a host also take a file: --secrets FILE",
             )
@@ -274,7 +281,8 @@ class Exchange:
 
     def _not_started(self, status: int) -> ThornwallError:
         """The command ended before the script could be sent."""
-        said = last_line(bytes(self._prompts)) or last_line(bytes(self._before))
+        told = of_sudo if self._stage is _Stage.CHOOSE else last_line
+        said = told(bytes(self._prompts)) or last_line(bytes(self._before))
         because = f": {said}" if said else ""
         if self._stage is _Stage.HELLO:
             return HostAnswerError(

@@ -11,6 +11,13 @@ def printable(raw: bytes | str, limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def of_sudo(raw: bytes, limit: int = 200) -> str:
+    """What sudo says of its refusal, made printable: not the line that ends it whatever the reason was."""
+    lines = [line.strip() for line in raw[-4096:].splitlines() if line.strip()]
+    why = [line for line in lines if not line.endswith(b"a password is required")] or lines
+    return printable(b"; ".join(why[-2:]), limit)
+
+
 def last_line(raw: bytes, limit: int = 200) -> str:
     """The last line that is not empty, made printable; often the one that says why."""
     lines = [line for line in raw[-4096:].splitlines() if line.strip()]

@@ -17,6 +17,7 @@ from thornwall.errors import (
     HostAnswerError,
     RefusedError,
     ThornwallError,
+    UnansweredError,
     UnreachableError,
 )
 from thornwall.jobs import unsaid
@@ -251,6 +252,31 @@ def test_who_does_not_get_in_is_told_of_the_change_that_waits(
     with pytest.raises(ThornwallError) as caught, undo._waiting(link):
         raise error
     assert caught.value.hint.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            UnreachableError("nothing listens", hint="Is it on?"),
+            "Is it on?\nChange 0007 of this host was confirmed from",
+        ),
+        (HostAnswerError("nonsense", hint="it may be compromised"), "it may be compromised"),
+        # no reason to think of its card
+        (UnansweredError("sudo asks", hint="run it in a terminal"), "run it in a terminal"),
+    ],
+)
+def test_who_is_shut_out_later_is_told_of_the_change_that_was_confirmed(
+    error: ThornwallError, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    link = link_to("pi@host", Reaching(), Nobody())
+    assert isinstance(link.target, SshTarget)
+    unsaid.keep(link.target, "0007", unsaid.Known(kept=time.time() - 100))
+    with pytest.raises(ThornwallError) as caught, undo._waiting(link):
+        raise error
+    assert caught.value.hint.startswith(told)
+    assert ("card" in caught.value.hint) is ("\n" in told)
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_who_waits_is_told_what_failed_and_until_when(monkeypatch: pytest.Monkey
     )
     assert len(re.findall(r"\d\d:\d\d:\d\d", once)) == 2
     assert outcome.notes == (
-        "The password of pi that everybody knows may hold again: change it.",
+        "The password of pi that everybody knows holds again: change it.",
         "tcp 443 does not answer now.",
     )
 

@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.report.hostile import STEERING, TEXTS
 from tests.unit.report.plan_sample import FULL, HELD, KERNEL, MODES, NOTHING, REFUSED, SSHD, hostile_plan
-from thornwall.model.change import Chmod, Operation, Purpose, PutFile, Tool, UnitDo
+from thornwall.model.change import Chmod, Operation, Packages, Purpose, PutFile, Tool, UnitDo
 from thornwall.model.finding import HostName
 from thornwall.model.plan import Mend, Plan, Standing, Step, Undoing, WayIn
 from thornwall.model.typed import Typed
@@ -234,6 +234,15 @@ def test_the_guard_names_the_very_window_and_what_stays() -> None:
     assert "takes it back after 45 seconds, if it must with a restart, unless fresh logins" in told
     assert "do nothing: it goes back. Packages that came stay" in told
     assert "Packages" not in guard(replace(FULL, steps=(KERNEL,)), 45)
+
+
+def test_what_stays_of_packages_is_told_at_the_end() -> None:
+    step = replace(KERNEL, operations=(Packages(("ufw", "aide"), upgrade=True), Packages(remove=("telnetd",))))
+    assert dict(beware(replace(FULL, steps=(step,))))["packages"] == (
+        "Before all else 2 packages are installed, with what is needed, 1 package is removed, every update is "
+        "installed; that stays should the rest be taken back."
+    )
+    assert "packages" not in dict(beware(replace(FULL, steps=(KERNEL,))))
 
 
 def test_what_ends_is_told_in_one_line_and_every_rule_of_it_has_a_fix() -> None:

@@ -13,7 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 from tests.unit.report.hostile import STEERING, TEXTS
 from tests.unit.report.sample import BLUETOOTH, PASSWORD, PLANTED, TELNET, hostile
 from thornwall.model.finding import Status
-from thornwall.model.outcome import Outcome, Proof
+from thornwall.model.outcome import Brought, Outcome, Proof
 from thornwall.report.plan.outcome import render, render_terminal
 
 KEPT = (TELNET, BLUETOOTH)
@@ -149,9 +149,14 @@ def test_what_is_past_is_told_as_past() -> None:
 
 
 def test_packages_that_came_are_not_as_before() -> None:
-    assert "raspberrypi is as it was before, but for the packages that came" in flat(
-        show(replace(FAILED, packages="0004"))
-    )
+    told = flat(show(replace(FAILED, packages="0004", brought=Brought(9, 43, 1))))
+    assert (
+        "raspberrypi is as it was before, but for 9 packages that came, 1 package that went and 43 upgrades "
+    ) in told
+    assert "The upgrades stay: older versions are not brought back." in told
+    told = flat(show(replace(FAILED, packages="0004", brought=Brought(1))))
+    assert "as it was before, but for 1 package that came " in told
+    assert "older versions" not in told
 
 
 def test_a_proof_that_fails_after_the_confirmation_is_loud() -> None:
@@ -216,9 +221,9 @@ def test_packages_that_came_for_it_are_not_forgotten() -> None:
     assert "$ sudo sh /var/lib/thornwall/0003-7f3a/undo.sh" in done
     assert "$ sudo sh /var/lib/thornwall/0002/undo.sh" in done
     failed = show(replace(FAILED, packages="0002"))
-    assert "still there" in failed
+    assert "Still there" in failed
     assert "$ thornwall undo pi@raspberrypi.local 0002" in failed
-    assert "still there" not in show(FAILED)
+    assert "Still there" not in show(FAILED)
 
 
 def test_this_machine_is_named_as_a_command_takes_it() -> None:

@@ -348,7 +348,7 @@ _APPARMOR = ("apparmor", "apparmor-profiles", "apparmor-utils")
     step="apparmor",
     purpose=Purpose.BOOT,
     title="Switch AppArmor on",
-    may_break=("The board starts once more with another line of kernel parameters: have somebody near it.",),
+    may_break=("The next start of the board has another line of kernel parameters: have somebody near it then.",),
     awaits_reboot=True,
 )
 def apparmor(situation: Situation, _: Finding) -> Iterator[Want]:

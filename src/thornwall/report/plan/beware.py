@@ -23,6 +23,7 @@ _AT_REST = (
     "It is one transaction, in place at once: nobody can log in to a system that does not run, to prove it. "
     "To go back, also once it runs: thornwall undo, or the undo.sh that it leaves there."
 )
+_YOURS = "When that is, you decide: nothing restarts the host now, but to take the change back."
 _HEALTH = (
     "Should SSH not listen after that one, the device takes the change back by itself; a device that does not start at "
     "all needs its card in another computer."
@@ -72,7 +73,7 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     told = [] if plan.as_root else [("not root", UNPRIVILEGED)]
     if ways:
         told.append(("ways in", f"{', '.join(ways)} change, last of all; read these steps."))
-    told += _ports(plan) + _ends(plan) + _name(plan) + _you(plan) + _passwords(plan)
+    told += _packages(plan) + _ports(plan) + _ends(plan) + _name(plan) + _you(plan) + _passwords(plan)
     if any(mend.rule in {"ssh-root-login", "ssh-root-key-login"} for mend in plan.mends):
         told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
     if plan.shut_out:
@@ -82,7 +83,7 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     at_rest = plan.way_in.kind == "offline"
     if not at_rest and (waiting := [number for number, step in enumerate(steps, 1) if step.awaits_reboot]):
         effect = f"{_numbered(waiting)} {_have(waiting)} full effect from the next restart on."
-        told.append(("restart", f"{effect} {_HEALTH}"))
+        told.append(("restart", f"{effect} {_YOURS} {_HEALTH}"))
     if stays := _stays(plan):
         told.append(("stays", f"Undo does not bring back {'; nor '.join(stays)}."))
     return told + _left(plan)
@@ -135,6 +136,23 @@ def _you(plan: Plan) -> list[tuple[str, str]]:
         return []
     asks = ", and sudo asks for its password" if any(mend.rule == "sudo-nopasswd" for mend in plan.mends) else ""
     return [("you", f"{line(way.user)} logs in with the same key as now{asks}.")]
+
+
+def _packages(plan: Plan) -> list[tuple[str, str]]:
+    """What comes and goes before all else, and is not taken back with the rest."""
+    work = [each for step in plan.steps for each in step.operations if isinstance(each, Packages)]
+    come = {name for each in work for name in each.install}
+    go = {name for each in work for name in each.remove}
+    told = (
+        [f"{count(len(come), 'package')} {'is' if len(come) == 1 else 'are'} installed, with what is needed"]
+        if come
+        else []
+    )
+    told += [f"{count(len(go), 'package')} {'is' if len(go) == 1 else 'are'} removed"] if go else []
+    told += ["every update is installed"] if any(each.upgrade for each in work) else []
+    if not told:
+        return []
+    return [("packages", f"Before all else {', '.join(told)}; that stays should the rest be taken back.")]
 
 
 def _stays(plan: Plan) -> list[str]:

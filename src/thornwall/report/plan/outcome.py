@@ -38,8 +38,21 @@ _UNSEEN = (
 )
 _LATER = "The device tries that again when its time is up, and then restarts for it if it must."
 _RESTART = "Restart when it suits you. Should SSH not come up with that start, the device takes the change back:"
-_ON = "What they brought goes on: settings of theirs, jobs, automatic updates if these came. To remove them:"
+_NEWER = "The upgrades stay: older versions are not brought back. "
+_ON = (
+    "What packages brought goes on (their settings and jobs; automatic updates, where these came), until they are "
+    "removed:"
+)
 _UNPROVED = "The change is on the device, and not all that was to be proved of it held."
+
+
+def brought(outcome: Outcome) -> str:
+    """How many packages came, went and are newer: what is not taken back with the change."""
+    of = outcome.brought
+    told = [f"{count(of.came, 'package')} that came"] * bool(of.came)
+    told += [f"{count(of.went, 'package')} that went"] * bool(of.went)
+    told += [count(of.upgraded, "upgrade")] * bool(of.upgraded)
+    return " and ".join(filter(None, [", ".join(told[:-1]), *told[-1:]])) or "its packages"
 
 
 def render(outcome: Outcome) -> str:
@@ -75,7 +88,7 @@ class Ending(Page):
         if not outcome.begun:
             self.say(Text(f" NOT BEGUN: {name} is as it was before ", style="bold black on yellow"))
         elif outcome.taken_back and outcome.verified:
-            but = ", but for the packages that came" if outcome.packages else ""
+            but = f", but for {brought(outcome)}" if outcome.packages else ""
             self.say(Text(f" TAKEN BACK: {name} is as it was before{but} ", style="bold black on yellow"))
         elif outcome.gave_up:
             self.say(Text(f" NOT AS BEFORE: not all of {name} could be taken back ", STYLES[Risk.EXTREME]))
@@ -123,7 +136,8 @@ class Ending(Page):
             told.append(("at first", f"Not everything went back at once: {line(outcome.stuck)}. {_LATER}"))
         if outcome.taken_back and outcome.verified:
             more = " ".join(["", *map(shlex.quote, outcome.again)])
-            again = f"Look into what failed; then, to try again: thornwall harden {target}{more}"
+            look = "Look into what failed, in the host's journal say (sudo journalctl --since -15min)"
+            again = f"{look}; then, to try again: thornwall harden {target}{more}"
             return [*told, ("now", _VERIFIED if outcome.begun else _NOT_BEGUN), ("next", again)]
         if outcome.taken_back:
             by = f" when its time is up ({outcome.by})" if outcome.by else ""
@@ -238,8 +252,8 @@ class Ending(Page):
         number, packages = line(outcome.transaction), line(outcome.packages)
         if outcome.taken_back:
             if packages:
-                self.title("The packages that came for it are still there", f"change {packages}")
-                self.say(_ON, 2)
+                self.title("Still there", f"{brought(outcome)}: change {packages}")
+                self.say((_NEWER if outcome.brought.upgraded else "") + _ON, 2)
                 self.command(f"thornwall undo {target} {shlex.quote(packages)}", 2)
             return
         if not number:
