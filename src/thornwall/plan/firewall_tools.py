@@ -199,7 +199,8 @@ def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
         yield Tool("ufw", tuple(run), _KEEPS, undo_before=before, undo_after=after)
     else:
         yield Tool("ufw", tuple(run), _KEEPS)
-    if wish.enable and not _enabled(situation, "ufw.service"):
+    # (Debian's package enables its unit by itself)
+    if wish.enable and _there(situation) and not _enabled(situation, "ufw.service"):
         yield UnitsOn(("ufw.service",))
 
 
@@ -316,6 +317,12 @@ def _keeper(situation: Situation, name: str) -> Keeper:
     found = facts(situation)
     keeper = found.keeper(name) if found is not None else None
     return keeper or Keeper(name, False, Known(Ruleset()))
+
+
+def _there(situation: Situation) -> bool:
+    """Whether ufw is installed."""
+    found = facts(situation)
+    return found is not None and found.keeper("ufw") is not None
 
 
 def _enabled(situation: Situation, unit: str) -> bool:

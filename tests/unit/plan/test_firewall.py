@@ -156,7 +156,9 @@ def test_a_new_firewall() -> None:
     assert isinstance(tool, Tool)
     assert tool.keeps == KEEPS
     assert [command[:2] for command in tool.undo_before] == [("sh", "-c")]
-    assert made[1] == UnitsOn(("ufw.service",))
+    assert len(made) == 1  # its package enables the unit
+    host.firewall = Filter(Known(Ruleset()), (INSTALLED,))
+    assert commands(host.situation(), wish)[1] == UnitsOn(("ufw.service",))
 
 
 def test_what_ufw_does_by_default_is_not_told_to_it() -> None:
