@@ -103,7 +103,7 @@ async def undo(wanted: Undoing, link: Link, step: Telling, tell: Telling = lambd
 
 
 def _know(link: Link, change: str, known: unsaid.Known) -> None:
-    """Nothing that was known here holds any more: it was confirmed, or taken back, as somebody wished."""
+    """What this machine knows of it from now on: it was confirmed, or taken back, as somebody wished."""
     if isinstance(link.target, SshTarget):
         unsaid.keep(link.target, change, known)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from thornwall.model.change import AccountDo, AccountField, Packages, UnitDo
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Plan, Step, Undoing
@@ -143,16 +145,16 @@ def _packages(plan: Plan) -> list[tuple[str, str]]:
     work = [each for step in plan.steps for each in step.operations if isinstance(each, Packages)]
     come = {name for each in work for name in each.install}
     go = {name for each in work for name in each.remove}
-    told = (
-        [f"{count(len(come), 'package')} {'is' if len(come) == 1 else 'are'} installed, with what is needed"]
-        if come
-        else []
-    )
-    told += [f"{count(len(go), 'package')} {'is' if len(go) == 1 else 'are'} removed"] if go else []
+    told = [f"{count(len(come), 'package')} {_are(come)} installed, with what is needed"] * bool(come)
+    told += [f"{count(len(go), 'package')} {_are(go)} removed"] * bool(go)
     told += ["every update is installed"] if any(each.upgrade for each in work) else []
     if not told:
         return []
     return [("packages", f"Before all else {', '.join(told)}; that stays should the rest be taken back.")]
+
+
+def _are(names: Collection[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _stays(plan: Plan) -> list[str]:
