@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from thornwall.apply.compile import history_script
 from thornwall.apply.events import Brought, Event, Reader, Trouble
 from thornwall.apply.packages import packages_script
 from thornwall.model.change import Packages
@@ -128,8 +129,10 @@ def test_what_a_power_cut_ended_is_accounted_for(planted: Host, next_: str) -> N
         work = pool.submit(removing, planted, "cups", "cups-core-drivers", "cups-daemon", "rpcbind")
         assert faults.wait_until(lambda: installed(planted, "cups") == [], 60)
         assert "still coming in" in undone(planted, "0001", status=11)
+        assert "\tworking\tpackages: " in planted.run(["sh"], input=history_script(nonce="n" * 16)).stdout
         planted.run("systemctl kill -s KILL thornwall-packages-0001.service", check=True)
         assert went(work.result()).went == "cups"
+    assert "working" not in planted.run(["sh"], input=history_script(nonce="n" * 16)).stdout
     assert planted.run("test -e /usr/sbin/policy-rc.d").returncode == 1
     if next_ == "more":
         # as after a power cut: nobody was there to account for it

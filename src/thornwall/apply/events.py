@@ -212,7 +212,8 @@ class Change:
     `guarded`: the unit of the next boot is still there. `ended`: when it had been taken back, by the clock of `made`.
     `why`: for what it was; `restarted`: the host started again for it; `stuck`: what could not be taken back, where it
     has given up for now. `reopens`: what is open again once it is taken back, in words.
-    `unsaid`: why it was not confirmed, or what did not hold once it was, which this machine alone knows.
+    `unsaid`: why it was not confirmed, or what did not hold once it was, which this machine alone knows. `working`:
+    its packages are on their way at this moment.
     """
 
     id: str
@@ -229,6 +230,7 @@ class Change:
     stuck: str = ""
     reopens: str = ""
     unsaid: str = ""
+    working: bool = False
 
     @property
     def gave_up(self) -> bool:
@@ -400,6 +402,7 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
         f.text(10) == "restarted",
         f.text(11),
         f.text(12),
+        working=f.text(6) == "working",
     ),
     "FORGOTTEN": lambda f: Forgotten(f.id(0)),
     "END": lambda _: End(),

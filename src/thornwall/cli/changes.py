@@ -13,10 +13,12 @@ from thornwall.model.outcome import undo_path
 def stands(change: Change, typed: str) -> str:
     """How it is with a change that is neither kept nor gone, and what to do."""
     left = f"in {change.left} s" if change.left is not None and change.left > 0 else ""
+    if change.packages and change.state == "open" and change.working:
+        return f"The packages of change {change.id} are on their way, and come to their end by themselves: wait."
     if change.packages and change.state == "open":
         return (
-            f"The packages of change {change.id} are on their way, or were cut off. "
-            f"To be told which, and to take back what was cut off: thornwall undo {typed} {change.id}"
+            f"The packages of change {change.id} were cut off, unless they are about to begin. "
+            f"To take back what came: thornwall undo {typed} {change.id}"
         )
     if change.stuck:
         goes_on = "It does not try again before its next start" if change.gave_up else f"It tries again {left}"
@@ -44,7 +46,7 @@ def last(change: Change) -> str:
 def state_of(change: Change) -> str:
     """In a word or two."""
     if change.packages and change.state in {"open", "confirmed"}:
-        return "made" if change.state == "confirmed" else "on its way, or cut off"
+        return "made" if change.state == "confirmed" else "on its way" if change.working else "cut off"
     return _STATES.get(change.state, change.state)
 
 

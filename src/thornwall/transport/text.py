@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_COMMAND = re.compile(rb"(not allowed to execute ).*'(?= as )")
+
 
 def printable(raw: bytes | str, limit: int = 200) -> str:
     """`raw` on one line: control, format and invalid characters become spaces or `?`, at most `limit` characters."""
@@ -12,8 +16,9 @@ def printable(raw: bytes | str, limit: int = 200) -> str:
 
 
 def of_sudo(raw: bytes, limit: int = 200) -> str:
-    """What sudo says of its refusal, made printable: not the line that ends it whatever the reason was."""
-    lines = [line.strip() for line in raw[-4096:].splitlines() if line.strip()]
+    """What sudo says of its refusal, made printable: not the line that ends it whatever the reason was, nor the command
+    (`user pi is not allowed to execute '…' as root on HOST`), which is of no use to anybody."""
+    lines = [_COMMAND.sub(rb"\1this", line.strip()) for line in raw[-4096:].splitlines() if line.strip()]
     why = [line for line in lines if not line.endswith(b"a password is required")] or lines
     return printable(b"; ".join(why[-2:]), limit)
 

@@ -181,7 +181,8 @@ OPEN = Change("0003", "open", MADE, "1", "0a1b2c3d", 40, True, "harden recommend
             "was not confirmed, since the login was refused. It is taken back in 40 s. Should you get in",
         ),
         (replace(OPEN, state="undoing", stuck="nginx"), "as a whole: nginx. It tries again in 40 s. Mend that, then:"),
-        (replace(PACKAGES, state="open"), "The packages of change 0001 are on their way, or were cut off."),
+        (replace(PACKAGES, state="open"), "The packages of change 0001 were cut off, unless they are about to begin."),
+        (replace(PACKAGES, state="open", working=True), "The packages of change 0001 are on their way, and come to"),
     ],
 )
 def test_status_of_what_is_under_way(

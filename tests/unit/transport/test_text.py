@@ -16,6 +16,10 @@ from thornwall.transport.text import of_sudo
             "sudo: account validation failure, is your account locked?",
         ),
         (b"sudo: a password is required\n", "sudo: a password is required"),
+        (
+            b"Sorry, user pi is not allowed to execute '/bin/sh -c a=1; printf \\'x\\'' as root on raspberrypi.\n",
+            "Sorry, user pi is not allowed to execute this as root on raspberrypi.",
+        ),
         (b"pi is not in the sudoers file.\r\n", "pi is not in the sudoers file."),
         (b"one\ntwo\n\nthree\n", "two; three"),
         (b"\x1b[2J\xff\n", "?[2J\N{REPLACEMENT CHARACTER}"),

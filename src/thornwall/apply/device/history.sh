@@ -22,6 +22,7 @@ main() {
     case $state in undoing | undone) reasons ;; esac
     again=-
     [ -e /etc/systemd/system/thornwall-boot-"$ID".service ] && [ "$LIVE" = 1 ] && again=guarded
+    [ "$state" = open ] && [ "$LIVE" = 1 ] && at_work && again=working
     printf '%s\tCHANGE\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
       "$N" "$ID" "${state:--}" "$made" "$version" "$key" "$left" "$again" "$title" "${ended:--}" "$why" "$restarted" "$stuck" "${opens:--}"
   done
@@ -32,6 +33,11 @@ main() {
 # whether the change was made since the host has started
 this_start() {
   read -r now </proc/sys/kernel/random/boot_id && read -r made_in <"$D/boot" && [ "$now" = "$made_in" ]
+} 2>/dev/null
+
+# whether its packages are coming in at this moment
+at_work() {
+  read -r worker <"$D/work.pid" && tr '\0' ' ' <"/proc/$worker/cmdline" | grep -q "/$ID/work\.sh"
 } 2>/dev/null
 
 # Sets `why` it is taken back, which what comes later of it does not change; whether the host started again for that; and
