@@ -166,8 +166,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Fu
         ("the link is cut", 8, ("TAKEN BACK",)),
         ("the password is wrong", 5, ("not the password of pi", "nothing was changed")),
         ("the firewall drops", 8, ("TAKEN BACK",)),
-        # (logins worked, before something of the host's own answered to the change)
-        ("the firewall drops later", 8, ("TAKEN BACK", "a login once more, to confirm it: ")),
+        # (something of the host's own answers to the change: a login has worked by then, but on a busy machine)
+        ("the firewall drops later", 8, ("TAKEN BACK",)),
         ("PAM is broken", 8, ("TAKEN BACK",)),
         ("sshd refuses", 8, ("TAKEN BACK",)),
         (
