@@ -41,16 +41,6 @@ EXCLUDED = {
     "/var/www/html/photos": "the planted cron job copies photos there every quarter of an hour",
     "/var/lib/thornwall": "the program's own records: the vault and the journal stay on purpose",
     "/var/log": "logs, the journal, and the record of logins: they tell what happened, undo included",
-    **dict.fromkeys(
-        (
-            "/var/backups/alternatives.tar*",
-            "/var/backups/apt.extended_states*",
-            "/var/backups/dpkg.*",
-            "/var/lib/apt/daily_lock",
-            "/var/lib/logrotate/status",
-        ),
-        "written by Debian's own timers, once a day",
-    ),
     "/var/lib/systemd/random-seed": "written at every boot, so that no two boots start with the same",
     "/var/lib/systemd/timers": "when each timer last ran",
     "/var/lib/systemd/timesync/clock": "the time of the last look at the clock",
