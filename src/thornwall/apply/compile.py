@@ -116,7 +116,7 @@ def confirm_script(id_: str, nonce: str, *, key: str, sudo: bool = False) -> str
     if not _KEY.fullmatch(key):
         raise UsageError("not the key of a change")
     values = {"id": _id(id_), "nonce": nonce_of(nonce), "key": key, "sudo": str(int(sudo))}
-    return _script("confirm.sh", values)
+    return "\n".join((fill(template("confirm.sh"), values), template("keep.sh"), template("common.sh"), CALL))
 
 
 def undo_script(

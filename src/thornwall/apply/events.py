@@ -213,7 +213,7 @@ class Change:
     `why`: for what it was; `restarted`: the host started again for it; `stuck`: what could not be taken back, where it
     has given up for now. `reopens`: what is open again once it is taken back, in words.
     `unsaid`: why it was not confirmed, or what did not hold once it was, which this machine alone knows. `working`:
-    its packages are on their way at this moment.
+    its packages are on their way at this moment. `job`: what it left for the first start is still to be done.
     """
 
     id: str
@@ -231,6 +231,7 @@ class Change:
     reopens: str = ""
     unsaid: str = ""
     working: bool = False
+    job: bool = False
 
     @property
     def gave_up(self) -> bool:
@@ -403,6 +404,7 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
         f.text(11),
         f.text(12),
         working=f.text(6) == "working",
+        job=f.text(6) == "job",
     ),
     "FORGOTTEN": lambda f: Forgotten(f.id(0)),
     "END": lambda _: End(),

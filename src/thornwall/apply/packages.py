@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from thornwall.apply.text import CALL, About, fill, nonce_of, template, write_parts
 from thornwall.errors import UsageError
@@ -10,6 +11,20 @@ from thornwall.model.change import Packages
 
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9-]*\.service")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*(:[a-z0-9-]+)?")
+
+
+def together(works: Iterable[Packages]) -> Packages | None:
+    """All package work as one; None where there is none."""
+    found = tuple(works)
+    if not found:
+        return None
+    return Packages(
+        install=tuple(dict.fromkeys(name for each in found for name in each.install)),
+        upgrade=any(each.upgrade for each in found),
+        refresh=any(each.refresh for each in found),
+        remove=tuple(dict.fromkeys(name for each in found for name in each.remove)),
+        off=tuple(dict.fromkeys(name for each in found for name in each.off)),
+    )
 
 
 def packages_script(wanted: Packages, *, nonce: str, version: str = "") -> str:

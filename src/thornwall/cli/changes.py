@@ -70,6 +70,7 @@ def json_of(change: Change) -> dict[str, object]:
         "version": change.version,
         "seconds-left": change.left,
         "guarded-at-boot": change.guarded,
+        "first-start-to-come": change.job,
         "taken-back": change.ended,
         "why": change.why,
         "restarted": change.restarted,
@@ -95,6 +96,8 @@ def show_table(changes: tuple[Change, ...], typed: str) -> None:
         # (as text: what a host tells is no markup)
         table.add_row(change.id, when_made(change), Text(state), Text(printable(change.title)))
     out.print(table)
+    if any(change.job for change in changes):
+        out.print(JOB, markup=False)
     if any(change.state == "confirmed" for change in changes):
         first, *others = together(changes)
         packages = f", with its packages ({others[0].id})" if others else ""
@@ -115,6 +118,10 @@ def time_of(seconds: int) -> str:
         return "a day that no calendar has"
 
 
+JOB = (
+    "What had to wait for the first start is still to be done: a job on the host does it then, once it gets its "
+    "packages. What it says, on the host: journalctl -u thornwall-first-start"
+)
 _STATES = {
     "open": "waits to be confirmed",
     "confirmed": "confirmed",

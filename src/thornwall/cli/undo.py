@@ -193,7 +193,7 @@ def status(
     quiet: options.NoProgress = False,
 ) -> int:
     """Say whether a change waits to be confirmed, and for how long. Exit code 1 if one does."""
-    from thornwall.cli.changes import json_of, last, stands
+    from thornwall.cli.changes import JOB, json_of, last, stands
     from thornwall.cli.console import out
     from thornwall.jobs.undo import history as run
 
@@ -206,6 +206,8 @@ def status(
         out.print(stands(change, way.link.typed), markup=False)
     if not waiting and not as_json:
         out.print(f"Nothing waits to be confirmed.{last(changes[-1]) if changes else ''}", markup=False)
+        if any(change.job for change in changes):
+            out.print(JOB, markup=False)
     return Exit.FINDINGS if waiting else Exit.OK
 
 

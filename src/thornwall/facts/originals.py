@@ -65,6 +65,7 @@ PATHS: tuple[str, ...] = (
     "/etc/systemd/*.conf.d/*",
     "/etc/systemd/system/*",
     "/etc/systemd/system/*/*",
+    "/etc/thornwall/first-start/*",
     # updates and jobs
     "/etc/apt/apt.conf",
     "/etc/apt/apt.conf.d/*",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from thornwall.apply.first_start import STEP as FIRST_START
 from thornwall.errors import RefusedError
 from thornwall.jobs import plan as planning
 from thornwall.jobs.follow import Said
@@ -155,6 +156,8 @@ def choose(work: Work) -> None:
     unwanted: set[str] = set()
     absent: set[Mend] = set()
     for number, step in enumerate(work.plan.steps, 1):
+        if step.id == FIRST_START:
+            continue  # each of the steps that it is for is asked for
         # (what hangs on packages that are not to come makes no sense)
         needs = bool(step.mends) and absent.issuperset(step.mends)
         if needs:

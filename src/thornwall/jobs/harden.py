@@ -9,6 +9,7 @@ from functools import partial
 from thornwall import __version__
 from thornwall.apply import events
 from thornwall.apply.compile import Transaction, transaction_script
+from thornwall.apply.first_start import without_later
 from thornwall.errors import UnreachableError
 from thornwall.jobs.agreement import Owner, Telling, Wanted, Work, ask, choose, plan_anew, read, refuse
 from thornwall.jobs.audit import assess
@@ -171,8 +172,13 @@ async def _written(work: Work, applied: events.Applied, first: Report) -> Outcom
         after,
         transaction=applied.id,
         undo=undo_path(applied.id),
-        notes=(_OFFLINE, *not_mended(work.plan, after)),
+        notes=(_OFFLINE, *_later(work.plan), *not_mended(work.plan, after)),
     )
+
+
+def _later(plan: Plan) -> list[str]:
+    titles = [step.title for step in plan.steps if step.first_start]
+    return [_LATER.format("; ".join(titles))] if titles else []
 
 
 def _seen_before(said: Said) -> tuple[Proof, ...]:
@@ -186,6 +192,10 @@ def _seen_before(said: Said) -> tuple[Proof, ...]:
 
 _PACKAGES_GO_ON = (
     "Packages that are on their way come to their end; none of the other steps had begun. To look: thornwall history {}"
+)
+_LATER = (
+    "At its first start, once it has a network where packages are needed, a job on it does the rest: {}. "
+    "thornwall history tells what came of that."
 )
 _OFFLINE = "This system does not run now: the changes are in place, and have their effect when it starts."
 
@@ -259,9 +269,9 @@ def _failed(plan: Plan, said: Said, first: Report) -> Outcome:
 
 
 def without_packages(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps of the transaction itself: packages come in before it."""
+    """The steps of the transaction itself: packages come in before it, and some wait for a first start."""
     rest = (
         replace(step, operations=tuple(each for each in step.operations if not isinstance(each, Packages)))
-        for step in steps
+        for step in without_later(steps)
     )
     return tuple(step for step in rest if step.operations)

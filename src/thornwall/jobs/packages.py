@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from thornwall import __version__
 from thornwall.apply import events
-from thornwall.apply.packages import packages_script
+from thornwall.apply.first_start import without_later
+from thornwall.apply.packages import packages_script, together
 from thornwall.jobs.follow import Said, new_nonce
 from thornwall.jobs.read import Before
 from thornwall.model.change import Packages
@@ -16,17 +17,9 @@ from thornwall.model.plan import Plan
 
 
 def packages_of(plan: Plan) -> Packages | None:
-    """All package work of a plan as one; None where there is none."""
-    found = [each for step in plan.steps for each in step.operations if isinstance(each, Packages)]
-    if not found:
-        return None
-    return Packages(
-        install=tuple(dict.fromkeys(name for each in found for name in each.install)),
-        upgrade=any(each.upgrade for each in found),
-        refresh=any(each.refresh for each in found),
-        remove=tuple(dict.fromkeys(name for each in found for name in each.remove)),
-        off=tuple(dict.fromkeys(name for each in found for name in each.off)),
-    )
+    """All package work that a plan does now, as one; None where there is none."""
+    steps = without_later(plan.steps)
+    return together(each for step in steps for each in step.operations if isinstance(each, Packages))
 
 
 _FETCHED = re.compile(r"^E: Failed to fetch \S+\s+(.+?)(?: E: Unable to fetch .*)?$")

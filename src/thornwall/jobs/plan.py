@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from thornwall import __version__
+from thornwall.apply.first_start import job, without_later
 from thornwall.collect.archive import load
 from thornwall.facts import originals as originals_of
 from thornwall.facts.registry import snapshot
@@ -21,6 +23,7 @@ from thornwall.model.originals import Originals
 from thornwall.model.plan import Answers, Mend, Plan, Standing, WayIn
 from thornwall.model.rule import Value
 from thornwall.plan.fix import Situation
+from thornwall.plan.fixes.firewall import ssh_ports
 from thornwall.plan.planner import Choice, make_plan
 from thornwall.plan.registry import FIXES, INTERLOCKS
 from thornwall.plan.ways_in import accounts_of, admins
@@ -148,7 +151,7 @@ def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, addr
         findings=report.failed(),
     )
     subjects = {rule.id: rule.subject for rule in RULES}
-    plan = make_plan(situation, FIXES, INTERLOCKS, subjects, wishes.choice)
+    plan = _with_job(make_plan(situation, FIXES, INTERLOCKS, subjects, wishes.choice), situation, wishes.choice)
     claimed = claims(plan, report.findings, situation.facts)
     plan = replace(
         plan,
@@ -160,6 +163,16 @@ def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, addr
         after=standing_after(report, plan.mends),
     )
     return Planned(plan, report, situation)
+
+
+def _with_job(plan: Plan, situation: Situation, choice: Choice) -> Plan:
+    """With the step that leaves a job for what waits for the first start, before that."""
+    later = tuple(step for step in plan.steps if step.first_start)
+    if not later:
+        return plan
+    ports = [int(port.partition("/")[0]) for port in ssh_ports(situation)]
+    step = job(later, title=choice.titled(plan.preset), ports=ports, version=__version__)
+    return replace(plan, steps=(*without_later(plan.steps), step, *later))
 
 
 def standing_after(report: Report, mends: tuple[Mend, ...]) -> Standing:

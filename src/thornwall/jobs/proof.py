@@ -202,7 +202,7 @@ async def _still_answers(proving: Proving) -> list[Proof]:
 
 def not_mended(plan: Plan, after: Report) -> list[str]:
     """Sentences on findings that a step was to mend, and that are there still."""
-    awaiting = {mend for step in plan.steps if step.awaits_reboot for mend in step.mends}
+    awaiting = {mend for step in plan.steps if step.awaits_reboot or step.first_start for mend in step.mends}
     wanted = {(mend.rule, mend.subject) for mend in plan.mends if mend not in awaiting}
     left = [each for each in after.findings if each.status is Status.FAIL and (each.rule, each.subject) in wanted]
     return [f"{each.rule} ({each.subject}) is still there: {each.detail}" for each in left]

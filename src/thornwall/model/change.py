@@ -32,6 +32,7 @@ class Purpose(IntEnum):
     PAM = 13
     SUDO = 14
     SSH = 15
+    FIRST_START = 16  # of a system at rest: the job that does what has to run for that
 
     @property
     def packages(self) -> bool:
@@ -41,7 +42,7 @@ class Purpose(IntEnum):
     @property
     def way_in(self) -> bool:
         """Whether a mistake in it can lock the owner out."""
-        return self >= Purpose.ACCOUNTS
+        return Purpose.ACCOUNTS <= self <= Purpose.SSH
 
 
 # What a fix asks for

@@ -75,6 +75,7 @@ class Step:
 
     `id`: short and stable (`ssh-settings`, `unit:cups`). `may_break`: sentences. `awaits_reboot`: it has its effect
     only at the next start. `after`: ids of steps that must be in the plan for this one to make sense (a package).
+    `first_start`: of a system at rest, and done by a job of its first start.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Step:
     undoing: Undoing = Undoing.EXACT
     awaits_reboot: bool = False
     after: tuple[str, ...] = ()
+    first_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)

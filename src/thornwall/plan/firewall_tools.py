@@ -62,6 +62,14 @@ r=$?
 cp -a $k $f && rm $k && exit $r
 """
 
+# for a system that nobody has seen running: what listens then, and whether it forwards, is looked at then
+LISTENING = "/etc/thornwall/first-start/listening.sh"
+_LET_IN = 'ports=$(sh {} {}) || exit 1; for each in $ports; do ufw allow "$each" || exit 1; done'
+_ROUTED = (
+    "if grep -q 1 /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding; "
+    'then iptables -S FORWARD | grep -q "^-P FORWARD DROP" || ufw default allow routed; fi'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class UfwRule:
@@ -183,6 +191,8 @@ def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
         first.insert(0, ("ufw", "--force", "disable"))
     # what is to stay reachable comes before anything is refused
     run = [*first, *_ufw_rules(situation, wish)]
+    if wish.enable and situation.first_start:
+        run.append(("sh", "-c", _LET_IN.format(LISTENING, " ".join(_ports((*wish.allow, *wish.limit)))).rstrip()))
     if wish.enable:
         run += _ufw_defaults(situation, was_on)
     if wish.log and _keeper(situation, "ufw").logging in {"", "off"}:
@@ -222,7 +232,9 @@ def _ufw_defaults(situation: Situation, was_on: bool) -> Iterator[tuple[str, ...
         return
     if _default(situation, "OUTPUT") != "ACCEPT":
         yield ("ufw", "default", "allow", "outgoing")
-    if _forwards(situation):
+    if situation.first_start:
+        yield ("sh", "-c", _ROUTED)
+    elif _forwards(situation):
         # containers, VPNs and access points are filtered by whoever set them up. Where what nobody admits is dropped
         # today, it stays so
         yield ("ufw", "default", "allow", "routed")

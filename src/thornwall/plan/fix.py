@@ -45,7 +45,8 @@ class Ask:
 class Situation:
     """All that a fix and an interlock may look at.
 
-    `values`: by rule, the values of its options. `findings`: every failed finding of this audit.
+    `values`: by rule, the values of its options. `findings`: every failed finding of this audit. `first_start`: this is
+    for a job of the first start of a system that nobody has seen running.
     """
 
     facts: Snapshot
@@ -57,6 +58,7 @@ class Situation:
     profile: Profile = field(default_factory=Profile)
     values: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    first_start: bool = False
 
     def state(self, path: str) -> Fact[str]:
         """What is at `path` before: a sha256, `link:TARGET`, or `absent`; Unknown where it was not asked for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from thornwall.model.change import (
     Account,
@@ -14,7 +14,6 @@ from thornwall.model.change import (
     Operation,
     OwnLine,
     Packages,
-    Purpose,
     Sysctl,
     SysctlDo,
     Tool,
@@ -27,13 +26,12 @@ from thornwall.model.fact import Known
 from thornwall.model.finding import Finding, Status
 from thornwall.model.plan import Held, Mend, Plan, Question, Step, Undoing
 from thornwall.model.rule import Preset
-from thornwall.plan import files, units
+from thornwall.plan import files, first_start, units
+from thornwall.plan.drafts import SYSCTLS, Draft, add, joined
 from thornwall.plan.firewall_tools import commands as firewall_commands
 from thornwall.plan.fix import Ask, Fix, Hold, Interlock, Situation
 from thornwall.plan.interlocks.host import refusals
 from thornwall.plan.ways_in import idle_passwords, nobodies, opens_to_all, shut_out
-
-SYSCTLS = "/etc/sysctl.d/99-thornwall.conf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +58,6 @@ class Choice:
         return " ".join(words) + ", some steps left out" * bool(self.not_steps)
 
 
-@dataclass(slots=True)
-class _Draft:
-    """What one step is made of, before its wishes are merged."""
-
-    fix: Fix
-    mends: list[Mend] = field(default_factory=list)
-    wishes: dict[Wish, None] = field(default_factory=dict)
-    may_break: dict[str, None] = field(default_factory=dict)
-    titles: dict[str, None] = field(default_factory=dict)
-    undoing: Undoing = Undoing.EXACT
-    awaits_reboot: bool = False
-    purpose: Purpose = Purpose.PERMISSIONS
-    after: dict[str, None] = field(default_factory=dict)
-
-    def take(self, other: _Draft) -> None:
-        """Everything of `other` too."""
-        self.mends += [mend for mend in other.mends if mend not in self.mends]
-        self.wishes |= other.wishes
-        self.may_break |= other.may_break
-        self.titles |= other.titles
-        self.after |= other.after
-        self.purpose = max(self.purpose, other.purpose)
-        self.awaits_reboot = self.awaits_reboot or other.awaits_reboot
-        if other.undoing is not Undoing.EXACT:
-            self.undoing = other.undoing
-
-
 def make_plan(
     situation: Situation,
     fixes: Mapping[str, Fix],
@@ -102,7 +73,7 @@ def make_plan(
     # what is not to be mended is not to be reckoned with either: a port of a service that stays must stay open
     chosen = (each for each in situation.findings if choice.takes(each, subjects.get(each.rule, "")))
     situation = replace(situation, findings=tuple(chosen))
-    drafts: dict[str, _Draft] = {}
+    drafts: dict[str, Draft] = {}
     held: list[Held] = []
     questions: list[Question] = []
     by_hand: list[Finding] = []
@@ -126,8 +97,10 @@ def make_plan(
             held += [_held(done, finding)] if done else []
             by_hand += [] if done else [finding]
         else:
-            _add(drafts, fix, finding, wishes)
-    steps = _steps(situation, _joined(drafts.values()), choice, held)
+            now, later = first_start.by_time(situation, wishes)
+            add(drafts, fix, finding, now, first_start=False)
+            add(drafts, fix, finding, later, first_start=True)
+    steps = _steps(situation, joined(drafts.values()), choice, held)
     return Plan(
         target=situation.capture.manifest.target,
         steps=steps,
@@ -177,8 +150,9 @@ def _alone(situation: Situation, wishes: Sequence[Wish]) -> Hold | tuple[Operati
 
     A fix that has nothing to do for a finding does not mend it.
     """
+    now, later = first_start.by_time(situation, wishes)
     try:
-        return _operations(situation, wishes) or None
+        return _operations(situation, now) + _operations(first_start.started(situation), later) or None
     except files.ConflictError as conflict:
         return _not_exact(conflict)
 
@@ -187,87 +161,14 @@ def _not_exact(conflict: files.ConflictError) -> Hold:
     return Hold("not-exact", f"{conflict}.", "Mend it by hand: 'thornwall explain RULE' says how.")
 
 
-def _add(drafts: dict[str, _Draft], fix: Fix, finding: Finding, wishes: Iterable[Wish]) -> None:
-    """To the step of the fix; packages have steps of their own, which come first."""
-    mend = Mend(finding.rule, finding.subject, finding.title)
-    packages = [wish for wish in wishes if isinstance(wish, Packages)]
-    rest = [wish for wish in wishes if not isinstance(wish, Packages)]
-    for wish in packages:
-        kind = "upgrade" if wish.upgrade else "install" if wish.install else "remove" if wish.remove else "refresh"
-        draft = drafts.setdefault(f"packages-{kind}", _Draft(fix))
-        draft.take(_Draft(fix, [mend], {wish: None}, undoing=Undoing.KEEPS if wish.upgrade else Undoing.EXACT))
-        if wish.remove and finding.remedy.may_break:
-            draft.may_break[finding.remedy.may_break] = None
-        if wish.install:
-            draft.may_break[_COMES_ALONG] = None
-        draft.purpose = Purpose.REMOVALS if wish.remove else Purpose.PACKAGES
-        draft.titles = {_PACKAGE_TITLES[kind]: None}
-    if rest or not packages:
-        draft = drafts.setdefault(fix.step, _Draft(fix))
-        draft.take(
-            _Draft(
-                fix,
-                [mend],
-                dict.fromkeys(rest),
-                dict.fromkeys((*fix.may_break, *filter(None, [finding.remedy.may_break]))),
-                {fix.title: None},
-                fix.undoing,
-                fix.awaits_reboot,
-                fix.purpose,
-                {"packages-install": None} if any(not wish.remove for wish in packages) else {},
-            )
-        )
-
-
-_COMES_ALONG = (
-    "What they need comes along with them. What packages set up by themselves (modules of PAM in /etc/pam.d, say) "
-    "holds at once, and until they are removed again."
-)
-_PACKAGE_TITLES = {
-    "install": "Install packages",
-    "upgrade": "Install the updates that are waiting",
-    "refresh": "Fetch the lists of packages",
-    "remove": "Remove packages whose service nobody needs",
-}
-
-
-def _joined(drafts: Iterable[_Draft]) -> list[_Draft]:
-    """Steps that write the same file, or switch the same unit, are one step: it is done once."""
-    joined: list[_Draft] = []
-    for draft in drafts:
-        touched = {name for wish in draft.wishes for name in _touched(wish)}
-        same = [each for each in joined if touched & {name for wish in each.wishes for name in _touched(wish)}]
-        if not same:
-            joined.append(draft)
-            continue
-        first, *others = same
-        first.take(draft)
-        for other in others:
-            first.take(other)
-            joined.remove(other)
-    return joined
-
-
-def _touched(wish: Wish) -> tuple[str, ...]:
-    match wish:
-        case Sysctl():
-            return (SYSCTLS,)
-        case UnitsOff(units=names) | UnitsOn(units=names):
-            return names
-        case Tool(name=name):
-            return (name,)
-        case _:
-            return tuple(filter(None, [files.path_of(wish)]))
-
-
-def _steps(situation: Situation, drafts: Iterable[_Draft], choice: Choice, held: list[Held]) -> tuple[Step, ...]:
+def _steps(situation: Situation, drafts: Iterable[Draft], choice: Choice, held: list[Held]) -> tuple[Step, ...]:
     steps = []
     for draft in drafts:
-        name = draft.fix.step if not draft.purpose.packages else _package_step(draft)
-        if name in choice.not_steps:
+        if draft.name in choice.not_steps:
             continue
+        reckoned = first_start.started(situation) if draft.first_start else situation
         try:
-            operations = _operations(situation, list(draft.wishes))
+            operations = _operations(reckoned, list(draft.wishes))
         except files.ConflictError as conflict:
             hold = _not_exact(conflict)
             held += [Held(hold.interlock, mend.rule, mend.subject, hold.why, hold.unlock) for mend in draft.mends]
@@ -275,7 +176,7 @@ def _steps(situation: Situation, drafts: Iterable[_Draft], choice: Choice, held:
         if operations:
             steps.append(
                 Step(
-                    id=name,
+                    id=draft.name,
                     purpose=draft.purpose,
                     title="; ".join(draft.titles),
                     operations=operations,
@@ -284,17 +185,14 @@ def _steps(situation: Situation, drafts: Iterable[_Draft], choice: Choice, held:
                     undoing=Undoing.KEEPS if any(map(_known, operations)) else draft.undoing,
                     awaits_reboot=draft.awaits_reboot,
                     after=tuple(draft.after),
+                    first_start=draft.first_start,
                 )
             )
-    return _once(sorted(steps, key=lambda step: step.purpose))
+    return _once(sorted(steps, key=lambda step: (step.first_start, step.purpose)))
 
 
 def _known(operation: Operation) -> bool:
     return isinstance(operation, AccountDo) and operation.known_default
-
-
-def _package_step(draft: _Draft) -> str:
-    return next(f"packages-{kind}" for kind, title in _PACKAGE_TITLES.items() if title in draft.titles)
 
 
 def _operations(situation: Situation, wishes: Sequence[Wish]) -> tuple[Operation, ...]:

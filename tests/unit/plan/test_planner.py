@@ -33,8 +33,9 @@ from thornwall.model.finding import (
 )
 from thornwall.model.plan import Answers, Mend, Plan
 from thornwall.model.rule import Preset
+from thornwall.plan.drafts import SYSCTLS
 from thornwall.plan.fix import Ask, Fix, Hold, Interlock, Situation, Want, fix
-from thornwall.plan.planner import SYSCTLS, Choice, make_plan
+from thornwall.plan.planner import Choice, make_plan
 
 from .test_files import DROP_IN, HEADER, situation
 

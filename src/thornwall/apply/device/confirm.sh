@@ -21,18 +21,10 @@ main() {
   read -r applied key <"$D/applied"
   [ "$key" = "$KEY" ] || refuse "this is not the key of change $ID" "confirm it from where it was made"
   new_session
-  journal_end
-  token open confirmed || {
+  keep || {
     say TAKEN_BACK "the deadline was faster"
     exit 10
   }
-  tell CONFIRMED "$ID"
-  # The unit of the boot stays, and looks once whether the host is still reachable after its next start.
-  t 30 systemctl stop "thornwall-undo-$ID.timer" 2>/dev/null
-  rm -f "/run/systemd/system/thornwall-undo-$ID.service"
-  stop_process standby TERM
-  panic_back
-  settle
   say CONFIRMED "$ID"
 }
 

@@ -23,6 +23,7 @@ main() {
     again=-
     [ -e /etc/systemd/system/thornwall-boot-"$ID".service ] && [ "$LIVE" = 1 ] && again=guarded
     [ "$state" = open ] && [ "$LIVE" = 1 ] && at_work && again=working
+    [ "$state" = confirmed ] && left_a_job && again=job
     printf '%s\tCHANGE\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
       "$N" "$ID" "${state:--}" "$made" "$version" "$key" "$left" "$again" "$title" "${ended:--}" "$why" "$restarted" "$stuck" "${opens:--}"
   done
@@ -33,6 +34,11 @@ main() {
 # whether the change was made since the host has started
 this_start() {
   read -r now </proc/sys/kernel/random/boot_id && read -r made_in <"$D/boot" && [ "$now" = "$made_in" ]
+} 2>/dev/null
+
+# whether it left a job for the first start that has not come to its end
+left_a_job() {
+  [ -f ./etc/thornwall/first-start/run.sh ] && grep -q ' /etc/thornwall/first-start/run\.sh$' "$D/items"
 } 2>/dev/null
 
 # whether its packages are coming in at this moment

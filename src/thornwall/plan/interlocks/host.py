@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from thornwall.model.change import (
     EditLine,
     EditWords,
-    Firewall,
     OwnLine,
     Packages,
     RemoveFile,
     SetMode,
     Sysctl,
-    Tool,
     UnitsOff,
     UnitsOn,
     Wish,
@@ -23,6 +21,7 @@ from thornwall.model.change import (
 from thornwall.model.fact import Known
 from thornwall.model.filesystem import Mount
 from thornwall.model.originals import Originals
+from thornwall.plan import first_start
 from thornwall.plan.fix import Hold, Interlock, Situation
 
 MIN_KIB = 20 * 1024
@@ -146,15 +145,7 @@ def room_for_packages(situation: Situation, wish: Wish) -> Hold | None:
 
 def needs_running(situation: Situation, wish: Wish) -> Hold | None:
     """What a program of the system itself does, or apt: nothing of a system at rest runs, least of all here."""
-    if situation.capture.live or not isinstance(wish, Packages | Firewall | Tool | UnitsOn):
-        return None
-    what = {Packages: "apt brings and takes packages", Firewall: "its firewall is set up by its own tool"}
-    why = what.get(type(wish), "tools of the system itself do that")
-    return Hold(
-        "needs-running",
-        f"The system does not run, and {why}.",
-        "Start it, and run thornwall again over SSH: 'thornwall harden USER@HOST'.",
-    )
+    return first_start.held(situation, wish)
 
 
 def _path(wish: Wish) -> str:

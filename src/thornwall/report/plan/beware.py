@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from thornwall.model.change import AccountDo, AccountField, Packages, UnitDo
+from thornwall.model.change import AccountDo, AccountField, Packages, Purpose, UnitDo
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Plan, Step, Undoing
 from thornwall.report.plan.words import PURPOSES
@@ -24,6 +24,10 @@ _GUARD = (
 _AT_REST = (
     "It is one transaction, in place at once: nobody can log in to a system that does not run, to prove it. "
     "To go back, also once it runs: thornwall undo, or the undo.sh that it leaves there."
+)
+_FIRST_FIREWALL = (
+    " Before that start has a network, a filter lets in SSH alone, then also what listens once it is up; the firewall "
+    "takes its place. It is kept only if it lets SSH in; nobody is asked."
 )
 _YOURS = "When that is, you decide: nothing restarts the host now, but to take the change back."
 _HEALTH = (
@@ -83,6 +87,7 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
         names = ", ".join(map(line, plan.shut_out))
         told.append(("no key", _NO_KEY.format(names)))
     at_rest = plan.way_in.kind == "offline"
+    told += _first_start(plan)
     if not at_rest and (waiting := [number for number, step in enumerate(steps, 1) if step.awaits_reboot]):
         effect = f"{_numbered(waiting)} {_have(waiting)} full effect from the next restart on."
         told.append(("restart", f"{effect} {_YOURS} {_HEALTH}"))
@@ -142,7 +147,8 @@ def _you(plan: Plan) -> list[tuple[str, str]]:
 
 def _packages(plan: Plan) -> list[tuple[str, str]]:
     """What comes and goes before all else, and is not taken back with the rest."""
-    work = [each for step in plan.steps for each in step.operations if isinstance(each, Packages)]
+    now = [step for step in plan.steps if not step.first_start]
+    work = [each for step in now for each in step.operations if isinstance(each, Packages)]
     come = {name for each in work for name in each.install}
     go = {name for each in work for name in each.remove}
     told = [f"{count(len(come), 'package')} {_are(come)} installed, with what is needed"] * bool(come)
@@ -151,6 +157,19 @@ def _packages(plan: Plan) -> list[tuple[str, str]]:
     if not told:
         return []
     return [("packages", f"Before all else {', '.join(told)}; that stays should the rest be taken back.")]
+
+
+def _first_start(plan: Plan) -> list[tuple[str, str]]:
+    """What is left to a job, which nobody watches."""
+    waiting = [number for number, step in enumerate(plan.steps, 1) if step.first_start]
+    if not waiting:
+        return []
+    packages = any(step.purpose.packages for step in plan.steps if step.first_start)
+    told = f"{_numbered(waiting)} {_have(waiting)} to wait for its first start, when a job does it that is left on it"
+    told += ", once it gets its packages from the network." if packages else "."
+    if any(step.purpose is Purpose.FIREWALL for step in plan.steps if step.first_start):
+        told += _FIRST_FIREWALL
+    return [("first start", told)]
 
 
 def _are(names: Collection[str]) -> str:

@@ -25,11 +25,12 @@ _WHAT = (
 
 def render(plan: Plan) -> str:
     """`#cloud-config`, comments, and the modules that cloud-init runs."""
+    plan, later = words.at_once(plan)
     config: dict[str, Yaml] = {} if plan.refused else dict(_config(plan.steps))
-    return "\n".join(["#cloud-config", *_head(plan)]) + "\n" + (dump(config) if config else "{}\n")
+    return "\n".join(["#cloud-config", *_head(plan, later)]) + "\n" + (dump(config) if config else "{}\n")
 
 
-def _head(plan: Plan) -> list[str]:
+def _head(plan: Plan, later: int) -> list[str]:
     told = [f"{line(plan.target)}: the plan of thornwall, preset {plan.preset.name.lower()}, as user-data.", _WHAT]
     told += [f"{words.REFUSED}: {line(held.why)} {line(held.unlock)}" for held in plan.refused]
     told += [
@@ -41,7 +42,7 @@ def _head(plan: Plan) -> list[str]:
             if isinstance(each, AccountDo) and each.field is AccountField.PASSWORD
         )
     ]
-    left = len(plan.held) + len(plan.questions) + len(plan.by_hand)
+    left = later + len(plan.held) + len(plan.questions) + len(plan.by_hand)
     if left:
         told.append(f"Not in it: {count(left, 'finding')} held back, asked about or left to you ('thornwall plan').")
     return [each for text in told for each in comment(text)]

@@ -89,6 +89,7 @@ def step_json(step: Step) -> Json:
         "may_break": [told(sentence) for sentence in step.may_break],
         "undoing": step.undoing.name.lower(),
         "awaits_reboot": step.awaits_reboot,
+        "first_start": step.first_start,
         "after": [told(name) for name in step.after],
         "operations": [operation_json(operation) for operation in step.operations],
     }

@@ -131,7 +131,7 @@ class Sheet(Page):
         if step.mends:
             self.labelled("mends", words.why_told(step.mends, len(step.mends) if self.verbose else 3))
         seen: dict[str, int] = {}
-        for told in words.shown(step, 3 if self.verbose else 1):
+        for told in words.shown(step, 3 if self.verbose else 1, whole=self.verbose):
             seen[told.verb] = seen.get(told.verb, 0) + 1
             if self.verbose or seen[told.verb] <= ALIKE:
                 self.change(told)

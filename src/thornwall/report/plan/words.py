@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from thornwall.model.change import (
     ABSENT,
@@ -45,6 +45,7 @@ PURPOSES = {
     Purpose.PAM: "Logins (PAM)",
     Purpose.SUDO: "sudo",
     Purpose.SSH: "SSH",
+    Purpose.FIRST_START: "At its first start",
 }
 
 _UNDOING = {
@@ -98,8 +99,11 @@ class Shown:
     commands: tuple[str, ...] = ()
 
 
-def shown(step: Step, context: int = 3) -> tuple[Shown, ...]:
-    """The operations of a step in order; units that are masked, one after the other, are one."""
+def shown(step: Step, context: int = 3, *, whole: bool = True) -> tuple[Shown, ...]:
+    """The operations of a step in order; units that are masked, one after the other, are one.
+
+    `whole` false: of the scripts of a job only how long they are.
+    """
     masks: list[str] = []
     told: list[Shown] = []
     for operation in step.operations:
@@ -110,6 +114,8 @@ def shown(step: Step, context: int = 3) -> tuple[Shown, ...]:
             told.append(_mask(masks))
             masks = []
         told.append(_shown(operation, context))
+        if step.purpose is Purpose.FIRST_START and not whole and isinstance(operation, PutFile):
+            told[-1] = replace(told[-1], note=count(operation.content.count(b"\n"), "line"), diff=())
     return tuple([*told, _mask(masks)] if masks else told)
 
 
@@ -250,19 +256,34 @@ def about(purpose: Purpose) -> str:
     """What to say beside the name of a group, or nothing."""
     if purpose.packages:
         return "first of all, under a record of their own"
+    if purpose is Purpose.FIRST_START:
+        return "by a job that it finds on itself"
     return "a way in: read this" if purpose.way_in else ""
 
 
 def grouped(steps: Iterable[Step]) -> Iterator[tuple[Purpose, list[tuple[int, Step]]]]:
-    """Steps by purpose, in order, each with its number in the plan."""
+    """Steps by purpose, in order, each with its number in the plan; those of a first start are one group."""
     group: list[tuple[int, Step]] = []
     for number, step in enumerate(steps, 1):
-        if group and group[-1][1].purpose is not step.purpose:
-            yield group[-1][1].purpose, group
+        if group and _group(group[-1][1]) is not _group(step):
+            yield _group(group[-1][1]), group
             group = []
         group.append((number, step))
     if group:
-        yield group[-1][1].purpose, group
+        yield _group(group[-1][1]), group
+
+
+def _group(step: Step) -> Purpose:
+    return Purpose.FIRST_START if step.first_start else step.purpose
+
+
+def at_once(plan: Plan) -> tuple[Plan, int]:
+    """Without what is left to a first start, for those who reach the same state by other means; and how many findings
+    that leaves.
+    """
+    now = tuple(step for step in plan.steps if _group(step) is not Purpose.FIRST_START)
+    rest = replace(plan, steps=now)
+    return rest, len(plan.mends) - len(rest.mends)
 
 
 def mended(mends: Iterable[Mend]) -> list[tuple[str, list[str]]]:
@@ -365,7 +386,7 @@ def host(plan: Plan) -> Report:
 def way_in(way: WayIn) -> str:
     """How this very connection came in, as sentences."""
     if way.kind == "offline":
-        rest = "A system at rest: its files are changed in place. What has to run for its change is held back."
+        rest = "A system at rest: its files are changed in place. What has to run for its change waits until it does."
         return rest + (f" Your key of {line(way.user)} has just signed a challenge." if way.key_proved else "")
     if way.kind == "local":
         over = f", over SSH from {line(way.peer)}" if way.peer else ""

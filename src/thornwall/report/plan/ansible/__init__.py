@@ -31,6 +31,7 @@ _NO_GUARD = (
 
 def render(plan: Plan) -> str:
     """The playbook: comments, one play, its handlers."""
+    plan, later = words.at_once(plan)
     steps = _in_order(plan.steps)
     notify = _notifications(steps)
     handlers = list(units.handlers(steps)) if any(notify) and not plan.refused else []
@@ -48,7 +49,7 @@ def render(plan: Plan) -> str:
     play["tasks"] = body or [{"name": "Nothing to change", "ansible.builtin.debug": {"msg": "Nothing to change."}}]
     if handlers:
         play["handlers"] = handlers
-    return "\n".join(_head(plan)) + "\n---\n" + dump([play], ansible=True)
+    return "\n".join(_head(plan, later)) + "\n---\n" + dump([play], ansible=True)
 
 
 def _in_order(steps: Iterable[Step]) -> list[Step]:
@@ -56,7 +57,7 @@ def _in_order(steps: Iterable[Step]) -> list[Step]:
     return sorted(steps, key=lambda step: (step.purpose is Purpose.SUDO, step.purpose))
 
 
-def _head(plan: Plan) -> list[str]:
+def _head(plan: Plan, later: int) -> list[str]:
     how = _connection(plan.way_in)
     asked = [str(each["name"]) for each in passwords.prompts(_in_order(plan.steps))]
     if not passwords.asks_for_sudo(plan.steps):
@@ -73,6 +74,7 @@ def _head(plan: Plan) -> list[str]:
     if asked:
         told.append(f"It asks for passwords; where nobody types, -e @FILE gives them: {', '.join(asked)}.")
     for number, what in (
+        (later, "left to the first start of the system"),
         (len(plan.held), "held back by interlocks"),
         (len(plan.questions), "not planned until you answer"),
         (len(plan.by_hand), "left to be done by hand"),

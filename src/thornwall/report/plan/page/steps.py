@@ -21,7 +21,7 @@ _GLANCE = 3  # things named in the summary of a card
 
 def step_card(number: int, step: Step) -> Html:
     """Closed it says what is touched; open it says all."""
-    told = words.shown(step)
+    told = words.shown(step, whole=False)
     return tag(
         "details",
         tag(
@@ -41,6 +41,8 @@ def _pills(step: Step) -> list[Child]:
     pills: list[Child] = [tag("span", words.undoing(step), class_=kept)]
     if step.awaits_reboot:
         pills.append(tag("span", "awaits a restart", class_="pill need"))
+    if step.first_start:
+        pills.append(tag("span", "at its first start", class_="pill need"))
     return pills
 
 

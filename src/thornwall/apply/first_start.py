@@ -1,0 +1,107 @@
+"""What a system at rest cannot be told to do, as files of a job that does it at its first start, and then goes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from thornwall.apply.compile import Transaction, transaction_script
+from thornwall.apply.packages import packages_script, together
+from thornwall.apply.text import fill, template
+from thornwall.errors import UsageError
+from thornwall.model.change import ABSENT, Operation, Packages, Purpose, PutFile, PutLink
+from thornwall.model.plan import Step
+from thornwall.plan.first_start import FOLDER, RUN
+
+STEP = "first-start"
+_UNITS = "/etc/systemd/system/"
+_WANTS = f"{_UNITS}multi-user.target.wants/"
+_JOB, _FILTER = "thornwall-first-start.service", "thornwall-first-start-firewall.service"
+_WINDOW = 600  # seconds: the job confirms each change at once, or not at all
+
+_JOB_UNIT = f"""\
+[Unit]
+Description=Thornwall: does what could not be done while this system was at rest
+After=multi-user.target
+RequiresMountsFor=/var/lib/thornwall
+ConditionPathExists={RUN}
+
+[Service]
+Type=exec
+ExecStart=/bin/sh {RUN}
+
+[Install]
+WantedBy=multi-user.target
+"""
+# (before any address is there; a kernel without nft starts all the same)
+_FILTER_UNIT = f"""\
+[Unit]
+Description=Thornwall: lets in SSH alone until the firewall is there
+DefaultDependencies=no
+After=systemd-modules-load.service local-fs.target
+Before=network-pre.target shutdown.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+ConditionPathExists=/usr/sbin/nft
+
+[Service]
+Type=oneshot
+ExecStart=-/usr/sbin/nft -f {FOLDER}/early.nft
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def job(steps: Sequence[Step], *, title: str, ports: Sequence[int], version: str = "") -> Step:
+    """The step that leaves a job for `steps`. `ports`: those of SSH, which stay open; `title`: of what it does.
+
+    The same steps make the same bytes.
+    """
+    if not all(0 < port < 65536 for port in ports):
+        raise UsageError("not a port")
+    nonce = hashlib.sha256(repr((steps, title, ports, version)).encode()).hexdigest()[:24]
+    files = {"listening.sh": template("listening.sh")}
+    work = together(each for step in steps for each in step.operations if isinstance(each, Packages))
+    if work is not None:
+        files["packages.sh"] = packages_script(work, nonce=nonce, version=version)
+    changes = [step for step in steps if not step.purpose.packages]
+    for step in changes:
+        change = Transaction(nonce, (step,), window=_WINDOW, title=f"{title}, at the first start", version=version)
+        files[f"{step.id}.sh"] = transaction_script(change)
+    filters = any(step.purpose is Purpose.FIREWALL for step in changes) and bool(ports)
+    if filters:
+        files["early.nft"] = fill(template("early.nft"), {"ports": ", ".join(map(str, ports))})
+    units = {_JOB: _JOB_UNIT} | ({_FILTER: _FILTER_UNIT} if filters else {})
+    paths = [f".{folder}{name}" for name in units for folder in (_UNITS, _WANTS)]
+    values = {
+        "nonce": nonce,
+        "ports": " ".join(map(str, ports)),
+        "packages": " ".join(work.install) if work else "",
+        "upgrade": "1" if work and (work.upgrade or work.remove) else "",
+        "steps": " ".join(step.id for step in changes),
+        "folder": FOLDER,
+        "units": " ".join(paths),
+    }
+    body = "\n".join((fill(template("first_start.sh"), values), template("keep.sh"), template("common.sh"), "main\n"))
+    puts = [_put(f"{FOLDER}/{name}", text) for name, text in {"run.sh": body, **files}.items()]
+    return Step(
+        id=STEP,
+        purpose=Purpose.FIRST_START,
+        title="Leave a job that does the rest when the system starts",
+        operations=(*puts, *_links(units)),
+    )
+
+
+def without_later(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps that are done now."""
+    return tuple(step for step in steps if not step.first_start)
+
+
+def _links(units: dict[str, str]) -> list[Operation]:
+    puts: list[Operation] = [_put(f"{_UNITS}{name}", text) for name, text in units.items()]
+    return puts + [PutLink(f"{_WANTS}{name}", f"{_UNITS}{name}") for name in units]
+
+
+def _put(path: str, text: str) -> PutFile:
+    return PutFile(path, text.encode(), ABSENT)

@@ -1,0 +1,120 @@
+"""The job that a system at rest finds on itself at its first start: texts that its shell takes, and what it lets in."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from thornwall.apply.first_start import job
+from thornwall.apply.text import template
+from thornwall.errors import UsageError
+from thornwall.model.change import ABSENT, Packages, Purpose, PutFile, PutLink, Tool
+from thornwall.model.plan import Step
+
+PACKAGES = Step("packages-install", Purpose.PACKAGES, "", (Packages(install=("ufw",)),), first_start=True)
+UFW = Tool("ufw", (("ufw", "allow", "22/tcp"),), ("/etc/ufw",))
+FIREWALL = Step("firewall-at-first-start", Purpose.FIREWALL, "Refuse", (UFW,), first_start=True)
+JOB = job((PACKAGES, FIREWALL), title="harden $(reboot) `x`", ports=(22, 2222))
+FILES = {each.path: each.content.decode() for each in JOB.operations if isinstance(each, PutFile)}
+SCRIPTS = sorted(path for path in FILES if path.endswith(".sh"))
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+@pytest.mark.parametrize("path", SCRIPTS)
+def test_shellcheck_finds_nothing(path: str, tmp_path: Path) -> None:
+    left_out = "SC2154,SC2034,SC3013,SC2015,SC2016,SC2174,SC2317,SC2329"  # as for every other script of the device
+    file = tmp_path / "script"
+    file.write_text(FILES[path])
+    done = subprocess.run(["shellcheck", "-s", "sh", "-e", left_out, file], capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("shell", [["dash", "-n"], ["busybox", "ash", "-n"], ["bash", "--posix", "-n"]])
+@pytest.mark.parametrize("path", SCRIPTS)
+def test_every_shell_can_read_it(path: str, shell: list[str]) -> None:
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"{shell[0]} is not installed")
+    done = subprocess.run(shell, input=FILES[path].encode(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_nothing_is_left_unfilled() -> None:
+    left = [(path, word) for path, text in FILES.items() for word in re.findall(r"(?<!\$)@[a-z_]+@", text)]
+    assert left == []
+
+
+def test_the_same_steps_are_the_same_bytes() -> None:
+    """What was shown is what is done; other steps are another job."""
+    assert job((PACKAGES, FIREWALL), title="harden $(reboot) `x`", ports=(22, 2222)) == JOB
+    assert job((PACKAGES, FIREWALL), title="harden $(reboot) `x`", ports=(22,)) != JOB
+
+
+def test_it_takes_nothing_of_others() -> None:
+    """Each of its files was not there before, so undo removes it; and the job itself removes each as well."""
+    paths = {each.path for each in JOB.operations if isinstance(each, PutFile | PutLink)}
+    assert all(each.expect == ABSENT for each in JOB.operations if isinstance(each, PutFile | PutLink))
+    removes = FILES["/etc/thornwall/first-start/run.sh"]
+    for path in paths:
+        assert path.startswith("/etc/thornwall/first-start/") or f".{path}" in removes
+
+
+def test_without_a_firewall_nothing_is_filtered() -> None:
+    bare = job((PACKAGES,), title="harden", ports=(22,))
+    paths = [each.path for each in bare.operations if isinstance(each, PutFile)]
+    assert not any("firewall" in path or path.endswith("early.nft") for path in paths)
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_port_that_is_none(port: int) -> None:
+    with pytest.raises(UsageError):
+        job((FIREWALL,), title="harden", ports=(22, port))
+
+
+# as ss -Hltunp prints them (iproute2 6.1)
+HEARD = """\
+udp   UNCONN 0      0            0.0.0.0:68         0.0.0.0:*    users:(("dhclient",pid=400,fd=7))
+udp   UNCONN 0      0            0.0.0.0:5353       0.0.0.0:*    users:(("avahi-daemon",pid=401,fd=12))
+udp   UNCONN 0      0            0.0.0.0:48123      0.0.0.0:*    users:(("avahi-daemon",pid=401,fd=14))
+udp   UNCONN 0      0                  *:51820            *:*
+udp   UNCONN 0      0          127.0.0.1:323        0.0.0.0:*    users:(("chronyd",pid=402,fd=5))
+udp   UNCONN 0      0      [fe80::1]%eth0:546           [::]:*    users:(("systemd-network",pid=200,fd=20))
+udp   UNCONN 0      0            0.0.0.0:40000      0.0.0.0:*    users:(("mosh-server",pid=900,fd=4))
+udp   UNCONN 0      0            0.0.0.0:111        0.0.0.0:*    users:(("rpcbind",pid=300,fd=5))
+tcp   LISTEN 0      64           0.0.0.0:39115      0.0.0.0:*    users:(("rpc.mountd",pid=301,fd=5))
+tcp   LISTEN 0      64           0.0.0.0:2049       0.0.0.0:*
+tcp   LISTEN 0      128          0.0.0.0:22         0.0.0.0:*    users:(("sshd",pid=500,fd=3))
+tcp   LISTEN 0      128             [::]:22            [::]:*    users:(("sshd",pid=500,fd=4))
+tcp   LISTEN 0      511                *:80               *:*    users:(("nginx",pid=501,fd=6),("nginx",pid=502,fd=6))
+tcp   LISTEN 0      4096   127.0.0.53%lo:53         0.0.0.0:*    users:(("systemd-resolve",pid=201,fd=15))
+tcp   LISTEN 0      128            [::1]:631           [::]:*    users:(("cupsd",pid=503,fd=7))
+tcp   LISTEN 0      50  [::ffff:127.0.0.1]:8005            *:*    users:(("java",pid=504,fd=60))
+tcp   LISTEN 0      50                 *:8123             *:*    users:(("hass (core)",pid=505,fd=9))
+"""
+
+
+@pytest.mark.parametrize("awk", ["mawk", "gawk", "busybox"])
+def test_what_others_can_reach(awk: str, tmp_path: Path) -> None:
+    """DHCP and multicast DNS are let in by every firewall itself, as are the answers to a port that was just got."""
+    found = shutil.which(awk)
+    if found is None:
+        pytest.skip(f"{awk} is not installed")
+    (tmp_path / "ss").write_text(f"#!/bin/sh\ncat <<'END'\n{HEARD}END\n")
+    (tmp_path / "ss").chmod(0o755)
+    (tmp_path / "awk").symlink_to(found)
+    script = tmp_path / "listening.sh"
+    script.write_text(template("listening.sh"))
+    told = subprocess.run(
+        ["sh", script, "22/tcp"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (tmp_path / "ss").write_text("#!/bin/sh\nexit 127\n")
+    assert subprocess.run(["/bin/sh", script], env={"PATH": f"{tmp_path}:/bin"}, check=False).returncode != 0
+    assert told.stdout.split() == ["51820/udp", "40000/udp", "111/udp", "2049/tcp", "80/tcp", "8123/tcp"]
