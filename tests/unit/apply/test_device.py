@@ -496,3 +496,41 @@ def test_taken_back_from_a_rescue_system(shell: list[str], root: Path, tmp_path:
     assert not (root / "etc/x").exists()
     assert not mark.exists()
     assert list((root / "etc/systemd/system").rglob("thornwall-*")) == []
+
+
+def test_accounts_and_groups_are_those_of_the_mounted_system(root: Path, tmp_path: Path) -> None:
+    """Its names may be none here, or others' numbers: here nobody is `pi`, and the groups are others."""
+    (root / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nhomer:x:4321:5432::/home/pi:/bin/sh\n")
+    (root / "etc/group").write_text("root:x:0:\nkeys-of-ssh:x:765:\n")
+    for home in ("home/pi", "home/pi/.ssh", "home/pi/.ssh/authorized_keys"):
+        os.chown(root / home, 4321, 5432)
+    tmp_path.chmod(0o711)  # (the account has to get there)
+    for folder in list(root.parents)[:3]:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    os.chown(root / "etc/odd", 1234, 765)
+    before = look(root)
+    changes = (
+        PutFile("/etc/new", b"x\n", ABSENT, 0o640, "root", "keys-of-ssh"),
+        Chmod("/home/pi/.ssh", 0o700, owner="homer", expect_mode=0o755),
+        Chmod("/etc/odd", 0o640, "root"),
+        Chmod("/srv/shared/file", None, "", "keys-of-ssh"),
+    )
+    assert make(["dash"], root, *changes)[0] == 0
+    there = {name: os.stat(root / name) for name in ("etc/new", "home/pi/.ssh", "etc/odd", "srv/shared/file")}
+    assert {name: (each.st_uid, each.st_gid) for name, each in there.items()} == {
+        "etc/new": (0, 765),
+        "home/pi/.ssh": (4321, 5432),
+        "etc/odd": (0, 765),
+        "srv/shared/file": (0, 765),
+    }
+    assert there["home/pi/.ssh"].st_mode & 0o7777 == 0o700
+    assert by_hand(["dash"], root).returncode == 0
+    assert look(root) == before
+
+
+def test_an_account_that_the_mounted_system_has_not(root: Path) -> None:
+    before = look(root)
+    status, found = make(["dash"], root, Chmod("/etc/odd", 0o600, "root", "daemon"))
+    assert status == 10
+    assert any(isinstance(each, Failed) and "there is no daemon in its /etc/group" in each.why for each in found)
+    assert look(root) == before

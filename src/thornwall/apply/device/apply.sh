@@ -100,7 +100,7 @@ set_meta() {
   while read -r op _ mode user group owner _ _ path <&3; do
     read -r V okind omode ouid ogid oino _ <&4
     [ "$op" = M ] || continue
-    [ "$user$group" = -- ] && who=- || who=${user#-}:${group#-}
+    owned_by "$user" "$group" || fail "the owner of $path cannot be set: $said"
     if [ "$V" = fd ] || [ "$owner" != - ]; then
       said=$(meta "$V" "$owner" "$mode" "$who" ".$path" "$okind $omode $ouid $ogid $oino" 2>&1) ||
         fail "the mode of $path cannot be set: $said"

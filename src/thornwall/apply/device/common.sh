@@ -196,11 +196,36 @@ one_mode() {
   modes=$others
 }
 
+# owned_by USER GROUP: sets `who` for chown; `-` is as it was. A system that is mounted has accounts and numbers of its own:
+# those of this machine are others, or none. Where there is no such account, `said` tells it.
+owned_by() {
+  user_=${1#-} group_=${2#-} who=-
+  if [ "$LIVE" = 0 ]; then
+    [ -z "$user_" ] || id_of passwd "$user_" || return 1
+    [ -z "$user_" ] || user_=$id_
+    [ -z "$group_" ] || id_of group "$group_" || return 1
+    [ -z "$group_" ] || group_=$id_
+  fi
+  [ -z "$user_$group_" ] || who=$user_${group_:+:$group_}
+}
+
+# id_of passwd|group NAME: sets `id_`, and `login_group_` of an account, by the files of this system
+id_of() {
+  id_=0 login_group_=0
+  [ "$2" != root ] || return 0
+  while IFS=: read -r name_ _ id_ login_group_ _; do [ "$name_" != "$2" ] || return 0; done <"./etc/$1"
+  said="there is no $2 in its /etc/$1"
+  return 1
+}
+
 # meta HOW ACCOUNT MODE USER:GROUP PATH STATE: where others than root may change the folders on the way. Either with the
 # rights of the account in whose home it lies, or on the file that was opened, after a look that it is the right one.
 meta() {
   if [ "$2" != - ]; then
-    if has setpriv && gid_=$(id -g "$2"); then
+    if [ "$LIVE" = 0 ]; then
+      id_of passwd "$2" || { echo "$said" && return 1; }
+      set -- "$@" setpriv --reuid="$id_" --regid="$login_group_" --clear-groups
+    elif has setpriv && gid_=$(id -g "$2"); then
       set -- "$@" setpriv --reuid="$2" --regid="$gid_" --init-groups
     else
       set -- "$@" runuser -u "$2" --

@@ -173,7 +173,10 @@ staged_files() {
       attributes="$attributes$V $omode $ouid $ogid $path$nl"
     else
       modes="$modes$mode $V/new$path$nl"
-      [ "$user:$group" = root:root ] || owners="$owners$user:$group $V/new$path$nl"
+      if [ "$user:$group" != root:root ]; then
+        owned_by "$user" "$group" || refuse "$said" "audit again"
+        owners="$owners$who $V/new$path$nl"
+      fi
     fi
   done
   exec 3<&- 4<&-
