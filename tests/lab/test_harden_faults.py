@@ -110,6 +110,29 @@ ONE_LOGIN = (
     'was=$(last); while now=$(last); [ "$now" = "$was" ]; do sleep 0.1; done; '
     "while kill -0 $now 2>/dev/null; do sleep 0.1; done; sleep 1.5"
 )
+ROUTE = "ip route add default via $(ip -4 -o addr show dev eth0 | sed 's/.* inet \\([0-9.]*\\)\\.[0-9]*\\/.*/\\1.1/')"
+BEFORE = {
+    "the way out is lost": ROUTE,
+    "names are lost": "echo 192.0.2.7 deb.debian.org >>/etc/hosts",
+}
+"""What is so on a host before anything begins."""
+
+
+def nameless(desk: Desk) -> "subprocess.Popen[str]":
+    """What answers for names does so no more, in the middle of the change."""
+    wait = "while {} [ -e {} ]; do sleep 0.05; done"
+    script = "; ".join(
+        (
+            wait.format("!", "/etc/ssh/sshd_config.d/00-thornwall.conf"),
+            "mount --bind /dev/null /etc/hosts",
+            "while ls -d /var/lib/thornwall/*/state/open >/dev/null 2>&1; do sleep 0.05; done",
+            "umount --lazy /etc/hosts",
+        )
+    )
+    desk.host.run(["systemd-run", "--quiet", "--collect", "--unit=run-meanwhile", "sh", "-c", script], check=True)
+    return desk.begin_hardening(*WITHOUT_PACKAGES, *SOON)
+
+
 CASES: Mapping[str, Case] = {
     "sudo is broken": spoiled("mount --bind /bin/false /usr/bin/sudo", "umount --lazy /usr/bin/sudo"),
     "sshd is gone": spoiled("systemctl stop ssh.socket ssh.service"),
@@ -128,13 +151,15 @@ CASES: Mapping[str, Case] = {
         "for key in /etc/ssh/ssh_host_*_key; do mount --bind /run/other $key; done; systemctl reload ssh",
         "umount --lazy /etc/ssh/ssh_host_*_key; systemctl reload ssh",
     ),
+    "the way out is lost": spoiled("ip route del default", ROUTE),
+    "names are lost": nameless,
     "interrupted": interrupted,
     "given up": given_up,
     "an errand ends": errand,
 }
 SAMPLE = (
     *("sudo is broken", "sshd is gone", "given up", "the link is cut", "the controller is killed"),
-    "the firewall drops later",
+    *("the firewall drops later", "the way out is lost", "names are lost"),
 )
 
 
@@ -143,6 +168,7 @@ def play(name: str, folder: Path) -> Ended:
         desk = Desk(host, folder)
         if name == "the password is wrong":  # (nobody is asked for one that everybody knows)
             host.run("echo pi:Osprey_71_lid | chpasswd", check=True)
+        host.run(BEFORE.get(name, ":"), check=True)
         before = snapshot(host)
         process = CASES[name](desk)
         try:
@@ -181,6 +207,12 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Fu
             9,
             ("TAKING BACK", "the host key of", "has CHANGED", "nothing more was said to it", "thornwall status"),
         ),
+        (
+            "the way out is lost",
+            8,
+            ("TAKEN BACK", "✗ it still has a way to other networks", "no default route over IPv4"),
+        ),
+        ("names are lost", 8, ("TAKEN BACK", "names are not found any more: deb.debian.org was before")),
         ("given up", 130, ("Interrupted", "Nobody confirms the change now", "thornwall status")),
         ("an errand ends", -signal.SIGKILL, ()),
         ("interrupted", 130, ("Interrupted", "by itself", "thornwall status")),

@@ -32,7 +32,7 @@ from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import secrets_needed
 from thornwall.plan.reopens import reopens
-from thornwall.prove.claims import claims
+from thornwall.prove.claims import claims, ways_out
 from thornwall.transport.base import Limits
 
 
@@ -134,6 +134,7 @@ async def _transaction(work: Work, first: Report) -> Outcome:
         work.judging,
         work.step,
         work.wanted.window,
+        ways_out=ways_out(work.planned.situation.facts),
         tell=work.owner.tell,
     )
     work.proving = proving

@@ -23,7 +23,7 @@ from thornwall.jobs.unsaid import clock
 from thornwall.model.finding import Report, Status
 from thornwall.model.outcome import Outcome, Proof, undo_path
 from thornwall.model.plan import Plan
-from thornwall.prove.claims import counts_logins
+from thornwall.prove.claims import counts_logins, ways_out
 from thornwall.prove.ports import open_ports
 from thornwall.transport.base import Limits
 
@@ -35,10 +35,16 @@ _COUNTED = (
 )
 _NO_WAY_IN = (UnreachableError, AuthenticationError, RefusedError, HostKeyError)
 _SUDO_ASKS = "sudo asks from now on: 'thornwall audit' sees as much as before with --ask-sudo-pass (-K)."
+_COMES_IN = "a fresh login works and becomes root"
+_GOES_OUT = "it still has a way to other networks"
 _AT_ONCE = 4.0  # seconds in which a host that answers would have done so
 _MARGIN = 15.0  # before the deadline the device is left alone
 SETTLES = 6.0
 """Seconds of a change before it may stay: what answers to it by itself, a network manager, say, does so later."""
+
+
+class _NoWayOutError(UnreachableError):
+    """It lets its owner in, and reaches nobody beyond its own network."""
 
 
 async def confirm(proving: Proving, applied: events.Applied, first: Report) -> Outcome:
@@ -53,9 +59,11 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
     try:
         after, came_in = await _retried(proving, deadline, lambda: _fresh_audit(proving, deadline))
         worked = clock(time.time())
-        proofs += [came_in, *await _still_answers(proving)]
+        proofs += [*came_in, *await _still_answers(proving)]
     except (*_NO_WAY_IN, EOFError) as error:
-        proofs.append(Proof("a fresh login works and becomes root", ok=False, detail=_why(error)))
+        lost = isinstance(error, _NoWayOutError)
+        proofs += [Proof(_COMES_IN, ok=True)] * lost
+        proofs.append(Proof(_GOES_OUT if lost else _COMES_IN, ok=False, detail=_why(error)))
         return await back(proving, replace(outcome, proofs=tuple(proofs)), _NOT_HELD)
     outcome = replace(outcome, proofs=tuple(proofs))
     if not all(proof.ok for proof in proofs):
@@ -128,7 +136,7 @@ def awaiting(plan: Plan) -> tuple[str, ...]:
     return tuple(step.title for step in plan.steps if step.awaits_reboot)
 
 
-async def _fresh_audit(proving: Proving, deadline: float) -> tuple[Report, Proof]:
+async def _fresh_audit(proving: Proving, deadline: float) -> tuple[Report, list[Proof]]:
     """Log in anew, become root by sudo as it is now, and read the host again."""
     link = proving.link
     proving.step("logging in anew")
@@ -138,13 +146,18 @@ async def _fresh_audit(proving: Proving, deadline: float) -> tuple[Report, Proof
         link.transport(), reading, proving.step, target=str(link.target), source=link.source, root=link.root
     )
     link.asker.succeeded()
-    link.counted = link.counted or counts_logins(snapshot(capture), proving.port)
+    facts = snapshot(capture)
+    link.counted = link.counted or counts_logins(facts, proving.port)
     if not ran.became_root:
         raise AuthenticationError(f"the fresh login did not become root: {ran.refusal}")
+    if lost := sorted(proving.ways_out - ways_out(facts)):
+        raise _NoWayOutError(f"it has no default route over {' and '.join(lost)} any more")
     how = f"by {ran.method}" if ran.method else "on the machine itself"
     sudo = ", sudo took the password" if ran.sudo_password else ""
     report = assess(capture, proving.judging, address=ran.address)
-    return report, Proof("a fresh login works and becomes root", ok=True, detail=f"{how}{sudo}")
+    proofs = [Proof(_COMES_IN, ok=True, detail=f"{how}{sudo}")]
+    proofs += [Proof(_GOES_OUT, ok=True, detail=", ".join(sorted(proving.ways_out)))] * bool(proving.ways_out)
+    return report, proofs
 
 
 async def _keep(proving: Proving, applied: events.Applied) -> None:

@@ -34,6 +34,7 @@ class Proving:
     window: float = 180
     families: tuple[str, ...] = ()
     open_before: frozenset[int] = frozenset()
+    ways_out: frozenset[str] = frozenset()  # `IPv4`, `IPv6`: over which it had a default route before
     proved: tuple[Proof, ...] = ()
     known: tuple[tuple[str, Secret], ...] = ()  # passwords that are now, or were, those of accounts
     asked: bool = False  # the device is being told to keep it

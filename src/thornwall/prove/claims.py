@@ -77,3 +77,9 @@ def _sockets(facts: Snapshot) -> tuple[Socket, ...]:
             return network.sockets
         case _:
             return ()
+
+
+def ways_out(facts: Snapshot) -> frozenset[str]:
+    """`IPv4`, `IPv6`: over which it has a default route."""
+    routes = facts.network.value.default_routes if isinstance(facts.network, Known) else ()
+    return frozenset("IPv6" if ":" in each.destination else "IPv4" for each in routes)

@@ -516,7 +516,7 @@ def test_accounts_and_groups_are_those_of_the_mounted_system(root: Path, tmp_pat
         Chmod("/srv/shared/file", None, "", "keys-of-ssh"),
     )
     assert make(["dash"], root, *changes)[0] == 0
-    there = {name: os.stat(root / name) for name in ("etc/new", "home/pi/.ssh", "etc/odd", "srv/shared/file")}
+    there = {name: (root / name).stat() for name in ("etc/new", "home/pi/.ssh", "etc/odd", "srv/shared/file")}
     assert {name: (each.st_uid, each.st_gid) for name, each in there.items()} == {
         "etc/new": (0, 765),
         "home/pi/.ssh": (4321, 5432),

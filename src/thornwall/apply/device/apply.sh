@@ -194,6 +194,7 @@ verify() {
   verify_units
   mv "$D/after.new" "$D/after"
   if [ "$LIVE" = 1 ]; then ways_in_listen || fail "nothing listens on port$deaf any more"; fi
+  [ "$LIVE" = 0 ] || names_found || fail "names are not found any more: $name was before"
   after_kept
   return 0
 }

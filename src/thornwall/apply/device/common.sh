@@ -276,6 +276,16 @@ ways_in_listen() {
   return 1
 }
 
+# whether the name that was found before is found still (whoever answers may have been started anew a moment ago)
+names_found() {
+  [ -s "$D/found" ] && read -r name <"$D/name" || return 0
+  for tries in 1 2 3; do
+    t 5 getent hosts "$name" >/dev/null 2>&1 && return 0
+    sleep 2
+  done
+  return 1
+}
+
 # follow FUNCTION [LINE [CHECK]]: hands every line of the journal after number LINE to FUNCTION as `event` and its fields,
 # and ends when the function says 1 or more: that is the status. The work goes on whoever watches. CHECK is called now
 # and then while nothing comes.

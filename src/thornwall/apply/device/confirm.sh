@@ -21,6 +21,7 @@ main() {
   read -r applied key <"$D/applied"
   [ "$key" = "$KEY" ] || refuse "this is not the key of change $ID" "confirm it from where it was made"
   new_session
+  names_found || refuse "names are not found there any more: $name was before" "look at /etc/resolv.conf and the firewall"
   keep || {
     say TAKEN_BACK "the deadline was faster"
     exit 10

@@ -14,7 +14,7 @@ main() {
   VAULTS=$D
   mkdir "$D/secrets" "$D/mtimes.d" && true >"$D/window" || refuse "/var/lib/thornwall cannot be written" "is the disk full, or broken?"
   write_parts
-  if [ "$LIVE" = 1 ]; then note_ports; else true >"$D/ports"; fi
+  if [ "$LIVE" = 1 ]; then note_ports && note_name; else true >"$D/ports"; fi
   journal_end
   folders
   walk look_before
@@ -175,6 +175,19 @@ note_ports() {
   elif listens 22; then
     echo 22 >"$D/ports"
   fi
+}
+
+# The name of an archive that apt fetches from, if it is found now: then it must be found afterwards. Nobody waits for an
+# answer that does not come.
+note_name() {
+  has getent || return 0
+  set +f
+  name=$(ask 5 grep -hosm 1 '//[A-Za-z0-9][A-Za-z0-9.-]*' ./etc/apt/sources.list ./etc/apt/sources.list.d/*)
+  set -f
+  name=${name%%"$nl"*} name=${name#//}
+  [ -n "$name" ] || return 0
+  echo "$name" >"$D/name"
+  ask 5 getent hosts "$name" >"$D/found" 2>/dev/null &
 }
 
 # a unit of its own: neither the end of this session nor that of sshd stops it half-way
