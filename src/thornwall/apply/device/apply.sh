@@ -139,7 +139,7 @@ units() {
       ;;
     restart | reload)
       for unit; do
-        persist 20 systemctl is-active --quiet -- "$unit" || continue
+        ran "$unit" || continue
         if [ "$action" = restart ]; then
           t 20 systemctl reset-failed -- "$unit" 2>/dev/null
           try 90 systemctl try-restart -- "$unit"
@@ -151,6 +151,16 @@ units() {
       ;;
     enable | unmask) try 60 systemctl "$action" -- "$@" ;;
   esac
+}
+
+# whether it ran when the change was prepared; it is asked for only where the list of then does not have it
+ran() {
+  while read -r unit_ _ active_ _; do
+    [ "$unit_" = "$1" ] || continue
+    [ "$active_" = active ]
+    return
+  done <"$D/units"
+  persist 20 systemctl is-active --quiet -- "$1"
 }
 
 # setting FILE VALUE: now

@@ -181,13 +181,18 @@ note_ports() {
 # answer that does not come.
 note_name() {
   has getent || return 0
+  name=''
   set +f
-  name=$(ask 5 grep -hosm 1 '//[A-Za-z0-9][A-Za-z0-9.-]*' ./etc/apt/sources.list ./etc/apt/sources.list.d/*)
+  for file in ./etc/apt/sources.list ./etc/apt/sources.list.d/*; do
+    [ -f "$file" ] && while read -r line; do
+      case $line in '#'*) ;; *//[A-Za-z0-9]*) name=${line#*//} name=${name%%[!A-Za-z0-9.-]*} && break ;; esac
+    done <"$file"
+    [ -z "$name" ] || break
+  done
   set -f
-  name=${name%%"$nl"*} name=${name#//}
   [ -n "$name" ] || return 0
   echo "$name" >"$D/name"
-  ask 5 getent hosts "$name" >"$D/found" 2>/dev/null &
+  getent hosts "$name" >"$D/found" 2>/dev/null </dev/null &
 }
 
 # a unit of its own: neither the end of this session nor that of sshd stops it half-way
