@@ -21,6 +21,15 @@ _VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|(?:\\.|[^\s,\\\"])+|)"
 _INCLUDES = re.compile(r"[ \t]*[#@]includedir[ \t]+\"?/etc/sudoers\.d/?\"?[ \t]*(?:#.*)?")
 
 
+def reads_ours(situation: Situation) -> bool:
+    """Whether sudo reads our drop-in at all."""
+    match situation.capture.read("/etc/sudoers"):
+        case Known(text):
+            return any(_INCLUDES.fullmatch(line) for line in text.split("\n"))
+        case _:
+            return False
+
+
 def overrules(situation: Situation, policy: Policy, place: Place) -> bool:
     """Whether sudo reads our drop-in after that line."""
     match situation.capture.read("/etc/sudoers"):

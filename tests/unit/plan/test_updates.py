@@ -62,12 +62,14 @@ def test_the_archive_that_is_left_out_is_named() -> None:
 
 
 def test_debians_own_archive_where_no_pattern_names_it() -> None:
+    """60mine clears what was said before it: `apt-config dump` shows nothing of a file of ours there."""
     capture = case("patterns-cleared")
     line = (
         'Unattended-Upgrade::Origins-Pattern:: "origin=Debian,codename=${distro_codename}-security,'
         'label=Debian-Security";'
     )
-    assert OwnLine(OURS, line, line) in wants(capture, "automatic-updates-miss-origin")
+    wish = EditLine("/etc/apt/apt.conf.d/60mine", 0, "", line)
+    assert wish in wants(capture, "automatic-updates-miss-origin")
 
 
 def test_switched_off_by_a_later_file() -> None:

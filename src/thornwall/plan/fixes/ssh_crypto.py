@@ -102,7 +102,7 @@ def post_quantum(situation: Situation, _: Finding) -> tuple[Wish, ...]:
         return ()
     weak = _weak(situation, "ssh-weak-key-exchange")
     value = _with_hybrid(found, without(setting.value, weak))
-    if value == setting.value:
+    if not any(name in value.split(",") for _, name in _HYBRID):
         return ()
     return settle(situation, Wanted("KexAlgorithms", value, lambda offered: offered != value))
 

@@ -146,8 +146,10 @@ def _default(
         if not edits:
             return
         yield from edits
-    if start is not None:
+    if start is not None and sudoers.reads_ours(situation):
         yield own_line(f"{start} {names[0]}", line(start))
+    elif start is not None:
+        yield EditLine("/etc/sudoers", 0, "", line(start))
 
 
 def _taken_out(situation: Situation, default: Default, name: str) -> Iterator[EditLine]:

@@ -20,6 +20,7 @@ _PERIODIC = "APT::Periodic::"
 _PATTERN = "Unattended-Upgrade::Origins-Pattern"
 _TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 _DNF_TIMERS = ("dnf-automatic.timer", "dnf5-automatic.timer")
+_CLEARS = re.compile(r"^[ \t]*#clear[ \t]+\"?Unattended-Upgrade(::Origins-Pattern)?\"?[ \t]*;", re.MULTILINE)
 _PLAIN = re.compile(r"[A-Za-z0-9 ._+-]+")
 _STAYS = ("A new version of a package is not taken back by undo.",)
 
@@ -168,7 +169,17 @@ def _origin(situation: Situation, suite: Suite) -> Iterator[Want]:
         _PLAIN.fullmatch(value.replace("${distro_codename}", "")) or value == "${distro_codename}" for _, value in words
     ):
         line = f'{_PATTERN}:: "{",".join(f"{name}={value}" for name, value in words)}";'
-        yield OwnLine(DROP_IN, line, line)
+        after = _cleared_after(situation)
+        yield EditLine(after, 0, "", line) if after else OwnLine(DROP_IN, line, line)
+
+
+def _cleared_after(situation: Situation) -> str:
+    """The last file that takes back all patterns that were read before it, ours too; empty where none does."""
+    found = ""
+    for path, record in situation.capture.glob("/etc/apt/apt.conf.d/*"):
+        if posixpath.basename(path) > posixpath.basename(DROP_IN) and isinstance(record, Known):
+            found = path if _CLEARS.search(record.value.text) else found
+    return found
 
 
 FIXES: tuple[Fix, ...] = (
