@@ -226,6 +226,9 @@ class Owner(Nobody):
     def tell(self, text: str) -> None:
         """Nothing to do."""
 
+    def waits_until(self, when: str) -> None:
+        """He knows."""
+
     def before_questions(self, questions: Sequence[Question]) -> None:
         """He knows the questions."""
 

@@ -87,6 +87,7 @@ class Keyholder(Person):
         super().__init__()
         self._secrets = secrets
         self._newest_first = newest_first
+        self._until = ""
         self._tried: list[Secret] = []
 
     def password(self, prompt: str) -> Secret | None:
@@ -99,7 +100,13 @@ class Keyholder(Person):
                 if not any(secret.reveal() == tried.reveal() for tried in self._tried):
                     self._tried.append(secret)
                     return secret
-        return super().password(prompt) if interactive() else None
+        if not interactive():
+            return None
+        if self._until:
+            told = f"A change is made, and waits until {self._until} for a login that works: that is what this is for."
+            with self._asked():
+                err.print(printable(told), markup=False, soft_wrap=True)
+        return super().password(prompt)
 
     def _of(self, who: str) -> list[Secret]:
         """`who`: `pi@host`, or this machine."""
@@ -197,6 +204,10 @@ class Owner(Keyholder):
         """Something that he must know now."""
         with self._asked():
             err.print(printable(text), markup=False, soft_wrap=True)
+
+    def waits_until(self, when: str) -> None:
+        """A change waits until then: whoever is asked for a password is told."""
+        self._until = when
 
     def before_questions(self, questions: Sequence[Question]) -> None:
         """Say, before the first of them, for whom a new password is needed; why, each question says itself."""

@@ -43,6 +43,9 @@ class Owner(Asker, Protocol):
     def tell(self, text: str) -> None:
         """Something that he must know now."""
 
+    def waits_until(self, when: str) -> None:
+        """A change waits until that time (empty: no longer) for logins that prove it: passwords are asked for those."""
+
     def before_questions(self, questions: Sequence[Question]) -> None:
         """Which new passwords will be asked for: they come before the plan, which hangs on them."""
 

@@ -136,6 +136,7 @@ async def _transaction(work: Work, first: Report) -> Outcome:
         work.wanted.window,
         ways_out=ways_out(work.planned.situation.facts),
         tell=work.owner.tell,
+        waits_until=work.owner.waits_until,
     )
     work.proving = proving
     await proving.look_before()

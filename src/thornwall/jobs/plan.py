@@ -18,7 +18,7 @@ from thornwall.jobs.read import Before, Reading, read_host
 from thornwall.jobs.store import with_host
 from thornwall.model.capture import Capture
 from thornwall.model.fact import Known
-from thornwall.model.finding import Finding, Report, Status
+from thornwall.model.finding import Finding, Report, Risk, Status
 from thornwall.model.originals import Originals
 from thornwall.model.plan import Answers, Mend, Plan, Standing, WayIn
 from thornwall.model.rule import Value
@@ -161,6 +161,7 @@ def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, addr
         as_root=report.as_root,
         before=Standing(report.score, report.summary()),
         after=standing_after(report, plan.mends),
+        grave=_grave(report, plan.mends),
     )
     return Planned(plan, report, situation)
 
@@ -173,6 +174,13 @@ def _with_job(plan: Plan, situation: Situation, choice: Choice) -> Plan:
     ports = [int(port.partition("/")[0]) for port in ssh_ports(situation)]
     step = job(later, title=choice.titled(plan.preset), ports=ports, version=__version__)
     return replace(plan, steps=(*without_later(plan.steps), step, *later))
+
+
+def _grave(report: Report, mends: tuple[Mend, ...]) -> tuple[Mend, ...]:
+    """What of extreme or high risk is none of these findings, worst first."""
+    grave = [each for each in report.failed() if each.risk.rank >= Risk.HIGH.rank]
+    found = (Mend(each.rule, each.subject, each.title) for each in sorted(grave, key=lambda each: -each.risk.rank))
+    return tuple(each for each in dict.fromkeys(found) if each not in mends)
 
 
 def standing_after(report: Report, mends: tuple[Mend, ...]) -> Standing:

@@ -43,6 +43,7 @@ class Proving:
     change: str = ""  # its number on the device, once that would take it back
     until: float = 0.0  # when it does, in seconds since 1970 by this machine's clock
     tell: Callable[[str], None] = lambda _: None  # what the owner must know at once
+    waits_until: Callable[[str], None] = lambda _: None  # what he is asked for until then is for its proof
 
     @property
     def port(self) -> int:
@@ -71,6 +72,7 @@ class Proving:
     def begin(self, change: str) -> None:
         """The device would take it back from now on: this machine knows, should nobody get in any more."""
         self.change, self.until = change, time.time() + self.window
+        self.waits_until(unsaid.clock(self.until))
         self.remember("")
 
     def remember(self, why: str, *, kept: float = 0.0) -> None:
@@ -81,6 +83,7 @@ class Proving:
     def stays(self, lacking: str) -> None:
         """The device keeps it. `lacking`: what did not hold all the same."""
         self.link.until, self.kept, self.until = math.inf, True, 0.0
+        self.waits_until("")
         self.remember(lacking, kept=time.time())
 
     def forget(self) -> None:

@@ -148,6 +148,7 @@ class Plan:
     idle_passwords: tuple[str, ...] = ()  # who was given one, and no step sets it
     closes: tuple[int, ...] = ()  # TCP ports that answer from outside and will not any more
     keeps: tuple[int, ...] = ()  # those that answer on
+    grave: tuple[Mend, ...] = ()  # findings of extreme or high risk that no step mends, worst first
     shut_out: tuple[str, ...] = ()  # people who have no key, and log in over SSH by password until now
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from thornwall.cli import owner
+from thornwall.cli import console, owner
 from thornwall.cli.owner import Keyholder, Owner, Secrets, read_secrets
 from thornwall.errors import UsageError
 from thornwall.model.plan import Question
@@ -168,3 +168,20 @@ def test_ctrl_c_and_ctrl_d_at_a_question(tmp_path: Path, key: str, code: int, to
         child.send(key)
         assert told in child.read()
     assert child.exitstatus == code
+
+
+def test_who_is_asked_while_a_change_waits_is_told_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """sudo's prompt alone does not say that the change is made, and that the clock runs."""
+    monkeypatch.setattr(owner, "interactive", lambda: True)
+    monkeypatch.setattr(console, "getpass", lambda *_, **__: "typed")
+    person = owner.Owner(owner.Secrets(), assume_yes=False, one_by_one=False, quiet=True, verbose=False, window=180)
+    person.password("password of sudo on pi@host")
+    assert "waits until" not in capsys.readouterr().err
+    person.waits_until("12:34:56 UTC")
+    person.password("password of sudo on pi@host")
+    assert "waits until 12:34:56 UTC for a login that works" in " ".join(capsys.readouterr().err.split())
+    person.waits_until("")
+    person.password("password of sudo on pi@host")
+    assert "waits until" not in capsys.readouterr().err

@@ -280,3 +280,6 @@ def test_who_loses_the_name_of_the_host_and_what_stays_open_is_said_before_the_q
     assert told == {
         "left": "1 extreme finding and 2 high findings will be there still: held back, left to you, or left out by you."
     }
+    grave = tuple(Mend(f"rule-{number}", "host", f"Title {number}") for number in range(4))
+    told = dict(beware(Plan("pi@host", (replace(off, operations=()),), after=stays, grave=grave)))
+    assert "will be there still (Title 0; Title 1; Title 2; and 1 more): held back" in told["left"]

@@ -60,6 +60,7 @@ ENDS = {
 """What somebody who uses the device may miss, by the rule that ends it."""
 _UNCONFIRMED = " (a change that nobody confirms goes back whole, with that)"
 _GRAVE = (Risk.EXTREME, Risk.HIGH)
+_NAMED = 3  # of those that stay
 _PACKAGES = "Packages that came stay then, and upgrades: thornwall undo removes the packages. "
 
 
@@ -133,7 +134,10 @@ def _left(plan: Plan) -> list[tuple[str, str]]:
     grave = [count(number, f"{risk} finding") for risk in _GRAVE if (number := after.get(str(risk), 0))]
     if not plan.steps or not grave:
         return []
-    return [("left", f"{' and '.join(grave)} will be there still: held back, left to you, or left out by you.")]
+    named = [line(each.title or each.rule) for each in plan.grave]
+    more = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    which = f" ({'; '.join(named[:_NAMED])}{more})" if named else ""
+    return [("left", f"{' and '.join(grave)} will be there still{which}: held back, left to you, or left out by you.")]
 
 
 def _you(plan: Plan) -> list[tuple[str, str]]:
