@@ -9,20 +9,19 @@ from thornwall.apply.compile import Transaction, transaction_script
 from thornwall.apply.packages import packages_script, together
 from thornwall.apply.text import fill, template
 from thornwall.errors import UsageError
-from thornwall.model.change import ABSENT, Operation, Packages, Purpose, PutFile, PutLink
+from thornwall.model.change import ABSENT, Packages, Purpose, PutFile, PutLink, Tool
 from thornwall.model.plan import Step
-from thornwall.plan.first_start import FOLDER, RUN
+from thornwall.plan.firewall_tools import START
+from thornwall.plan.first_start import FOLDER, RUN, UNITS
 
 STEP = "first-start"
-_UNITS = "/etc/systemd/system/"
-_WANTS = f"{_UNITS}multi-user.target.wants/"
-_JOB, _FILTER = "thornwall-first-start.service", "thornwall-first-start-firewall.service"
+_JOB, _FILTER = UNITS
 _WINDOW = 600  # seconds: the job confirms each change at once, or not at all
 
 _JOB_UNIT = f"""\
 [Unit]
 Description=Thornwall: does what could not be done while this system was at rest
-After=multi-user.target
+After=basic.target
 RequiresMountsFor=/var/lib/thornwall
 ConditionPathExists={RUN}
 
@@ -33,13 +32,14 @@ ExecStart=/bin/sh {RUN}
 [Install]
 WantedBy=multi-user.target
 """
-# (before any address is there; a kernel without nft starts all the same)
+# (before any address is there, whatever sets one up; a kernel without nft starts all the same. What hangs, as a program
+# in rc.local does, keeps neither of them from starting)
 _FILTER_UNIT = f"""\
 [Unit]
 Description=Thornwall: lets in SSH alone until the firewall is there
 DefaultDependencies=no
-After=systemd-modules-load.service local-fs.target
-Before=network-pre.target shutdown.target
+RequiresMountsFor={FOLDER} /usr
+Before=sysinit.target network-pre.target shutdown.target
 Wants=network-pre.target
 Conflicts=shutdown.target
 ConditionPathExists=/usr/sbin/nft
@@ -49,7 +49,7 @@ Type=oneshot
 ExecStart=-/usr/sbin/nft -f {FOLDER}/early.nft
 
 [Install]
-WantedBy=multi-user.target
+WantedBy=sysinit.target
 """
 
 
@@ -69,17 +69,21 @@ def job(steps: Sequence[Step], *, title: str, ports: Sequence[int], version: str
     for step in changes:
         change = Transaction(nonce, (step,), window=_WINDOW, title=f"{title}, at the first start", version=version)
         files[f"{step.id}.sh"] = transaction_script(change)
-    filters = any(step.purpose is Purpose.FIREWALL for step in changes) and bool(ports)
-    if filters:
+    enabling = [
+        step.id for step in changes if any(isinstance(each, Tool) and START in each.run for each in step.operations)
+    ]
+    if enabling and ports:
         files["early.nft"] = fill(template("early.nft"), {"ports": ", ".join(map(str, ports))})
-    units = {_JOB: _JOB_UNIT} | ({_FILTER: _FILTER_UNIT} if filters else {})
-    paths = [f".{folder}{name}" for name in units for folder in (_UNITS, _WANTS)]
+    units = [(_JOB, "multi-user", _JOB_UNIT)] + [(_FILTER, "sysinit", _FILTER_UNIT)] * bool(enabling and ports)
+    links = [_link(path, target) for path, target, _ in units]
+    paths = [f".{each.path}" for each in links] + [f".{path}" for path, *_ in units]
     values = {
         "nonce": nonce,
         "ports": " ".join(map(str, ports)),
         "packages": " ".join(work.install) if work else "",
-        "upgrade": "1" if work and (work.upgrade or work.remove) else "",
+        "more": "1" if work and (work.upgrade or work.remove or work.refresh) else "",
         "steps": " ".join(step.id for step in changes),
+        "enabling": " ".join(enabling),
         "folder": FOLDER,
         "units": " ".join(paths),
     }
@@ -89,7 +93,7 @@ def job(steps: Sequence[Step], *, title: str, ports: Sequence[int], version: str
         id=STEP,
         purpose=Purpose.FIRST_START,
         title="Leave a job that does the rest when the system starts",
-        operations=(*puts, *_links(units)),
+        operations=(*puts, *(_put(path, text) for path, _, text in units), *links),
     )
 
 
@@ -98,9 +102,9 @@ def without_later(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(step for step in steps if not step.first_start)
 
 
-def _links(units: dict[str, str]) -> list[Operation]:
-    puts: list[Operation] = [_put(f"{_UNITS}{name}", text) for name, text in units.items()]
-    return puts + [PutLink(f"{_WANTS}{name}", f"{_UNITS}{name}") for name in units]
+def _link(path: str, target: str) -> PutLink:
+    folder, _, name = path.rpartition("/")
+    return PutLink(f"{folder}/{target}.target.wants/{name}", path)
 
 
 def _put(path: str, text: str) -> PutFile:

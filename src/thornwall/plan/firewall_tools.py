@@ -41,6 +41,17 @@ _SWEEP_TABLE = """\
 s=$(ip{v}tables-save -t filter | grep -v -e '^#' -e '^[*]filter$' -e '^COMMIT$' -e '^:[A-Z]* ACCEPT ')
 [ -n "$s" ] || nft delete table ip{v} filter 2>/dev/null || :
 """
+# what the policies were, where only the device knows: in a file that goes once the folder is given back
+_NOTE = (
+    "for v in '' 6; do command -v ip${v}tables >/dev/null || continue; "
+    "ip${v}tables -S | sed -n 's/^-P //p' >/etc/ufw/thornwall.policies$v; done"
+)
+_NOTED = """\
+was() {
+  p=$(sed -n "s/^$2 //p" "/etc/ufw/thornwall.policies$1" 2>/dev/null)
+  echo "${p:-ACCEPT}"
+}
+"""
 _BUILT_IN = ("INPUT", "FORWARD", "OUTPUT")
 
 
@@ -50,9 +61,10 @@ RELOAD = ("/lib/ufw/ufw-init", "force-reload")
 _NO_SYSCTLS = "s|^IPT_SYSCTL=.*|IPT_SYSCTL=|"
 _ENABLED = "s/^ENABLED=.*/ENABLED=yes/"
 # as at every boot: `ufw enable` does the same with twice the work
+START = ("/lib/ufw/ufw-init", "start")
 _START = (
     ("sed", "-i", "-e", _NO_SYSCTLS, "-e", _ENABLED, _DEFAULTS, "/etc/ufw/ufw.conf"),
-    ("/lib/ufw/ufw-init", "start"),
+    START,
 )
 # rules that were loaded although ufw is switched off: it loads none of itself then
 _LOAD = """\
@@ -192,6 +204,7 @@ def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
     # what is to stay reachable comes before anything is refused
     run = [*first, *_ufw_rules(situation, wish)]
     if wish.enable and situation.first_start:
+        run.insert(0, ("sh", "-c", _NOTE))
         run.append(("sh", "-c", _LET_IN.format(LISTENING, " ".join(_ports((*wish.allow, *wish.limit)))).rstrip()))
     if wish.enable:
         run += _ufw_defaults(situation, was_on)
@@ -299,12 +312,15 @@ def _built_in(situation: Situation, family: str) -> dict[str, str] | None:
 
 def _sweep(situation: Situation, loaded: bool) -> str:
     """What takes ufw out of the kernel. `loaded`: it was in there before, and is loaded again afterwards."""
-    script = _SWEEP
+    script = _SWEEP + _NOTED * situation.first_start
     for v in ("", "6"):
         were = _built_in(situation, f"ip{v}")
         # where the rules come back only afterwards, a policy that drops would drop everything until then
         had = {} if loaded else were or {}
-        script += " ".join(["sweep", f"'{v}'", *(had.get(name, "accept").upper() for name in _BUILT_IN)]) + "\n"
+        policies = [had.get(name, "accept").upper() for name in _BUILT_IN]
+        if situation.first_start:
+            policies = [f"\"$(was '{v}' {name})\"" for name in _BUILT_IN]
+        script += " ".join(["sweep", f"'{v}'", *policies]) + "\n"
         if were is None:
             script += _SWEEP_TABLE.format(v=v)
         else:

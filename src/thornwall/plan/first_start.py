@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,11 +10,15 @@ from thornwall.model.change import ABSENT, Firewall, Packages, Tool, UnitsOn, Wi
 from thornwall.model.fact import Known
 from thornwall.plan.firewall_tools import chosen
 from thornwall.plan.fix import Hold, Situation
-from thornwall.plan.lines import services_of
 
 FOLDER = "/etc/thornwall/first-start"
 RUN = f"{FOLDER}/run.sh"
-PATHS: tuple[str, ...] = (f"{FOLDER}/*",)
+UNITS = (
+    "/etc/systemd/system/thornwall-first-start.service",
+    "/etc/systemd/system/thornwall-first-start-firewall.service",
+)
+_OF_ACCOUNTS = frozenset({"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"})
+_KEEPS_NOTHING = re.compile(r"(^|\s)(boot=overlay|overlayroot=\"?(tmpfs|device|crypt))", re.MULTILINE)
 
 
 def by_time(situation: Situation, wishes: Sequence[Wish]) -> tuple[list[Wish], list[Wish]]:
@@ -45,19 +50,48 @@ def held(situation: Situation, wish: Wish) -> Hold | None:
             f"The system does not run, and {why}.",
             "Start it, and run thornwall again over SSH: 'thornwall harden USER@HOST'.",
         )
-    state = situation.state(RUN)
-    if not isinstance(state, Known) or state.value == ABSENT:
+    if not any(_there(situation, path) for path in (RUN, *UNITS)):
         return None
     return Hold(
         "needs-running",
-        f"The system does not run, and a job that waits for its first start is in {FOLDER} already.",
+        f"The system does not run, and a job that waits for its first start is in {FOLDER} already, or a rest of one.",
         "Start it; or take that back first: 'thornwall undo' with the same target.",
     )
 
 
+def _there(situation: Situation, path: str) -> bool:
+    state = situation.state(path)
+    return isinstance(state, Known) and state.value != ABSENT
+
+
 def _can_wait(situation: Situation, wish: Wish) -> bool:
-    """Whether it is a system of apt and systemd, whose job can do that by itself."""
-    host = situation.facts.host
-    if not isinstance(host, Known) or not host.value.debian_like or not services_of(situation).units:
+    """Whether it is a system of apt and systemd, on a disk that keeps what is written: then a job of it can do that."""
+    host, updates = situation.facts.host, situation.facts.updates
+    packages = updates.value.packages if isinstance(updates, Known) else None
+    if not isinstance(host, Known) or not host.value.debian_like or not isinstance(packages, Known):
         return False
-    return not isinstance(wish, Firewall) or chosen(situation) == "ufw"
+    if "systemd-sysv" not in packages.value or _overlay(situation):
+        return False
+    if isinstance(wish, Tool):
+        # the accounts of a system at rest are written now: a tool would go over them with what it found before
+        return not _OF_ACCOUNTS.intersection(wish.keeps)
+    # (where nobody knows on which port SSH listens, it would be shut)
+    return not isinstance(wish, Firewall) or (
+        chosen(situation) == "ufw" and bool(wish.allow or wish.limit or not wish.enable)
+    )
+
+
+def _overlay(situation: Situation) -> bool:
+    """Whether its starts keep nothing: an overlay in memory, as raspi-config sets up."""
+    for path in (
+        "/boot/firmware/cmdline.txt",
+        "/boot/cmdline.txt",
+        "/etc/overlayroot.conf",
+        "/etc/overlayroot.local.conf",
+    ):
+        match situation.capture.read(path):
+            case Known(text) if _KEEPS_NOTHING.search(text):
+                return True
+            case _:
+                pass
+    return False

@@ -10,18 +10,19 @@ import pytest
 from thornwall.model.change import Firewall, OwnLine, Packages, Purpose, PutFile, Tool, UnitDo, UnitsOff, UnitsOn, Wish
 from thornwall.model.finding import Finding
 from thornwall.model.plan import Plan, WayIn
-from thornwall.plan.first_start import RUN
+from thornwall.plan.first_start import RUN, UNITS
 from thornwall.plan.fix import Fix, Situation
+from thornwall.plan.fixes.accounts import PWCONV
 from thornwall.plan.interlocks.host import needs_running
 from thornwall.plan.planner import Choice, make_plan
 from thornwall.plan.registry import FIXES, INTERLOCKS
 
 from .small_host import Host, judged, unit
 
-CARD = Host(source="directory", way_in=WayIn("offline"), units=(unit("ssh.service", ""),))
+CARD = Host(source="directory", way_in=WayIn("offline"), units=(unit("ssh.service", ""),), packages=("systemd-sysv",))
 WAITS: tuple[Wish, ...] = (
     Packages(install=("ufw",)),
-    Firewall(enable=True),
+    Firewall(enable=True, allow=("22/tcp",)),
     Tool("pam", (("pam-auth-update",),), ()),
     UnitsOn(("chrony.service",)),
 )
@@ -37,16 +38,29 @@ def test_a_card_of_debian_can_wait(wish: Wish) -> None:
     ("card", "why"),
     [
         (replace(CARD, os_id="alpine"), "a tool of its own|tools of the system itself"),
-        (replace(CARD, units=()), "a tool of its own|tools of the system itself"),
+        (replace(CARD, packages=("sysvinit-core",)), "a tool of its own|tools of the system itself"),
+        (
+            replace(CARD, files={"/boot/firmware/cmdline.txt": "console=tty1 boot=overlay root=/dev/x\n"}),
+            "a tool of its own|tools of the system itself",
+        ),
+        (replace(CARD, files={UNITS[1]: "[Unit]\n"}), "or a rest of one"),
         (replace(CARD, files={RUN: "main\n"}), "waits for its first start"),
     ],
-    ids=["another system", "without systemd", "one waits already"],
+    ids=["another system", "without systemd", "an overlay", "a rest", "one waits already"],
 )
 def test_it_holds(card: Host, why: str, wish: Wish) -> None:
     hold = needs_running(card.situation(), wish)
     assert hold is not None
     assert any(each in hold.why for each in why.split("|"))
     assert (hold.interlock, hold.accept) == ("needs-running", False)
+
+
+def test_what_would_be_shut_or_lost_does_not_wait() -> None:
+    """Nobody knows the port of SSH; or a tool would go over the new password that is written now."""
+    for wish in (Firewall(enable=True), PWCONV):
+        hold = needs_running(CARD.situation(), wish)
+        assert hold is not None
+        assert hold.interlock == "needs-running"
 
 
 def test_what_is_a_matter_of_files_does_not_wait() -> None:

@@ -213,7 +213,7 @@ owned_by() {
 id_of() {
   id_=0 login_group_=0
   [ "$2" != root ] || return 0
-  while IFS=: read -r name_ _ id_ login_group_ _; do [ "$name_" != "$2" ] || return 0; done <"./etc/$1"
+  while IFS=: read -r name_ _ id_ login_group_ _ || [ -n "$name_" ]; do [ "$name_" != "$2" ] || return 0; done <"./etc/$1"
   said="there is no $2 in its /etc/$1"
   return 1
 }

@@ -1,17 +1,38 @@
 # What could not be done while this system was at rest. Each step is a change with a record and a guard of its own, as any
-# other; nobody is there to log in, so this looks itself whether SSH is still let in. It goes when it is over.
+# other; nobody is there to log in, so this looks itself whether SSH is still let in. It goes when all is done.
 main() {
-  LIVE=1 ID='' N=@nonce@ PORTS='@ports@' NAMES='@packages@' STEPS='@steps@'
+  LIVE=1 ID='' N=@nonce@ PORTS='@ports@' NAMES='@packages@' STEPS='@steps@' ENABLING='@enabling@' LEAST=300 QUIET=180
   setup
   cd / || exit 1
   J=.@folder@
-  let_in
-  # (what is started last listens a moment later)
-  pause 20
-  let_in
-  bring
-  for step in $STEPS; do change "$step"; done
+  lasting || withdrawn
+  uptime_
+  began=$up again=3600
+  letting_in &
+  while :; do
+    bring
+    # (the firewall, too, lets in what listens when all is up)
+    wait
+    undone=''
+    for step in $STEPS; do
+      [ -f "$J/$step.sh" ] || continue
+      if change "$step"; then rm -f "$J/$step.sh"; else undone="$undone $step"; fi
+    done
+    [ -n "$undone" ] || break
+    # (until the firewall is there, the filter stays)
+    echo "left for later:$undone; tried again in $((again / 3600)) hours"
+    pause "$again"
+    [ "$again" -ge 86400 ] || again=$((again * 2))
+  done
   over
+}
+
+# whether what is written to / is there after the next start
+lasting() {
+  while read -r _ point type options _; do
+    [ "$point" = / ] && root_="$type ,$options,"
+  done </proc/mounts
+  case $root_ in overlay\ * | tmpfs\ * | *,ro,*) return 1 ;; esac
 }
 
 # pause SECONDS: and looks meanwhile whether this is still wanted
@@ -24,39 +45,69 @@ pause() {
   done
 }
 
-# somebody has taken the change back that left this here
+# somebody has taken the change back that left this here, or nothing of it would stay
 withdrawn() {
   filter_gone
   exit 0
 }
 
-# Until the firewall is there, a table of our own lets in SSH alone; by now also what has begun to listen.
-let_in() {
-  t 10 nft list table inet thornwall_start >/dev/null 2>&1 || return 0
-  for each in $(sh "$J/listening.sh"); do
-    t 10 nft add element inet thornwall_start "${each#*/}_ports" "{ ${each%/*} }"
+# Until the firewall is there, a table of our own lets in SSH alone, and what begins to listen in the first minutes: a server
+# that takes long to start, say. It is over when nothing new has come for a while; what listens only later is shut out.
+# Whoever waits for packages, or installs them, must not keep that waiting: this runs beside.
+letting_in() {
+  known='' quiet=0
+  while [ -f "$J/run.sh" ] && still_starting; do
+    now_=$(sh "$J/listening.sh")
+    if [ "$now_" = "$known" ]; then
+      quiet=$((quiet + 5))
+    else
+      quiet=0 known=$now_
+      for each in $now_; do
+        t 10 nft add element inet thornwall_start "${each#*/}_ports" "{ ${each%/*} }" 2>/dev/null
+      done
+    fi
+    sleep 5
   done
+}
+
+still_starting() {
+  uptime_
+  for_=$((up - began))
+  [ "$for_" -lt 1800 ] && { [ "$for_" -lt "$LEAST" ] || [ "$quiet" -lt "$QUIET" ]; }
 }
 
 filter_gone() { t 10 nft delete table inet thornwall_start 2>/dev/null; }
 
 # As long as there is no network there are no packages, and this waits. (The clock of a board may be years behind until
-# then, for which apt refuses what it is offered.)
+# then, for which apt refuses what it is offered; and somebody else may be installing.) What cannot be had although apt
+# answers is left for later, and so are the steps that need it.
 bring() {
-  [ -f "$J/packages.sh" ] && ! there || return 0
-  wait=15
-  until fetched || at_hand; do
+  [ -f "$J/packages.sh" ] || return 0
+  wait=15 tries_=0
+  until [ "$tries_" = 5 ]; do
+    if [ -n "$NAMES" ] && there && [ -z '@more@' ]; then
+      rm -f "$J/packages.sh"
+      return 0
+    fi
+    # (an archive that never answers keeps none of the others from being used)
+    waited=$((${waited:-0} + 1))
+    if fetched || at_hand || { [ -z "$NAMES" ] && [ "$waited" -gt 5 ]; }; then
+      told packages
+      nothing_came && forget_it
+      if there; then
+        rm -f "$J/packages.sh"
+        return 0
+      fi
+      tries_=$((tries_ + 1))
+    fi
     echo "packages cannot be had yet: tried again in $wait seconds"
     pause "$wait"
-    let_in
     [ "$wait" -ge 1800 ] || wait=$((wait * 2))
   done
-  told packages
 }
 
-# whether somebody has brought them meanwhile (where they are all that is wanted)
+# whether all of them are installed
 there() {
-  [ -z '@upgrade@' ] && [ -n "$NAMES" ] || return 1
   for name in $NAMES; do
     case $(t 20 dpkg-query -W -f '${db:Status-Abbrev}' "$name" 2>/dev/null) in ii*) ;; *) return 1 ;; esac
   done
@@ -70,6 +121,19 @@ at_hand() {
   t 10800 apt-get -q -y --no-install-recommends --download-only -o DPkg::Lock::Timeout=120 install $NAMES >/dev/null 2>&1
 }
 
+# whether the package work that is over has brought nothing: sets `ID` to its number
+nothing_came() {
+  case $said in *"${tab}BROUGHT$tab"*) ;; *) return 1 ;; esac
+  fields=${said##*"${tab}BROUGHT$tab"}
+  ID=${fields%%"$tab"*} fields=${fields#*"$tab"}
+  [ "${fields%%"$nl"*}" = "-$tab-$tab-" ]
+}
+
+# a record of nothing says nothing
+forget_it() {
+  case $ID in [0-9][0-9][0-9][0-9]*) rm -rf "./var/lib/thornwall/$ID" ;; esac
+}
+
 # told NAME: runs a script of a change, for the journal without what only a program reads; sets `said`
 told() {
   said=$(sh "$J/$1.sh" 2>&1)
@@ -78,13 +142,14 @@ told() {
 
 # change STEP: made, and kept if SSH is still let in; else it is taken back
 change() {
-  [ -f "$J/$1.sh" ] || return 0
-  case $1 in
-    firewall-*) ! t 20 iptables -S 2>/dev/null | grep -q '^-P INPUT DROP' || { echo "a firewall is there already" && return 0; } ;;
+  case " $ENABLING " in *" $1 "*)
+    if t 20 iptables -S 2>/dev/null | grep -q '^-P INPUT DROP'; then
+      echo "a firewall is there already"
+      return 0
+    fi ;;
   esac
-  for tries in 1 2 3 4 5 6 7 8 9 10; do
-    heard=''
-    for port in $PORTS; do listens "$port" && heard="$heard $port"; done
+  for tries in 1 2 3; do
+    listening_for_ssh
     told "$1"
     # (another change may be on its way)
     case $said in *"${tab}REFUSED$tab"*) pause 60 ;; *) break ;; esac
@@ -104,24 +169,42 @@ change() {
   keep && echo "change $ID is confirmed"
 }
 
-# whether ufw, where it refuses what no rule names, has a rule that lets this port in for everybody
-lets_in() {
-  for v in '' 6; do
-    has "ip${v}tables" || continue
-    rules=$(t 20 "ip${v}tables" -S) || return 1
-    case $rules in
-      *'-P INPUT DROP'*)
-        printf '%s\n' "$rules" |
-          grep -Eq -e "^-A ufw6?-user-input (-p tcp -m tcp )?--dport $1 .*-j (ACCEPT|ufw6?-user-limit-accept)$" || return 1 ;;
-    esac
+# sets `heard`: the ports of SSH, those that it was told, and those that sshd listens on for others
+listening_for_ssh() {
+  heard=''
+  for port in $PORTS $(ss -Hltnp 2>/dev/null | awk '/\(\("sshd"/ && $4 !~ /^(127\.|\[::1\])/ { sub(/.*:/, "", $4); print $4 }'); do
+    case " $heard " in *" $port "*) ;; *) ! listens "$port" || heard="$heard $port" ;; esac
   done
 }
 
-# nothing of it stays: as it was before it was left here
+# whether ufw, where it refuses what no rule names, lets everybody in on this port: the first of its rules decides
+lets_in() {
+  for v in '' 6; do
+    has "ip${v}tables" && rules=$(t 20 "ip${v}tables" -S 2>/dev/null) || continue
+    case $rules in *'-P INPUT DROP'*) ;; *) continue ;; esac
+    printf '%s\n' "$rules" | awk -v port="$1" '
+      !/^-A ufw6?-user-input / || / -s / || / -d / || / -i / || / -m recent / || / -p udp / { next }
+      {
+        here = !/ --dports? /
+        for (i = 1; i < NF; i++) if ($i == "--dport" || $i == "--dports") {
+          count = split($(i + 1), parts, ",")
+          for (n = 1; n <= count; n++) {
+            split(parts[n] ":" parts[n], ends, ":")
+            if (ends[1] + 0 <= port + 0 && port + 0 <= ends[2] + 0) here = 1
+          }
+        }
+        if (here) { print $NF; exit }
+      }' | grep -Eqx 'ACCEPT|ufw6?-user-limit-accept' || return 1
+  done
+}
+
+# Nothing of it stays: as it was before it was left here. (The folder goes first by its name: a power cut in between
+# leaves nothing that would be taken for a job.)
 over() {
   filter_gone
+  mv "$J" "$J.over"
   rm -f @units@
-  rm -rf "$J"
+  rm -rf "$J.over"
   rmdir "${J%/*}" 2>/dev/null
   t 60 systemctl daemon-reload
 }

@@ -185,7 +185,10 @@ note_name() {
   set +f
   for file in ./etc/apt/sources.list ./etc/apt/sources.list.d/*; do
     [ -f "$file" ] && while read -r line; do
-      case $line in '#'*) ;; *//[A-Za-z0-9]*) name=${line#*//} name=${name%%[!A-Za-z0-9.-]*} && break ;; esac
+      case $line in '#'*) ;; *://[A-Za-z0-9]*)
+        name=${line#*://} name=${name%%[/ ]*} name=${name##*@} name=${name%%[!A-Za-z0-9.-]*}
+        [ -z "$name" ] || break ;;
+      esac
     done <"$file"
     [ -z "$name" ] || break
   done

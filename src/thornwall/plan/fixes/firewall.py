@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from thornwall.model.change import Firewall, Packages, Purpose, Tool, UnitsOff, UnitsOn
@@ -25,6 +26,7 @@ _BY_ITSELF = {("udp", 68), ("udp", 546), ("udp", 5353)}
 """DHCP and multicast DNS: ufw and firewalld let their answers in by rules of their own."""
 _PICKED = range(32_768, 61_000)
 """Where the kernel takes ports from for programs that do not care which they get."""
+_WITH_PORT = re.compile(r"(?:\[[^]]*\]|[^:]*):(\d+)(?:\s.*)?")  # of ListenAddress
 _BREAKS = (
     "What others used on this device, and what listens on no port now, is closed until you allow its port as well."
 )
@@ -37,8 +39,10 @@ def ssh_ports(situation: Situation) -> tuple[str, ...]:
         found[situation.way_in.port] = None
     told: list[int] = []
     if isinstance(situation.facts.ssh, Known):
-        values = (setting.value for setting in situation.facts.ssh.value.values("port"))
-        told = [int(value) for value in values if value.isdecimal()]
+        server = situation.facts.ssh.value
+        values = [setting.value for setting in server.values("port")]
+        values += [match[1] for each in server.values("listenaddress") if (match := _WITH_PORT.fullmatch(each.value))]
+        told = [int(value) for value in values if value.isdecimal() and 0 < int(value) < 65_536]
     sockets = [each for each in network_of(situation).sockets if each.protocol == "tcp" and not each.loopback]
     listening = [
         each.port

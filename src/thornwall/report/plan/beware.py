@@ -26,8 +26,8 @@ _AT_REST = (
     "To go back, also once it runs: thornwall undo, or the undo.sh that it leaves there."
 )
 _FIRST_FIREWALL = (
-    " Before that start has a network, a filter lets in SSH alone, then also what listens once it is up; the firewall "
-    "takes its place. It is kept only if it lets SSH in; nobody is asked."
+    " Before that start has a network, a filter lets in SSH alone, then also what listens. The firewall takes its "
+    "place some minutes later, with what listens by then; it is kept only if it lets SSH in. Nobody is asked."
 )
 _YOURS = "When that is, you decide: nothing restarts the host now, but to take the change back."
 _HEALTH = (
