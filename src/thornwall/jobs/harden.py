@@ -134,7 +134,8 @@ async def _transaction(work: Work, first: Report) -> Outcome:
         work.judging,
         work.step,
         work.wanted.window,
-        ways_out=ways_out(work.planned.situation.facts),
+        # (at the machine itself the person looks)
+        ways_out=ways_out(work.planned.situation.facts) if link.name else frozenset(),
         tell=work.owner.tell,
         waits_until=work.owner.waits_until,
     )
