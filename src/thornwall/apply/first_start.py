@@ -46,6 +46,7 @@ ConditionPathExists=/usr/sbin/nft
 
 [Service]
 Type=oneshot
+RemainAfterExit=yes
 ExecStart=-/usr/sbin/nft -f {FOLDER}/early.nft
 
 [Install]
@@ -81,7 +82,7 @@ def job(steps: Sequence[Step], *, title: str, ports: Sequence[int], version: str
         "nonce": nonce,
         "ports": " ".join(map(str, ports)),
         "packages": " ".join(work.install) if work else "",
-        "more": "1" if work and (work.upgrade or work.remove or work.refresh) else "",
+        "more": _more(work),
         "steps": " ".join(step.id for step in changes),
         "enabling": " ".join(enabling),
         "folder": FOLDER,
@@ -100,6 +101,13 @@ def job(steps: Sequence[Step], *, title: str, ports: Sequence[int], version: str
 def without_later(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps that are done now."""
     return tuple(step for step in steps if not step.first_start)
+
+
+def _more(work: Packages | None) -> str:
+    """What there is to do besides what is installed; what goes needs no network."""
+    if work is None or not (work.upgrade or work.refresh or work.remove):
+        return ""
+    return "lists" if work.upgrade or work.refresh or work.install else "removals"
 
 
 def _link(path: str, target: str) -> PutLink:

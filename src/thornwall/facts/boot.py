@@ -41,6 +41,7 @@ PROBES: tuple[Probe, ...] = (
     *(Read(f"{folder}/{name}", TEXT) for folder in FOLDERS for name in ("config.txt", "cmdline.txt", *INCLUDES)),
     *(Read(f"{folder}/{name}", SEED) for folder in FOLDERS for name in (*SEEDS, *FLAGS)),
     Read("/proc/cmdline", TEXT),
+    *(Read(f"/etc/overlayroot{end}.conf", TEXT) for end in ("", ".local")),
     Read("/etc/lightdm/lightdm.conf", TEXT),
     Read("/etc/lightdm/lightdm.conf.d/*.conf", TEXT),
     Read("/etc/gdm3/daemon.conf", TEXT),

@@ -20,6 +20,7 @@ from thornwall.jobs.read import Reading, read_host
 from thornwall.jobs.refusals import refused
 from thornwall.jobs.undo import history
 from thornwall.jobs.unsaid import clock
+from thornwall.model.fact import Known
 from thornwall.model.finding import Report, Status
 from thornwall.model.outcome import Outcome, Proof, undo_path
 from thornwall.model.plan import Plan
@@ -150,7 +151,7 @@ async def _fresh_audit(proving: Proving, deadline: float) -> tuple[Report, list[
     link.counted = link.counted or counts_logins(facts, proving.port)
     if not ran.became_root:
         raise AuthenticationError(f"the fresh login did not become root: {ran.refusal}")
-    if lost := sorted(proving.ways_out - ways_out(facts)):
+    if isinstance(facts.network, Known) and (lost := sorted(proving.ways_out - ways_out(facts))):
         raise _NoWayOutError(f"it has no default route over {' and '.join(lost)} any more")
     how = f"by {ran.method}" if ran.method else "on the machine itself"
     sudo = ", sudo took the password" if ran.sudo_password else ""

@@ -17,6 +17,7 @@ from thornwall.plan.fix import Situation
 _DEFAULTS = "/etc/default/ufw"
 _KEEPS = ("/etc/ufw", _DEFAULTS)
 _EVERYTHING = {"0.0.0.0/0", "::/0"}
+_SAFE_WORD = re.compile(r"any|[0-9]{1,5}(:[0-9]{1,5})?")
 _SAFE_PORT = re.compile(r"[0-9]{1,5}(:[0-9]{1,5})?/(tcp|udp)")
 
 # As `ufw disable` does, but with nothing of ufw's left behind, in one step for each family, and with the policies that
@@ -205,7 +206,8 @@ def _ufw(situation: Situation, wish: Firewall) -> Iterator[Wish]:
     run = [*first, *_ufw_rules(situation, wish)]
     if wish.enable and situation.first_start:
         run.insert(0, ("sh", "-c", _NOTE))
-        run.append(("sh", "-c", _LET_IN.format(LISTENING, " ".join(_ports((*wish.allow, *wish.limit)))).rstrip()))
+        known = dict.fromkeys((*_ports((*wish.allow, *wish.limit)), *_told(situation)))
+        run.append(("sh", "-c", _LET_IN.format(LISTENING, " ".join(known)).rstrip()))
     if wish.enable:
         run += _ufw_defaults(situation, was_on)
     if wish.log and _keeper(situation, "ufw").logging in {"", "off"}:
@@ -274,6 +276,13 @@ def _ufw_rules(situation: Situation, wish: Firewall) -> Iterator[tuple[str, ...]
             yield ("ufw", same[0].action, spec)  # it was told before IPv6 was on
     for spec in _ports(wish.limit):
         yield from _limit(spec, spec.partition("/")[0], _everywhere(told, spec))
+
+
+def _told(situation: Situation) -> Iterator[str]:
+    """Ports on which the owner's own rules have the word, as `22/tcp`, `6000:6007/any` or `any/udp`."""
+    for rule in (*ufw_rules(situation), *ufw_rules(situation, 6)):
+        if rule.way.startswith("in") and (rule.everywhere or rule.ports != "any"):
+            yield from (f"{word}/{rule.protocol}" for word in rule.ports.split(",") if _SAFE_WORD.fullmatch(word))
 
 
 def _everywhere(told: tuple[UfwRule, ...], spec: str) -> list[UfwRule]:

@@ -18,7 +18,7 @@ UNITS = (
     "/etc/systemd/system/thornwall-first-start-firewall.service",
 )
 _OF_ACCOUNTS = frozenset({"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"})
-_KEEPS_NOTHING = re.compile(r"(^|\s)(boot=overlay|overlayroot=\"?(tmpfs|device|crypt))", re.MULTILINE)
+_KEEPS_NOTHING = re.compile(r"^(?:[^#\n]*\s)?(?:boot=overlay\b|overlayroot=[\"']?(?!disabled\b)[^\s\"'])", re.MULTILINE)
 
 
 def by_time(situation: Situation, wishes: Sequence[Wish]) -> tuple[list[Wish], list[Wish]]:

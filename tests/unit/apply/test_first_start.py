@@ -93,7 +93,16 @@ tcp   LISTEN 0      511                *:80               *:*    users:(("nginx"
 tcp   LISTEN 0      4096   127.0.0.53%lo:53         0.0.0.0:*    users:(("systemd-resolve",pid=201,fd=15))
 tcp   LISTEN 0      128            [::1]:631           [::]:*    users:(("cupsd",pid=503,fd=7))
 tcp   LISTEN 0      50  [::ffff:127.0.0.1]:8005            *:*    users:(("java",pid=504,fd=60))
+tcp   LISTEN 0      32      172.17.0.1:53         0.0.0.0:*    users:(("dnsmasq",pid=506,fd=9))
+tcp   LISTEN 0      32       [fd00::1]:53            [::]:*    users:(("dnsmasq",pid=506,fd=8))
 tcp   LISTEN 0      50                 *:8123             *:*    users:(("hass (core)",pid=505,fd=9))
+"""
+
+
+ADDRESSES = """\
+2: eth0    inet 192.168.1.5/24 brd 192.168.1.255 scope global eth0\\       valid_lft forever preferred_lft forever
+3: docker0    inet 172.17.0.1/16 brd 172.17.255.255 scope global docker0\\       valid_lft forever
+4: br-0f    inet6 fd00::1/64 scope global nodad \\       valid_lft forever preferred_lft forever
 """
 
 
@@ -104,6 +113,8 @@ def test_what_others_can_reach(awk: str, tmp_path: Path) -> None:
     if found is None:
         pytest.skip(f"{awk} is not installed")
     (tmp_path / "ss").write_text(f"#!/bin/sh\ncat <<'END'\n{HEARD}END\n")
+    (tmp_path / "ip").write_text(f"#!/bin/sh\ncat <<'END'\n{ADDRESSES}END\n")
+    (tmp_path / "ip").chmod(0o755)
     (tmp_path / "ss").chmod(0o755)
     (tmp_path / "awk").symlink_to(found)
     script = tmp_path / "listening.sh"
@@ -115,6 +126,44 @@ def test_what_others_can_reach(awk: str, tmp_path: Path) -> None:
         text=True,
         check=True,
     )
+    more = ["sh", str(script), "22/tcp", "100:120/any", "2049/udp", "any/tcp"]
+    found_ = subprocess.run(more, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, check=True)
+    assert found_.stdout.split() == [b"51820/udp", b"40000/udp"]
     (tmp_path / "ss").write_text("#!/bin/sh\nexit 127\n")
     assert subprocess.run(["/bin/sh", script], env={"PATH": f"{tmp_path}:/bin"}, check=False).returncode != 0
     assert told.stdout.split() == ["51820/udp", "40000/udp", "111/udp", "2049/tcp", "80/tcp", "8123/tcp"]
+
+
+# as iptables -S prints them (1.8.9), of `ufw allow 22/tcp`, `limit 22/tcp`, `allow log 22/tcp` and others
+TO_SSH = "-A ufw-user-input -p tcp -m tcp --dport 22"
+NEW = f"{TO_SSH} -m conntrack --ctstate NEW -m recent"
+RULES = [
+    ("-A ufw-user-input -p tcp -m tcp --dport 22 -j ACCEPT", True),
+    ("-A ufw6-user-input -p tcp -m multiport --dports 20,22,80 -j ACCEPT", True),
+    ("-A ufw-user-input -p tcp -m multiport --dports 20:30 -j ACCEPT", True),
+    (f"{NEW} --set\n{NEW} --update --hitcount 6 -j ufw-user-limit\n{TO_SSH} -j ufw-user-limit-accept", True),
+    (f"{TO_SSH} -j ufw-user-logging-input\n{TO_SSH} -j ACCEPT", True),
+    ("-A ufw-user-input -p tcp -m tcp --dport 2222 -j ACCEPT", False),
+    ("-A ufw-user-input -p udp -m udp --dport 22 -j ACCEPT", False),
+    ("-A ufw-user-input -p esp -j ACCEPT", False),
+    ("-A ufw-user-input -p tcp -m tcp --sport 22 -j ACCEPT", False),
+    ("-A ufw-user-input -s 192.168.1.9/32 -p tcp -m tcp --dport 22 -j ACCEPT", False),
+    (f"{TO_SSH} -j DROP\n{TO_SSH} -j ACCEPT", False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize("awk", ["mawk", "gawk", "busybox"])
+@pytest.mark.parametrize(("rules", "lets"), RULES)
+def test_whether_ssh_is_let_in(rules: str, lets: bool, awk: str, tmp_path: Path) -> None:
+    found = shutil.which(awk)
+    if found is None:
+        pytest.skip(f"{awk} is not installed")
+    (tmp_path / "awk").symlink_to(found)
+    for name in ("iptables", "ip6tables"):
+        (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'END'\n-P INPUT DROP\n{rules}\nEND\n")
+        (tmp_path / name).chmod(0o755)
+    script = FILES["/etc/thornwall/first-start/run.sh"].removesuffix("main\n")
+    script += f"PATH={tmp_path}:$PATH\nlimited=1\nnl='\n'\nlets_in 22\n"
+    done = subprocess.run(["sh", "-c", script], check=False)
+    assert (done.returncode == 0) is lets

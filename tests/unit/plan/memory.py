@@ -53,7 +53,7 @@ def done(capture: Capture, operations: Iterable[Operation]) -> Capture:
 
 
 def undone(capture: Capture, before: Capture, operations: Iterable[Operation]) -> Capture:
-    """Each file as the operation says that it was: its hash has to be that of what is given back."""
+    """Each file as the operation itself says that it was: by its bytes where it has them, and by their hash."""
     files = dict(capture.files)
     for operation in operations:
         match operation:
@@ -63,8 +63,10 @@ def undone(capture: Capture, before: Capture, operations: Iterable[Operation]) -
                 assert state(before, path) == operation.expect, path
                 if was is None:
                     files.pop(path, None)
-                else:
+                elif isinstance(operation, PutLink) or operation.before is None:
                     files[path] = was
+                else:
+                    files[path] = replace(was, content=operation.before)
             case AccountDo():
                 files |= {path: before.files[path] for path in ACCOUNTS if path in before.files}
             case Chmod(path=path, expect_mode=mode) if path in files:

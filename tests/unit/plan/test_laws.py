@@ -1,5 +1,5 @@
 """The laws of every fix, in memory, on each host of tests/cases: what a plan mends is no finding once it is done, the
-second plan has nothing of it, and each of its files can be given back as it was.
+second plan has nothing of it, and each operation knows the bytes that it finds, which undo gives back.
 
 `tests/lab/test_laws.py` has the same laws on booted hosts, where the owner's own tools say what is so.
 """

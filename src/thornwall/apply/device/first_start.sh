@@ -1,7 +1,8 @@
 # What could not be done while this system was at rest. Each step is a change with a record and a guard of its own, as any
 # other; nobody is there to log in, so this looks itself whether SSH is still let in. It goes when all is done.
 main() {
-  LIVE=1 ID='' N=@nonce@ PORTS='@ports@' NAMES='@packages@' STEPS='@steps@' ENABLING='@enabling@' LEAST=300 QUIET=180
+  LIVE=1 ID='' N=@nonce@ PORTS='@ports@' NAMES='@packages@' MORE='@more@' STEPS='@steps@' ENABLING='@enabling@'
+  LEAST=300 QUIET=180
   setup
   cd / || exit 1
   J=.@folder@
@@ -18,6 +19,7 @@ main() {
       [ -f "$J/$step.sh" ] || continue
       if change "$step"; then rm -f "$J/$step.sh"; else undone="$undone $step"; fi
     done
+    [ ! -f "$J/packages.sh" ] || undone=" packages$undone"
     [ -n "$undone" ] || break
     # (until the firewall is there, the filter stays)
     echo "left for later:$undone; tried again in $((again / 3600)) hours"
@@ -57,15 +59,12 @@ withdrawn() {
 letting_in() {
   known='' quiet=0
   while [ -f "$J/run.sh" ] && still_starting; do
-    now_=$(sh "$J/listening.sh")
-    if [ "$now_" = "$known" ]; then
-      quiet=$((quiet + 5))
-    else
-      quiet=0 known=$now_
-      for each in $now_; do
-        t 10 nft add element inet thornwall_start "${each#*/}_ports" "{ ${each%/*} }" 2>/dev/null
-      done
-    fi
+    quiet=$((quiet + 5))
+    for each in $(sh "$J/listening.sh"); do
+      case " $known " in *" $each "*) continue ;; esac
+      quiet=0 known="$known $each"
+      t 10 nft add element inet thornwall_start "${each#*/}_ports" "{ ${each%/*} }" 2>/dev/null
+    done
     sleep 5
   done
 }
@@ -84,17 +83,15 @@ filter_gone() { t 10 nft delete table inet thornwall_start 2>/dev/null; }
 bring() {
   [ -f "$J/packages.sh" ] || return 0
   wait=15 tries_=0
-  until [ "$tries_" = 5 ]; do
-    if [ -n "$NAMES" ] && there && [ -z '@more@' ]; then
+  while [ "$tries_" -lt 5 ]; do
+    if [ -n "$NAMES" ] && there && [ -z "$MORE" ]; then
       rm -f "$J/packages.sh"
       return 0
     fi
-    # (an archive that never answers keeps none of the others from being used)
-    waited=$((${waited:-0} + 1))
-    if fetched || at_hand || { [ -z "$NAMES" ] && [ "$waited" -gt 5 ]; }; then
+    if [ "$MORE" = removals ] || fetched || at_hand; then
       told packages
-      nothing_came && forget_it
-      if there; then
+      ! nothing_came || forget_it
+      if brought; then
         rm -f "$J/packages.sh"
         return 0
       fi
@@ -113,7 +110,14 @@ there() {
   done
 }
 
-fetched() { t 1800 apt-get -q -o APT::Update::Error-Mode=any update >/dev/null 2>&1; }
+# whether an archive has answered (one of several that does not keeps none of the others from being used)
+fetched() { t 1800 apt-get -q update 2>/dev/null | grep -Eq '^(Hit|Get):'; }
+
+# whether the package work that is over has done all that it was to do
+brought() {
+  case $said in *"${tab}BROUGHT$tab"*) ;; *) return 1 ;; esac
+  ! printf '%s\n' "$said" | grep "${tab}TROUBLE$tab" | grep -qv "${tab}TROUBLE${tab}fetching the lists$tab" && there
+}
 
 at_hand() {
   [ -n "$NAMES" ] || return 1
@@ -148,6 +152,12 @@ change() {
       return 0
     fi ;;
   esac
+  for tries in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    listening_for_ssh
+    [ -z "$heard" ] && [ -n "$PORTS" ] || break
+    # (sshd is not up yet: it makes its keys, say)
+    pause 5
+  done
   for tries in 1 2 3; do
     listening_for_ssh
     told "$1"
@@ -158,6 +168,9 @@ change() {
   ID=${said##*"${tab}APPLIED$tab"}
   ID=${ID%%"$tab"*}
   D=./var/lib/thornwall/$ID
+  # shellcheck disable=SC2086
+  printf '%s\n' $heard >"$D/ports"
+  ways_in_listen
   for port in $heard; do
     listens "$port" && lets_in "$port" && continue
     journal_end
@@ -183,7 +196,9 @@ lets_in() {
     has "ip${v}tables" && rules=$(t 20 "ip${v}tables" -S 2>/dev/null) || continue
     case $rules in *'-P INPUT DROP'*) ;; *) continue ;; esac
     printf '%s\n' "$rules" | awk -v port="$1" '
-      !/^-A ufw6?-user-input / || / -s / || / -d / || / -i / || / -m recent / || / -p udp / { next }
+      !/^-A ufw6?-user-input / || / -s / || / -d / || / -i / || / -m recent / || / --sports? / { next }
+      / -p / && !/ -p tcp /{ next }
+      /-j ufw6?-user-logging-input$/ { next }
       {
         here = !/ --dports? /
         for (i = 1; i < NF; i++) if ($i == "--dport" || $i == "--dports") {

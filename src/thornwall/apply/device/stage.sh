@@ -187,7 +187,8 @@ note_name() {
     [ -f "$file" ] && while read -r line; do
       case $line in '#'*) ;; *://[A-Za-z0-9]*)
         name=${line#*://} name=${name%%[/ ]*} name=${name##*@} name=${name%%[!A-Za-z0-9.-]*}
-        [ -z "$name" ] || break ;;
+        # (an address needs nobody to find it)
+        case $name in *[!0-9.]*) break ;; *) name='' ;; esac ;;
       esac
     done <"$file"
     [ -z "$name" ] || break

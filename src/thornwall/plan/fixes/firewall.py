@@ -11,6 +11,7 @@ from thornwall.model.finding import Finding
 from thornwall.model.firewall import Passage
 from thornwall.model.network import Network, Socket
 from thornwall.model.rule import Preset
+from thornwall.model.ssh import SshServer
 from thornwall.plan.firewall_tools import RELOAD, chosen, facts, is_on, ufw_rules
 from thornwall.plan.fix import Fix, Hold, Situation, Want, fix
 from thornwall.plan.fixes.services import stopping
@@ -26,7 +27,7 @@ _BY_ITSELF = {("udp", 68), ("udp", 546), ("udp", 5353)}
 """DHCP and multicast DNS: ufw and firewalld let their answers in by rules of their own."""
 _PICKED = range(32_768, 61_000)
 """Where the kernel takes ports from for programs that do not care which they get."""
-_WITH_PORT = re.compile(r"(?:\[[^]]*\]|[^:]*):(\d+)(?:\s.*)?")  # of ListenAddress
+_WITH_PORT = re.compile(r"(?:\[[^]]*\]|[^:\[]*):(\d+)(?:\s.*)?")  # of ListenAddress
 _BREAKS = (
     "What others used on this device, and what listens on no port now, is closed until you allow its port as well."
 )
@@ -39,10 +40,7 @@ def ssh_ports(situation: Situation) -> tuple[str, ...]:
         found[situation.way_in.port] = None
     told: list[int] = []
     if isinstance(situation.facts.ssh, Known):
-        server = situation.facts.ssh.value
-        values = [setting.value for setting in server.values("port")]
-        values += [match[1] for each in server.values("listenaddress") if (match := _WITH_PORT.fullmatch(each.value))]
-        told = [int(value) for value in values if value.isdecimal() and 0 < int(value) < 65_536]
+        told = [port for port in _told(situation.facts.ssh.value) if 0 < port < 65_536]
     sockets = [each for each in network_of(situation).sockets if each.protocol == "tcp" and not each.loopback]
     listening = [
         each.port
@@ -53,6 +51,16 @@ def ssh_ports(situation: Situation) -> tuple[str, ...]:
     ]
     found |= dict.fromkeys(listening or told)
     return tuple(f"{port}/tcp" for port in found)
+
+
+def _told(server: SshServer) -> Iterator[int]:
+    """As sshd_config(5) has it: `Port` counts where an address says none of its own, or none is named."""
+    addresses = [setting.value for setting in server.values("listenaddress")]
+    outside = [each for each in addresses if not each.startswith(("127.", "[::1]", "::1", "localhost"))]
+    with_port = [match[1] for each in outside if (match := _WITH_PORT.fullmatch(each))]
+    yield from map(int, with_port)
+    if len(with_port) < len(outside) or not addresses:
+        yield from (int(each.value) for each in server.values("port") if each.value.isdecimal())
 
 
 def stays_open(situation: Situation) -> tuple[str, ...]:

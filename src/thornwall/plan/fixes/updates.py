@@ -20,7 +20,11 @@ _PERIODIC = "APT::Periodic::"
 _PATTERN = "Unattended-Upgrade::Origins-Pattern"
 _TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
 _DNF_TIMERS = ("dnf-automatic.timer", "dnf5-automatic.timer")
-_CLEARS = re.compile(r"^[ \t]*#clear[ \t]+\"?Unattended-Upgrade(::Origins-Pattern)?\"?[ \t]*;", re.MULTILINE)
+_READ = re.compile(r"/etc/apt/apt\.conf\.d/(?:[A-Za-z0-9_-]+|[A-Za-z0-9_.-]+\.conf)")  # by apt
+_CLEARS = re.compile(
+    r"^[ \t]*#clear[ \t]+(?:[^;\n]*[ \t])?\"?Unattended-Upgrade(?:::Origins-Pattern(?:::)?)?\"?[ \t;]",
+    re.MULTILINE | re.IGNORECASE,
+)
 _PLAIN = re.compile(r"[A-Za-z0-9 ._+-]+")
 _STAYS = ("A new version of a package is not taken back by undo.",)
 
@@ -175,10 +179,14 @@ def _origin(situation: Situation, suite: Suite) -> Iterator[Want]:
 
 def _cleared_after(situation: Situation) -> str:
     """The last file that takes back all patterns that were read before it, ours too; empty where none does."""
+    names = [path for path, _ in situation.capture.glob("/etc/apt/apt.conf.d/*") if _READ.fullmatch(path)]
     found = ""
-    for path, record in situation.capture.glob("/etc/apt/apt.conf.d/*"):
-        if posixpath.basename(path) > posixpath.basename(DROP_IN) and isinstance(record, Known):
-            found = path if _CLEARS.search(record.value.text) else found
+    for path in (*(each for each in names if each > DROP_IN), "/etc/apt/apt.conf"):
+        match situation.capture.read(path):
+            case Known(text) if _CLEARS.search(text):
+                found = path
+            case _:
+                pass
     return found
 
 
