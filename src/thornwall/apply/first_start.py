@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from thornwall.apply.compile import Transaction, transaction_script
 from thornwall.apply.packages import packages_script, together
@@ -54,8 +54,16 @@ WantedBy=sysinit.target
 """
 
 
-def job(steps: Sequence[Step], *, title: str, ports: Sequence[int], version: str = "") -> Step:
-    """The step that leaves a job for `steps`. `ports`: those of SSH, which stay open; `title`: of what it does.
+def job(
+    steps: Sequence[Step],
+    *,
+    title: str,
+    ports: Sequence[int],
+    version: str = "",
+    reopens: Callable[[Step], str] = lambda _: "",
+) -> Step:
+    """The step that leaves a job for `steps`. `ports`: those of SSH, which stay open; `title`: of what it does;
+    `reopens`: what is open again once a step is taken back, in words.
 
     The same steps make the same bytes.
     """
@@ -68,7 +76,8 @@ def job(steps: Sequence[Step], *, title: str, ports: Sequence[int], version: str
         files["packages.sh"] = packages_script(work, nonce=nonce, version=version)
     changes = [step for step in steps if not step.purpose.packages]
     for step in changes:
-        change = Transaction(nonce, (step,), window=_WINDOW, title=f"{title}, at the first start", version=version)
+        what = f"{title}, at the first start: {step.purpose.name.lower()}"
+        change = Transaction(nonce, (step,), _WINDOW, title=what, reopens=reopens(step), version=version)
         files[f"{step.id}.sh"] = transaction_script(change)
     enabling = [
         step.id for step in changes if any(isinstance(each, Tool) and START in each.run for each in step.operations)

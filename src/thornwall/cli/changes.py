@@ -119,8 +119,9 @@ def time_of(seconds: int) -> str:
 
 
 JOB = (
-    "What had to wait for the first start is still to be done: a job on the host does it then, once it gets its "
-    "packages. What it says, on the host: journalctl -u thornwall-first-start"
+    "What had to wait for the first start is still to be done, in part at least: a job on the host does it, once it "
+    "gets its packages and, for the firewall, nothing new begins to listen (five minutes at least). "
+    "How far it is, on the host: sudo journalctl -u thornwall-first-start"
 )
 _STATES = {
     "open": "waits to be confirmed",

@@ -68,7 +68,7 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
         outcome = await _transaction(work, first)
     return replace(
         outcome,
-        notes=(*work.notes, *outcome.notes),
+        notes=(*work.notes, *outcome.notes, *(_RUNS_ON,) * bool(work.brought.upgraded)),
         packages=work.packages,
         brought=work.brought,
         not_done=work.not_done,
@@ -176,11 +176,13 @@ async def _written(work: Work, applied: events.Applied, first: Report) -> Outcom
         transaction=applied.id,
         undo=undo_path(applied.id),
         notes=(_OFFLINE, *_later(work.plan), *not_mended(work.plan, after)),
+        to_come=tuple(mend for step in work.plan.steps if step.first_start for mend in step.mends),
     )
 
 
 def _later(plan: Plan) -> list[str]:
-    titles = [step.title for step in plan.steps if step.first_start]
+    names = {Purpose.FIREWALL: "the firewall"}
+    titles = [names.get(step.purpose, step.title) for step in plan.steps if step.first_start]
     return [_LATER.format("; ".join(titles))] if titles else []
 
 
@@ -199,6 +201,10 @@ _PACKAGES_GO_ON = (
 _LATER = (
     "At its first start, once it has a network where packages are needed, a job on it does the rest: {}. "
     "thornwall history tells what came of that."
+)
+_RUNS_ON = (
+    "What was updated and runs goes on with its old version until it, or the device, is restarted: "
+    "sudo reboot, when you can."
 )
 _OFFLINE = "This system does not run now: the changes are in place, and have their effect when it starts."
 
@@ -224,7 +230,7 @@ async def _apply(work: Work, said: Said) -> events.Applied | None:
                 window=work.wanted.window,
                 root=str(work.link.root or "/"),
                 title=_title(work),
-                reopens=reopens(work.plan, found),
+                reopens=reopens(replace(work.plan, steps=without_later(work.plan.steps)), found),
                 secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
                 version=__version__,
                 canary=bool(work.link.name) and any(step.purpose in _LOGINS for step in work.plan.steps),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from thornwall.plan.fix import Situation
 from thornwall.plan.fixes.firewall import ssh_ports
 from thornwall.plan.planner import Choice, make_plan
 from thornwall.plan.registry import FIXES, INTERLOCKS
+from thornwall.plan.reopens import reopens
 from thornwall.plan.ways_in import accounts_of, admins
 from thornwall.prove.claims import claims
 from thornwall.rules.registry import RULES
@@ -151,7 +152,8 @@ def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, addr
         findings=report.failed(),
     )
     subjects = {rule.id: rule.subject for rule in RULES}
-    plan = _with_job(make_plan(situation, FIXES, INTERLOCKS, subjects, wishes.choice), situation, wishes.choice)
+    plan = make_plan(situation, FIXES, INTERLOCKS, subjects, wishes.choice)
+    plan = _with_job(plan, situation, wishes.choice, report.failed())
     claimed = claims(plan, report.findings, situation.facts)
     plan = replace(
         plan,
@@ -166,13 +168,19 @@ def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, addr
     return Planned(plan, report, situation)
 
 
-def _with_job(plan: Plan, situation: Situation, choice: Choice) -> Plan:
+def _with_job(plan: Plan, situation: Situation, choice: Choice, found: Sequence[Finding]) -> Plan:
     """With the step that leaves a job for what waits for the first start, before that."""
     later = tuple(step for step in plan.steps if step.first_start)
     if not later:
         return plan
     ports = [int(port.partition("/")[0]) for port in ssh_ports(situation)]
-    step = job(later, title=choice.titled(plan.preset), ports=ports, version=__version__)
+    step = job(
+        later,
+        title=choice.titled(plan.preset),
+        ports=ports,
+        version=__version__,
+        reopens=lambda step: reopens(replace(plan, steps=(step,)), found),
+    )
     return replace(plan, steps=(*without_later(plan.steps), step, *later))
 
 

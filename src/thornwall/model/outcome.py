@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thornwall.model.finding import Report
+from thornwall.model.plan import Mend
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Outcome:
     `awaits_reboot`: titles of steps that have their effect at the next start only. `not_done`: titles of steps that
     were agreed to and not made, since what they need did not come. `failed`: why it ended early, as a
     sentence; empty where it did not. `notes`: sentences. `reaching`: options by which the host is reached, which the
-    commands that are printed to be typed repeat; `again`: those of `harden` besides.
+    commands that are printed to be typed repeat; `again`: those of `harden` besides. `to_come`: findings that a job of
+    the first start mends.
     """
 
     target: str
@@ -70,6 +72,7 @@ class Outcome:
     late: bool = False
     gave_up: bool = False
     restarted: bool = False
+    to_come: tuple[Mend, ...] = ()
 
     @property
     def stands(self) -> bool:

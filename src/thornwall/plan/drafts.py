@@ -17,6 +17,8 @@ _COMES_ALONG = (
     "What they need comes along with them. What packages set up by themselves (modules of PAM in /etc/pam.d, say) "
     "holds at once, and until they are removed again."
 )
+_RUNS_ON = "What is updated and runs goes on with its old version until it, or the device, is restarted."
+_THEN = "What listens on no port in the first minutes of that start is closed to others until you allow its port."
 _PACKAGE_TITLES = {
     "install": "Install packages",
     "upgrade": "Install the updates that are waiting",
@@ -73,16 +75,19 @@ def add(drafts: dict[str, Draft], fix: Fix, finding: Finding, wishes: Sequence[W
             draft.may_break[finding.remedy.may_break] = None
         if wish.install:
             draft.may_break[_COMES_ALONG] = None
+        if wish.upgrade:
+            draft.may_break[_RUNS_ON] = None
         draft.purpose = Purpose.REMOVALS if wish.remove else Purpose.PACKAGES
         draft.titles = {_PACKAGE_TITLES[kind]: None}
     if rest:
+        breaks = (*fix.may_break, *filter(None, [finding.remedy.may_break]))
         draft = drafts.setdefault(f"{fix.step}{_LATER * first_start}", Draft(fix, first_start=first_start))
         draft.take(
             Draft(
                 fix,
                 [mend],
                 dict.fromkeys(rest),
-                dict.fromkeys((*fix.may_break, *filter(None, [finding.remedy.may_break]))),
+                dict.fromkeys((_THEN,) if first_start and fix.purpose is Purpose.FIREWALL else breaks),
                 {fix.title: None},
                 fix.undoing,
                 fix.awaits_reboot,

@@ -244,7 +244,7 @@ class Exchange:
         if self._tries == 1:
             return UnansweredError(
                 f"sudo on {self._who} asks for a password, and there is nobody to ask",
-                hint="run it in a terminal; commands that change a host also take a file: --secrets FILE",
+                hint="run it in a terminal; all but audit, capture and surface take a file too: --secrets FILE",
             )
         return AuthenticationError(
             f"sudo on {self._who} refused the password",

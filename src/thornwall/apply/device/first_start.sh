@@ -8,11 +8,13 @@ main() {
   J=.@folder@
   lasting || withdrawn
   uptime_
-  began=$up again=3600
+  began=$up again=3600 quiet=0
   letting_in &
   while :; do
     bring
     # (the firewall, too, lets in what listens when all is up)
+    ! still_starting || [ "$again" != 3600 ] ||
+      echo "waiting until nothing new has begun to listen for $((QUIET / 60)) minutes, $((LEAST / 60)) in all at least"
     wait
     undone=''
     for step in $STEPS; do
@@ -89,6 +91,7 @@ bring() {
       return 0
     fi
     if [ "$MORE" = removals ] || fetched || at_hand; then
+      echo "bringing packages"
       told packages
       ! nothing_came || forget_it
       if brought; then
@@ -138,10 +141,16 @@ forget_it() {
   case $ID in [0-9][0-9][0-9][0-9]*) rm -rf "./var/lib/thornwall/$ID" ;; esac
 }
 
-# told NAME: runs a script of a change, for the journal without what only a program reads; sets `said`
+# told NAME: runs a script of a change, and tells what came of it; sets `said`
 told() {
   said=$(sh "$J/$1.sh" 2>&1)
-  printf '%s\n' "$said" | sed "s/^$N$tab//"
+  printf '%s\n' "$said" | awk -F "$tab" -v what="$1" '
+    function some(names) { return names == "-" ? "none" : names }
+    $2 == "BROUGHT" { print "change " $3 ": packages that came: " some($4) "; updated: " some($5) "; gone: " some($6) }
+    $2 == "TROUBLE" { print "not done: " $3 ": " $4 }
+    $2 == "REFUSED" { print what " cannot be done now: " $3 " (" $4 ")" }
+    $2 == "FAILED" { print what " failed, and goes back: " $4 }
+    $2 == "APPLIED" { print "change " $3 ": " what " is done" }'
 }
 
 # change STEP: made, and kept if SSH is still let in; else it is taken back
@@ -179,7 +188,7 @@ change() {
     t 300 systemctl start "thornwall-undo-$ID.service"
     return 1
   done
-  keep && echo "change $ID is confirmed"
+  keep && echo "change $ID is confirmed: SSH is let in${heard:+ (port$heard)}"
 }
 
 # sets `heard`: the ports of SSH, those that it was told, and those that sshd listens on for others
@@ -222,4 +231,5 @@ over() {
   rm -rf "$J.over"
   rmdir "${J%/*}" 2>/dev/null
   t 60 systemctl daemon-reload
+  echo "all is done: this job goes"
 }

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from thornwall.model.change import AccountDo, AccountField, Packages, Purpose, UnitDo
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Plan, Step, Undoing
-from thornwall.report.plan.words import PURPOSES
+from thornwall.report.plan.words import PURPOSES, masked
 from thornwall.report.text import count, line
 
 UNPRIVILEGED = (
@@ -122,6 +122,7 @@ def _name(plan: Plan) -> list[tuple[str, str]]:
         if isinstance(each, UnitDo) and each.action == "stop"
         for unit in each.units
     }
+    stopped |= {masked(each) for step in plan.steps for each in step.operations}
     if "avahi-daemon.service" not in stopped:
         return []
     name = f"{line(plan.host.hostname)}.local" if plan.host.hostname else "Its .local name"
@@ -187,7 +188,8 @@ def _stays(plan: Plan) -> list[str]:
     known = [line(name) for name in plan.known_passwords]
     told = [f"the older versions of what is updated ({_numbered(updates).lower()})"] if updates else []
     if known:
-        told.append(f"the password of {', '.join(known)} that everybody knows{_UNCONFIRMED}")
+        confirming = "" if plan.way_in.kind == "offline" else _UNCONFIRMED
+        told.append(f"the password of {', '.join(known)} that everybody knows{confirming}")
     others = [number for number, step in kept if number not in updates and not _of_accounts(step)]
     return told + ([f"what {_numbered(others).lower()} {'does' if len(others) == 1 else 'do'}"] if others else [])
 
@@ -216,7 +218,8 @@ def _passwords(plan: Plan) -> list[tuple[str, str]]:
         told.append(f"{', '.join(names)} {gets} the new password that you give, {what}.")
     if keys_alone:
         told.append("SSH takes keys alone, and no password any more.")
-    if not plan.way_in.key_proved and any(mend.rule == "sudo-nopasswd" for mend in plan.mends):
+    said = plan.way_in.kind == "ssh" and plan.way_in.key_proved  # beside who logs in
+    if not said and any(mend.rule == "sudo-nopasswd" for mend in plan.mends):
         told.append("sudo asks for a password from now on.")
     return [("password", " ".join(told))] if told else []
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from thornwall.model.finding import Finding, Report, Risk, Status
 from thornwall.model.outcome import Outcome, undo_path
+from thornwall.model.plan import Mend
 from thornwall.report.plan import words
 from thornwall.report.ranking import Group, groups
 from thornwall.report.terminal import STYLES, Page, captured
@@ -70,7 +71,7 @@ def render_terminal(outcome: Outcome, console: Console, *, verbose: bool = False
             ending.standings(outcome.before, outcome.after)
             ending.mended(outcome.before, outcome.after)
             ending.fresh(outcome.before, outcome.after)
-            ending.left(outcome.before, outcome.after)
+            ending.left(outcome.before, outcome.after, outcome.to_come)
         ending.remarks(outcome)
         ending.way_back(outcome)
 
@@ -206,9 +207,10 @@ class Ending(Page):
             self.title("New", f"{count(len(new), 'finding')} that the audit before did not have", "bold red")
             self.findings(new, LEFT, remedy=True)
 
-    def left(self, before: Report, after: Report) -> None:
-        """What still fails, and how to begin with it."""
+    def left(self, before: Report, after: Report, to_come: tuple[Mend, ...]) -> None:
+        """What still fails, and how to begin with it; what comes by itself is none of the owner's work."""
         known = {(finding.rule, finding.subject) for finding in before.failed()}
+        known -= {(mend.rule, mend.subject) for mend in to_come}
         left = [finding for finding in after.failed() if (finding.rule, finding.subject) in known]
         if left:
             self.title("Left", count(len(left), "finding"))
