@@ -189,6 +189,8 @@ def test_what_comes_late_is_not_cut_off(tmp_path: Path) -> None:
         host = desk.host
         harden(desk, "--only", "no-firewall")
         soon(desk, least=70)
+        # (sshd listens on a port that nobody was told of when the card was read)
+        (host.root / "etc/ssh/sshd_config.d/50-owner.conf").write_text("Port 22\nPort 2222\n")
         units = host.root / "etc/systemd/system"
         (units / "late.service").write_text(
             "[Service]\nExecStartPre=sleep 40\nType=exec\nExecStart=python3 -m http.server 8099 --bind ::\n"
@@ -202,4 +204,8 @@ def test_what_comes_late_is_not_cut_off(tmp_path: Path) -> None:
         desk.wait_for(lambda: not waits(host), 400)
         assert host.run("ufw status").stdout.startswith("Status: active")
         assert answers(host.address6, 8099)
+        assert answers(host.address, 2222)
         assert host.login("id -un").stdout == "pi\n"
+        undone = desk.undo()
+        assert undone.code == 0, undone.stderr
+        assert desk.changes() == ["0001 confirmed", "0002 undone", "0003 undone"]

@@ -177,11 +177,8 @@ change() {
   ID=${said##*"${tab}APPLIED$tab"}
   ID=${ID%%"$tab"*}
   D=./var/lib/thornwall/$ID
-  # shellcheck disable=SC2086
-  printf '%s\n' $heard >"$D/ports"
-  ways_in_listen
   for port in $heard; do
-    listens "$port" && lets_in "$port" && continue
+    still_listens "$port" && lets_in "$port" && continue
     journal_end
     tell ASKED "nobody was let in on port $port any more"
     echo "nobody is let in on port $port any more: change $ID goes back"
@@ -189,6 +186,15 @@ change() {
     return 1
   done
   keep && echo "change $ID is confirmed: SSH is let in${heard:+ (port$heard)}"
+}
+
+# (the record is sealed: its own list of ports is what undo relies on, and stays as it is)
+still_listens() {
+  for tries in 1 2 3 4 5; do
+    listens "$1" && return 0
+    sleep 1
+  done
+  return 1
 }
 
 # sets `heard`: the ports of SSH, those that it was told, and those that sshd listens on for others
