@@ -91,7 +91,7 @@ section nft; ! command -v nft >/dev/null || nft --stateless list ruleset
 section legacy; cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null
 section listeners; ss -tulwnpH
 section ports; cat /proc/sys/net/ipv4/ip_local_port_range
-section mounts; cat /proc/mounts
+section mounts; grep MemTotal /proc/meminfo; cat /proc/mounts
 section packages; ! command -v dpkg-query >/dev/null ||
     dpkg-query -W -f '${binary:Package} ${Version} ${db:Status-Status}\n'
 section owned; ! cd /var/lib/dpkg/info 2>/dev/null || grep . ./*.list
@@ -394,14 +394,21 @@ def _listeners(lines: list[str], ephemeral: range) -> dict[str, str]:
 
 
 def _mounts(lines: list[str]) -> dict[str, str]:
-    """Where -> what is mounted, the last on top. Not what sessions and starting services mount."""
+    """Where -> what is mounted, the last on top. Not what sessions and starting services mount.
+
+    The first line is the memory: half of it is the size of a tmpfs for which the kernel tells none.
+    """
     found: dict[str, str] = {}
-    for line in lines:
+    half = f"size={int(lines[0].split()[1]) // 2}k"
+    for line in lines[1:]:
         source, target, kind, options = line.split()[:4]
         if target.startswith(("/run/user/", "/run/credentials/")):
             continue
         options = re.sub(r",(fd|pgrp|pipe_ino)=\d+", "", options)
         # reckoned at each boot from the memory that is free then: some pages more or less
+        if kind == "tmpfs":
+            said = options.split(",")
+            options = ",".join(sorted(said if any(each.startswith("size=") for each in said) else [*said, half]))
         options = re.sub(r"\b(size|nr_inodes)=(\d+)", lambda told: f"{told[1]}={int(told[2]):.2g}", options)
         found[target] = " over ".join(filter(None, (f"{kind} {source} {options}", found.get(target))))
     return found
