@@ -82,12 +82,14 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """Package work is over. `came`, `upgraded`, `went`: names as dpkg has them, between blanks."""
+    """Package work is over. `came`, `upgraded`, `went`: names as dpkg has them, between blanks. `restarts`: units that
+    run on in the version of before, and that their packages wanted to start anew."""
 
     id: str
     came: str
     upgraded: str
     went: str = ""
+    restarts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +374,7 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
     "DOING": lambda f: Doing(f.number(0), f.number(1), f.text(2)),
     "APPLIED": lambda f: Applied(f.id(0), f.key(1), f.number(2)),
     "TROUBLE": lambda f: Trouble(f.text(0), f.text(1)),
-    "BROUGHT": lambda f: Brought(f.id(0), f.text(1), f.text(2), f.text(3)),
+    "BROUGHT": lambda f: Brought(f.id(0), *map(f.text, range(1, 5))),
     "PASSWORD": lambda f: Matches(f.text(0)),
     "COMMITTED": lambda f: Committed(f.id(0)),
     "FAILED": lambda f: Failed(f.text(0), f.text(1)),

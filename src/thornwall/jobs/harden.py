@@ -32,6 +32,7 @@ from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import secrets_needed
 from thornwall.plan.reopens import reopens
+from thornwall.plan.restarts import with_restarts
 from thornwall.prove.claims import claims, ways_out
 from thornwall.transport.base import Limits
 
@@ -68,7 +69,7 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
         outcome = await _transaction(work, first)
     return replace(
         outcome,
-        notes=(*work.notes, *outcome.notes, *(_RUNS_ON,) * bool(work.brought.upgraded)),
+        notes=(*work.notes, *outcome.notes, *_updated(work, outcome)),
         packages=work.packages,
         brought=work.brought,
         not_done=work.not_done,
@@ -109,6 +110,9 @@ async def _bring(work: Work, packages: Packages) -> None:
         work.choice = replace(work.choice, not_mends=work.choice.not_mends | unwanted)
         plan_anew(work)
     work.not_done = _not_done(work, agreed, missing)
+    work.restarts = bringing.restarts
+    if work.planned and work.restarts:
+        work.planned = replace(work.planned, plan=with_restarts(work.plan, work.restarts))
 
 
 def _not_done(work: Work, agreed: Plan, missing: frozenset[Mend]) -> tuple[str, ...]:
@@ -180,6 +184,14 @@ async def _written(work: Work, applied: events.Applied, first: Report) -> Outcom
     )
 
 
+def _updated(work: Work, outcome: Outcome) -> list[str]:
+    """What becomes of that which was updated while it ran."""
+    if not work.brought.upgraded:
+        return []
+    anew = _PERHAPS if outcome.taken_back else _ANEW
+    return [anew.format(", ".join(work.restarts))] * bool(work.restarts) + [_RUNS_ON]
+
+
 def _later(plan: Plan) -> list[str]:
     names = {Purpose.FIREWALL: "the firewall"}
     titles = [names.get(step.purpose, step.title) for step in plan.steps if step.first_start]
@@ -203,9 +215,11 @@ _LATER = (
     "thornwall history tells what came of that."
 )
 _RUNS_ON = (
-    "What was updated and runs goes on with its old version until it, or the device, is restarted: "
-    "sudo reboot, when you can."
+    "Whatever uses a library that was updated, or the kernel, goes on with the old one until it, or the device, is "
+    "restarted: sudo reboot, when you can."
 )
+_ANEW = "Started anew, since they were updated: {}."
+_PERHAPS = "Updated, and perhaps still running in their old version: {}."
 _OFFLINE = "This system does not run now: the changes are in place, and have their effect when it starts."
 
 

@@ -25,6 +25,9 @@ def packages_of(plan: Plan) -> Packages | None:
 _FETCHED = re.compile(r"^E: Failed to fetch \S+\s+(.+?)(?: E: Unable to fetch .*)?$")
 
 
+_UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_.-]*\.service")
+
+
 def _reason(why: str) -> str:
     """What apt says, without the one file that it could not fetch: so that it is the same for all."""
     found = _FETCHED.match(why)
@@ -69,6 +72,12 @@ class Bringing:
         """How many packages came, went and are newer."""
         done = self.said.first(events.Brought) or events.Brought("", "", "")
         return Brought(*(len(names.split()) for names in (done.came, done.upgraded, done.went)))
+
+    @property
+    def restarts(self) -> tuple[str, ...]:
+        """Units that run on in the version of before, and that their packages wanted to start anew."""
+        done = self.said.first(events.Brought)
+        return tuple(name for name in done.restarts.split() if _UNIT.fullmatch(name)) if done else ()
 
     @property
     def record(self) -> str:

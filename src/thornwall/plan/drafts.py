@@ -17,7 +17,14 @@ _COMES_ALONG = (
     "What they need comes along with them. What packages set up by themselves (modules of PAM in /etc/pam.d, say) "
     "holds at once, and until they are removed again."
 )
-_RUNS_ON = "What is updated and runs goes on with its old version until it, or the device, is restarted."
+_RUNS_ON = (
+    "Services that are updated while they run start anew with the change that follows, under its guard; what uses an "
+    "updated library, or the kernel, goes on with the old one until it, or the device, is restarted."
+)
+_AT_ONCE = (
+    "Services that are updated while they run start anew; what uses an updated library, or the kernel, goes on with "
+    "the old one until it, or the device, is restarted."
+)
 _THEN = "What listens on no port in the first minutes of that start is closed to others until you allow its port."
 _PACKAGE_TITLES = {
     "install": "Install packages",
@@ -76,7 +83,7 @@ def add(drafts: dict[str, Draft], fix: Fix, finding: Finding, wishes: Sequence[W
         if wish.install:
             draft.may_break[_COMES_ALONG] = None
         if wish.upgrade:
-            draft.may_break[_RUNS_ON] = None
+            draft.may_break[_AT_ONCE if first_start else _RUNS_ON] = None
         draft.purpose = Purpose.REMOVALS if wish.remove else Purpose.PACKAGES
         draft.titles = {_PACKAGE_TITLES[kind]: None}
     if rest:

@@ -96,6 +96,7 @@ bring() {
       ! nothing_came || forget_it
       if brought; then
         rm -f "$J/packages.sh"
+        start_anew
         return 0
       fi
       tries_=$((tries_ + 1))
@@ -133,7 +134,20 @@ nothing_came() {
   case $said in *"${tab}BROUGHT$tab"*) ;; *) return 1 ;; esac
   fields=${said##*"${tab}BROUGHT$tab"}
   ID=${fields%%"$tab"*} fields=${fields#*"$tab"}
-  [ "${fields%%"$nl"*}" = "-$tab-$tab-" ]
+  case ${fields%%"$nl"*} in "-$tab-$tab-$tab"*) ;; *) return 1 ;; esac
+}
+
+# what was updated while it ran runs on in the version of before, until it is started anew; SSH only where it would come up
+start_anew() {
+  fields=${said##*"${tab}BROUGHT$tab"}
+  fields=${fields%%"$nl"*}
+  for unit in ${fields##*"$tab"}; do
+    case $unit in
+      *[!A-Za-z0-9@_.-]* | -*) continue ;;
+      ssh.service | sshd.service) sshd -t 2>/dev/null || continue ;;
+    esac
+    t 90 systemctl try-restart -- "$unit" && echo "$unit was updated, and is started anew"
+  done
 }
 
 # a record of nothing says nothing

@@ -61,7 +61,8 @@ still_working() {
     read -r came <"$D/came"
     read -r upgraded <"$D/upgraded"
     read -r went <"$D/went"
-    say BROUGHT "$ID" "${came:--}" "${upgraded:--}" "${went:--}"
+    read -r again <"$D/restarts"
+    say BROUGHT "$ID" "${came:--}" "${upgraded:--}" "${went:--}" "${again:--}"
     exit 0
   fi
   sh "$D/undo.sh" --cut-off >/dev/null 2>&1

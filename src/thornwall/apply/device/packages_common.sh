@@ -79,11 +79,44 @@ deny_starts() {
   touch -r /usr/sbin "$D/sbin"
   names /usr/sbin
   programs=$entries
-  printf '#!/bin/sh\nexit 101\n' >"$D/policy" && chmod 755 "$D/policy" &&
+  # (whether something runs may be asked; of several units, only the first is named to it: all stand in the caller's call,
+  # which may have a shell in between)
+  {
+    echo '#!/bin/sh'
+    printf 'asked=/var/lib/thornwall/%s/asked\n' "$ID"
+    cat <<'END'
+exec 2>/dev/null
+[ "$1" != --quiet ] || shift
+[ "$2" != status ] || exit 104
+read -r _ _ _ before _ <"/proc/$PPID/stat"
+{ echo "$2" "$1" && tr '\000\n' '  ' <"/proc/$PPID/cmdline" && tr '\000\n' '  ' <"/proc/$before/cmdline" && echo; } >>"$asked"
+exit 101
+END
+  } >"$D/policy" && chmod 755 "$D/policy" &&
     ln -sfn "/var/lib/thornwall/$ID/policy" /run/thornwall-policy-rc.d && ln -s /run/thornwall-policy-rc.d "$policy" || return 1
   denied=1
-  "$policy" >/dev/null 2>&1
+  "$policy" any rehearsal >/dev/null 2>&1
   [ $? = 101 ]
+}
+
+# sets `again`: what runs, and was to be started anew since it was updated (but what people's sessions hang on)
+to_restart() {
+  again=''
+  [ -s "$D/asked" ] && [ -d /run/systemd/system ] || return 0
+  units_=$(awk '
+    function service(name) {
+      if (name ~ /\.(socket|timer|path|target|mount)$/) return
+      sub(/\.service$/, "", name)
+      if (name ~ /^[A-Za-z0-9][A-Za-z0-9@_.-]*$/) print name ".service"
+    }
+    NR % 2 { action = $1; unit = $2; next }
+    action !~ /^(restart|try-restart|stop|upgrade)$/ || / --user / { next }
+    { service(unit) }
+    / [^ ]*\/deb-systemd-invoke / { for (i = 1; i <= NF; i++) if ($i ~ /\.service$/) service($i) }' "$D/asked" | sort -u)
+  for unit in $units_; do
+    case $unit in dbus* | systemd-* | user@* | display-manager.* | lightdm.* | gdm* | sddm.* | greetd.*) continue ;; esac
+    case $(t 20 systemctl show -P SubState -- "$unit" 2>/dev/null) in running) again="$again $unit" ;; esac
+  done
 }
 
 allow_starts() {
@@ -183,9 +216,10 @@ END
   for name in $going; do
     case $(state_of "$name") in ?i*) ;; *) went="$went $name" ;; esac
   done
+  to_restart
   sed 's/:.*//' ./etc/passwd | grep -vxF -f "$D/accounts" >"$D/accounts.came"
   printf '%s\n' "${came# }" >"$D/came" && printf '%s\n' "${upgraded# }" >"$D/upgraded" &&
-    printf '%s\n' "${went# }" >"$D/went" && seal || return 1
+    printf '%s\n' "${went# }" >"$D/went" && printf '%s\n' "${again# }" >"$D/restarts" && seal || return 1
   # (its second line is what it is called)
   case $came$upgraded$went in
     *[!\ ]*) ;;
@@ -193,7 +227,7 @@ END
   esac
   settle
   token open confirmed
-  tell BROUGHT "$ID" "${came:--}" "${upgraded:--}" "${went:--}"
+  tell BROUGHT "$ID" "${came:--}" "${upgraded:--}" "${went:--}" "${again:--}"
   settle
 }
 
