@@ -256,19 +256,19 @@ def try_laws(trial: Trial, release: str, folder: Path, said: Callable[[str], Non
         assert done.returncode == 0, f"{trial.name}: planting failed:\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
         said("planted")
         owner = Owner(host)
-        link = _link(host, folder, owner, host.address)
+        link = linked(host, folder, owner, host.address)
         before = _looks(cases, host)
         state = snapshot(host)
         said("hardening")
-        outcome = asyncio.run(harden(link, _judging(trial), owner, _wanted(trial), said))
+        outcome = asyncio.run(harden(link, judging(trial), owner, _wanted(trial), said))
         assert outcome is not None, f"{trial.name}: nothing to do; {owner.shown[-1].held}"
         assert not outcome.failed, f"{trial.name}: {outcome.failed} {outcome.notes} {outcome.proofs}"
         after = _looks(cases, host)
         counted = re.search(r"(?m)^22\b.*LIMIT", host.run("ufw status 2>&1").stdout) is not None
         said("planning again")
         owner.has = owner.will_have
-        link = _link(host, folder, owner, host.address6 if trial.sixth else host.address)
-        again = asyncio.run(look(link, _judging(trial), _wishes(trial), said))
+        link = linked(host, folder, owner, host.address6 if trial.sixth else host.address)
+        again = asyncio.run(look(link, judging(trial), wishes(trial), said))
         said("undoing")
         back = asyncio.run(undo(Undoing(bring_back_known_passwords=True), link, said))
         # the unit that took it back ends a moment after it has said so
@@ -279,13 +279,15 @@ def try_laws(trial: Trial, release: str, folder: Path, said: Callable[[str], Non
         return Seen(before, after, undone, plan, outcome, again.plan, again.report, differs, back.heard, counted)
 
 
-def _link(host: Host, folder: Path, owner: Owner, address: str) -> Link:
+def linked(host: Host, folder: Path, owner: Owner, address: str) -> Link:
+    """How the host is reached by its owner, from a home of his own."""
     os.environ["HOME"] = home(host, folder)["HOME"]  # put back by whoever called
     reaching = Reaching(identity=host.private_key, become="password", password_seconds=1)
     return link_to(f"ssh://{host.user}@[{address}]" if ":" in address else f"{host.user}@{address}", reaching, owner)
 
 
-def _judging(trial: Trial) -> Judging:
+def judging(trial: Trial) -> Judging:
+    """Judged by the preset of the trial."""
     return Judging(TODAY, Policy(trial.preset))
 
 
@@ -297,7 +299,8 @@ def _wanted(trial: Trial) -> Wanted:
     return Wanted(_choice(trial), trial.accepts, window=90)
 
 
-def _wishes(trial: Trial) -> Wishes:
+def wishes(trial: Trial) -> Wishes:
+    """What the owner says before a plan is made."""
     return Wishes(Answers(accepts=trial.accepts), _choice(trial), password_proved=True)
 
 

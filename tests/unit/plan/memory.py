@@ -32,7 +32,9 @@ TREES = ("walk", "programs")
 ACCOUNTS = ("/etc/passwd", "/etc/shadow", "/etc/group")
 _SWAP = str.maketrans("./", "/.")  # as sysctl(8) has it for names with dots in them
 _BUSYBOX = re.compile(rb"^(\S) ([0-9a-f]+) (\d+) (\d+) (\S+ \S+ '?\.)(/[^'\n]*)('.*)?$", re.MULTILINE)
-_GNU = re.compile(rb"(?:^|(?<=\0))(\S) (\S) ([0-7]+) (\d+) (\d+) ([^\0\t]*? \.)(/[^\0\t]*)(\t[^\0]*)?(?=\0)")
+_GNU = re.compile(
+    rb"(?:^|(?<=\0))(\S) (\S) ([0-7]+) (\d+) (\d+) ([^\0\t]*? \.(?:/\.(?=/))?)(/[^\0\t]*)(\t[^\0]*)?(?=\0)"
+)
 
 
 def state(capture: Capture, path: str) -> str:
@@ -85,7 +87,7 @@ def _done(capture: Capture, operation: Operation) -> Capture:  # noqa: PLR0911 -
             if was is not None and operation.keep_meta:
                 return _with(capture, replace(was, content=content))
             made = FileRecord(path, content=content, mode=operation.mode, user=operation.user, group=operation.group)
-            return _chmod(_with(capture, made), path, operation.mode)
+            return _chmod(_named(_with(capture, made), path, len(content)), path, operation.mode)
         case DropFile(path, expect):
             assert state(capture, path) == expect, path
             files = {name: record for name, record in capture.files.items() if name != path}
@@ -118,8 +120,25 @@ def _with(capture: Capture, record: FileRecord) -> Capture:
     return replace(capture, files={**capture.files, record.path: record})
 
 
+NAMED = ("/etc/cron.allow", "/etc/at.allow")
+"""Files that the walk lists for their names, where they are."""
+
+
+def _named(capture: Capture, path: str, size: int) -> Capture:
+    said = capture.commands.get("walk")
+    if said is None or path not in NAMED or b"\0" not in said.stdout:
+        return capture
+    row = f"l f 644 0 0 {size} 1 .{path}\t\0".encode()
+    return replace(capture, commands={**capture.commands, "walk": replace(said, stdout=said.stdout + row)})
+
+
 def _chmod(capture: Capture, path: str, mode: int | None, *, root: bool = False) -> Capture:
     """The modes in the lists of files: what stood out for its mode does so no more."""
+    said = capture.commands.get("log-files")
+    if said is not None and mode is not None:
+        row = re.compile(rf"^([0-9a-f]+)( .* \.{re.escape(path)})$", re.MULTILINE)
+        text = row.sub(lambda found: f"{int(found[1], 16) & ~0o7777 | mode:x}{found[2]}", said.stdout.decode())
+        capture = replace(capture, commands={**capture.commands, "log-files": replace(said, stdout=text.encode())})
     return _rows(capture, path, (mode, root))
 
 
