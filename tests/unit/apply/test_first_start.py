@@ -167,3 +167,21 @@ def test_whether_ssh_is_let_in(rules: str, lets: bool, awk: str, tmp_path: Path)
     script += f"PATH={tmp_path}:$PATH\nlimited=1\nnl='\n'\nlets_in 22\n"
     done = subprocess.run(["sh", "-c", script], check=False)
     assert (done.returncode == 0) is lets
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_filter_that_cannot_be_seen_lets_nobody_in(on: bool, there: bool, tmp_path: Path) -> None:
+    """One that is not on lets everybody in, whatever iptables says."""
+    if there:
+        for name in ("iptables", "ip6tables"):
+            (tmp_path / name).write_text("#!/bin/sh\necho 'iptables: Failed to initialize nft' >&2\nexit 1\n")
+            (tmp_path / name).chmod(0o755)
+    for name in ("grep", "timeout"):
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    (tmp_path / "etc/ufw").mkdir(parents=True)
+    (tmp_path / "etc/ufw/ufw.conf").write_text(f"ENABLED={'yes' if on else 'no'}\n")
+    script = FILES["/etc/thornwall/first-start/run.sh"].removesuffix("main\n")
+    script += f"PATH={tmp_path}\ncd {tmp_path}\nlets_in 22\n"
+    done = subprocess.run(["sh", "-c", script], check=False)
+    assert (done.returncode == 0) is not on

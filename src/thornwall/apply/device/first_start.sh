@@ -219,10 +219,15 @@ listening_for_ssh() {
   done
 }
 
-# whether ufw, where it refuses what no rule names, lets everybody in on this port: the first of its rules decides
+# whether ufw, where it refuses what no rule names, lets everybody in on this port: the first of its rules decides. A
+# filter that is on and cannot be seen lets nobody in.
 lets_in() {
   for v in '' 6; do
-    has "ip${v}tables" && rules=$(t 20 "ip${v}tables" -S 2>/dev/null) || continue
+    [ -z "$v" ] || [ -e /proc/net/if_inet6 ] || continue
+    has "ip${v}tables" && rules=$(t 20 "ip${v}tables" -S 2>/dev/null) || {
+      ! grep -qs '^ENABLED=yes' ./etc/ufw/ufw.conf || return 1
+      continue
+    }
     case $rules in *'-P INPUT DROP'*) ;; *) continue ;; esac
     printf '%s\n' "$rules" | awk -v port="$1" '
       !/^-A ufw6?-user-input / || / -s / || / -d / || / -i / || / -m recent / || / --sports? / { next }
