@@ -112,6 +112,8 @@ def test_a_card_gets_its_firewall(release: str, tmp_path: Path) -> None:
         assert "is still to be done" in desk.run("history", desk.where, "--secrets", desk.secrets(**NEW)).stdout
         desk.wait_for(lambda: not waits(host), 400)
         assert desk.changes() == ["0001 confirmed", "0002 confirmed", "0003 confirmed"]
+        told = host.run("journalctl -o cat -u thornwall-first-start").stdout
+        assert re.search(r"let in with SSH, since it listens:(?=.* 80/tcp)(?=.* 1883/tcp)(?=.* 8090/tcp) ", told), told
         assert host.run(TABLE).returncode != 0
         assert "thornwall-first" not in host.run("systemctl list-unit-files 'thornwall-*'").stdout
         for _ in range(2):
@@ -129,7 +131,11 @@ def test_a_card_gets_its_firewall(release: str, tmp_path: Path) -> None:
             assert undone.code == 0, undone.stderr
             time.sleep(31 if FULL else 0)
             assert host.run("iptables -S FORWARD").stdout.startswith("-P FORWARD DROP\n")
+        # the services of before are on again, and begin with a start, as they ended with one
+        assert "what is on again, and does not run before the next start of the host" in undone.stderr + undone.stdout
+        assert host.run("systemctl is-active cups.service").stdout == "inactive\n"
         host.reboot()
+        assert host.run("systemctl is-active cups.service").stdout == "active\n"
         ignored = [*UPGRADED, *BOOTED]
         assert still(difference(before, snapshot(host), packages=True, ignore=ignored)) == []
 

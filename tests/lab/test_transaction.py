@@ -412,6 +412,8 @@ def test_the_deadline_takes_it_back(rig: Rig) -> None:
     rig.wait_for(applied.id, "undone")
     nothing_left(rig, before)
     assert rig.why(applied.id) == "nobody confirmed it in time"
+    told = rig.host.run(f"journalctl -o cat -u thornwall-undo-{applied.id}").stdout
+    assert "is taken back, since nobody confirmed it in time: the host is as it was before it" in told
     late = rig.confirm(applied)
     assert (late.status, late.has(TakenBack)) == (10, True)
 

@@ -212,7 +212,8 @@ _PACKAGES_GO_ON = (
 )
 _LATER = (
     "At its first start, once it has a network where packages are needed, a job on it does the rest: {}. "
-    "thornwall history tells what came of that."
+    "That takes six minutes or more: leave it on. Meanwhile it lets in SSH, and then what listens. To see what came of "
+    "it, with the address that it has then: thornwall history USER@ADDRESS; on it: journalctl -u thornwall-first-start."
 )
 _RUNS_ON = (
     "Whatever uses a library that was updated, or the kernel, goes on with the old one until it, or the device, is "

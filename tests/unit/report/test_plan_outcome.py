@@ -14,6 +14,7 @@ from tests.unit.report.hostile import STEERING, TEXTS
 from tests.unit.report.sample import BLUETOOTH, PASSWORD, PLANTED, TELNET, hostile
 from thornwall.model.finding import Status
 from thornwall.model.outcome import Brought, Outcome, Proof
+from thornwall.model.plan import Mend
 from thornwall.report.plan.outcome import render, render_terminal
 
 KEPT = (TELNET, BLUETOOTH)
@@ -133,6 +134,15 @@ def test_what_did_not_go_back_at_once_is_said_and_how_long_to_wait() -> None:
     assert "Not everything went back at once: nginx.service does not run." in text
     assert "takes everything back by itself when its time is up (09:12:30), if it must with one restart" in text
     assert "Once it answers: thornwall status pi@raspberrypi.local" in text
+
+
+def test_what_comes_by_itself_is_counted_apart_from_what_is_left() -> None:
+    """Together they are all that is a finding still."""
+    mends = (Mend(BLUETOOTH.rule, BLUETOOTH.subject),)
+    text = flat(show(replace(DONE, to_come=mends)))
+    left, coming = text.index("Left 1 finding"), text.index("Mended at its first start 1 finding")
+    assert left < text.index(TELNET.title, left) < coming < text.index(BLUETOOTH.title, coming)
+    assert "at its first start" not in flat(show(DONE))
 
 
 def test_what_was_given_up_is_not_said_to_go_on() -> None:

@@ -198,6 +198,7 @@ runtime() {
 # done means: seen to be done
 verify() {
   wrong=''
+  true >"$D/after.new"
   walk look_after
   [ -z "$wrong" ] || fail "$wrong is not as it should be"
   verify_settings

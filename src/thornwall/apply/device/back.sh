@@ -24,6 +24,8 @@ take_back() {
   verify_back
   [ -z "$problems" ] || { tell NOT_YET "$problems"; return 1; }
   settle
+  [ "$LIVE" = 0 ] || [ -f "$D/units" ] || ! systemd || ! grep -q ' /etc/systemd/system/' "$D/items" ||
+    tell LEFT "what is on again, and does not run before the next start of the host"
   token undoing undone || return 1
   clear_away
 }

@@ -16,6 +16,7 @@ main() {
     ! still_starting || [ "$again" != 3600 ] ||
       echo "waiting until nothing new has begun to listen for $((QUIET / 60)) minutes, $((LEAST / 60)) in all at least"
     wait
+    [ -z "$ENABLING" ] || echo "let in with SSH, since it listens: $(sh "$J/listening.sh" | tr '\n' ' ')"
     undone=''
     for step in $STEPS; do
       [ -f "$J/$step.sh" ] || continue

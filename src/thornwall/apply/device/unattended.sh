@@ -40,13 +40,19 @@ deadline() {
   fi
   set_how
   for tries in 1 2 3; do
-    take_back "$how" && leave 0
+    told_back && leave 0
     [ -z "$hung" ] || answers || break
     sleep 2
   done
   [ -e "$D/rebooted" ] || with_a_restart
   tell STUCK "$problems"
   leave 1
+}
+
+# takes it back, and says so where the host keeps what its units say
+told_back() {
+  take_back "$how" || return 1
+  echo "change $ID is taken back${why:+, since $why}: the host is as it was before it"
 }
 
 # without systemd: waits for the deadline
@@ -146,7 +152,8 @@ at_boot() {
   journal_end
   if [ "$state" = open ]; then
     token open undoing || exit 1
-    tell TAKING_BACK "the host started again before anybody had confirmed it"
+    why="the host started again before anybody had confirmed it"
+    tell TAKING_BACK "$why"
   fi
   alone
   set_how
@@ -161,7 +168,7 @@ at_boot() {
   fi
   systemd && t 300 systemctl is-system-running --wait >/dev/null
   for tries in 1 2 3; do
-    take_back "$how" && leave 0
+    told_back && leave 0
     sleep 5
   done
   tell STUCK "$problems"

@@ -1,5 +1,5 @@
 main() {
-  FORCE='' BRING='' FRAME='' WANT=hand GRACE=60 hung='' own=''
+  FORCE='' BRING='' FRAME='' WANT=hand GRACE=60 hung='' own='' why=''
   case $0 in */*) here=$(cd -P "${0%/*}" && pwd -P) ;; *) here=$(pwd -P) ;; esac
   ID=${here##*/} ROOT=${here%/var/lib/thornwall/*}
   while [ $# -gt 0 ]; do

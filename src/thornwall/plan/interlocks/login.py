@@ -25,8 +25,8 @@ _PROVE = (
 )
 
 _AT_HAND = (
-    "Put your public key into .ssh/authorized_keys of your account there, and run thornwall again where the private key"
-    " is (--identity FILE): it has it sign a challenge."
+    "Name the private half of a key that is in .ssh/authorized_keys of your account there (--identity FILE): it signs "
+    "a challenge. If there is none yet, put your public key there first."
 )
 
 

@@ -72,6 +72,7 @@ def render_terminal(outcome: Outcome, console: Console, *, verbose: bool = False
             ending.mended(outcome.before, outcome.after)
             ending.fresh(outcome.before, outcome.after)
             ending.left(outcome.before, outcome.after, outcome.to_come)
+            ending.to_come(outcome.after, outcome.to_come)
         ending.remarks(outcome)
         ending.way_back(outcome)
 
@@ -215,6 +216,14 @@ class Ending(Page):
         if left:
             self.title("Left", count(len(left), "finding"))
             self.findings(left, LEFT, remedy=True)
+
+    def to_come(self, after: Report, to_come: tuple[Mend, ...]) -> None:
+        """What is a finding still, and will be none once a job of the first start has done its work."""
+        coming = {(mend.rule, mend.subject) for mend in to_come}
+        found = [finding for finding in after.failed() if (finding.rule, finding.subject) in coming]
+        if found:
+            self.title("Mended at its first start", count(len(found), "finding"))
+            self.findings(found, LEFT)
 
     def findings(self, found: list[Finding], most: int, *, remedy: bool = False) -> None:
         """One line a group, worst first."""
