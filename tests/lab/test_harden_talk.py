@@ -73,6 +73,25 @@ def test_no_to_the_question(desk: Desk, typed: str, code: int, told: str) -> Non
     assert desk.changes() == []
 
 
+def test_every_line_is_shown_to_who_asks_for_it(desk: Desk) -> None:
+    """At the question, where it cannot be had any more without typing all again."""
+    with desk.type("harden", desk.where, "--only", "ssh", "--only", "kernel", "--only", "sudo") as child:
+        child.expect_exact("To see every line first, answer v.")
+        short = child.before
+        child.expect_exact("[y/N] ")
+        child.sendline("v")
+        child.expect_exact("[y/N] ")
+        full = child.before
+        assert "--verbose shows the whole diff" in short
+        assert "--verbose shows" not in full
+        added = [len(re.findall(r"(?m)^ +[+] ", text)) for text in (short, full)]
+        assert added[0] < added[1], added
+        child.sendline("n")
+        child.expect_exact("Nothing was changed.")
+        child.read()
+    assert desk.changes() == []
+
+
 def test_a_question_for_each_step(desk: Desk) -> None:
     """Yes to the whole, no to cups, yes to the others."""
     with desk.type("harden", desk.where, "--interactive", *ONLY_CUPS, "--only", "rpcbind-listening") as child:

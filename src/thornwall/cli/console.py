@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from getpass import getpass
 from typing import Protocol
@@ -114,7 +114,11 @@ def _answer(prompt: str, *, shown: bool) -> Secret:
     return Secret(getpass(prompt, stream=sys.stderr))
 
 
-def yes(question: str) -> bool:
-    """A question with yes or no for an answer; no by default."""
-    err.print(f"{question} [y/N] ", end="", markup=False)
-    return input().strip().lower() in {"y", "yes"}
+def yes(question: str, in_full: Callable[[], None] | None = None) -> bool:
+    """A question with yes or no for an answer; no by default. `in_full` shows all that it is about, for who says v."""
+    while True:
+        err.print(f"{question} [y/N] ", end="", markup=False)
+        said = input().strip().lower()
+        if in_full is None or said not in {"v", "verbose"}:
+            return said in {"y", "yes"}
+        in_full()

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from getpass import getpass, getuser
 from pathlib import Path
 
@@ -158,9 +159,19 @@ class Owner(Keyholder):
         with self._asked():
             # (again: the plan may be long, and its beginning out of sight)
             self._beware(plan)
+            in_full = None if self._verbose else partial(self._in_full, plan)
+            if in_full:
+                err.print("To see every line first, answer v.", style="dim")
+            question = f"Make {changes} to {target}?"
             if self._one_by_one:
-                return yes(f"Go through {changes} to {target} one by one? Nothing is made before a last yes to all.")
-            return yes(f"Make {changes} to {target}?")
+                question = f"Go through {changes} to {target} one by one? Nothing is made before a last yes to all."
+            return yes(question, in_full)
+
+    def _in_full(self, plan: Plan) -> None:
+        from thornwall.report.plan.terminal import render_terminal
+
+        render_terminal(plan, out, verbose=True, window=self._window)
+        self._beware(plan)
 
     def wants(self, step: Step, number: int) -> bool:
         """Yes to one step, where the owner wants to be asked for each. `number`: as the plan shows it."""
@@ -172,7 +183,8 @@ class Owner(Keyholder):
             # (again: in a long plan it is out of sight)
             render_step(step, number, err, verbose=self._verbose)
             why = ", ".join(sorted({mend.rule for mend in step.mends}))
-            return yes(f"Step {number} of {self._steps}: {printable(step.title)} ({why})?")
+            question = f"Step {number} of {self._steps}: {printable(step.title)} ({why})?"
+            return yes(question, None if self._verbose else partial(render_step, step, number, err, verbose=True))
 
     def agrees_to_rest(self, plan: Plan, of: Plan) -> bool:
         """The last word, where each step was asked for: once it is seen what is left."""
