@@ -27,11 +27,15 @@ make() {
   chmod 755 pair/DEBIAN/postinst
   dpkg-deb --root-owner-group -b pair "pair_$1.deb" >/dev/null
 }
+more() { :; }
+@more@
 make 1
+more
 dpkg -i pair_1.deb
 systemctl daemon-reload
 systemctl start pair-a pair-b
 make 2
+more
 {
   cat pair/DEBIAN/control
   printf 'Filename: ./pair_2.deb\nSize: %s\n' "$(stat -c %s pair_2.deb)"
@@ -42,6 +46,27 @@ echo 'deb [trusted=yes] file:/srv/archive ./' >/etc/apt/sources.list.d/pair.list
 """
 
 
+# Of the new version, one program dies as soon as it runs, and one unit is no more; cups is asked for too, which the plan
+# stops; and sshd, whose settings somebody has broken meanwhile without having them read.
+BROKEN = r"""
+more() {
+  [ -e pair_1.deb ] || return 0
+  folder=pair/usr/lib/systemd/system
+  printf '[Service]\nType=exec\nExecStart=/usr/bin/false\n' >$folder/pair-a.service
+  rm $folder/pair-b.service
+  {
+    echo '#!/bin/sh'
+    echo 'systemctl daemon-reload'
+    echo '[ -z "$2" ] || deb-systemd-invoke restart pair-a.service pair-off.service'
+    echo '[ -z "$2" ] || deb-systemd-invoke stop pair-b.service'
+    echo '[ -z "$2" ] || deb-systemd-invoke restart cups.service'
+    echo '[ -z "$2" ] || deb-systemd-invoke restart ssh.service'
+  } >pair/DEBIAN/postinst
+  dpkg-deb --root-owner-group -b pair pair_2.deb >/dev/null
+}
+"""
+
+
 def running(host: Host, unit: str) -> str:
     """The main process, and its program as the kernel has it."""
     return host.run(f"p=$(systemctl show -P MainPID {unit}); echo $p $(readlink /proc/$p/exe)").stdout.strip()
@@ -49,7 +74,7 @@ def running(host: Host, unit: str) -> str:
 
 def test_what_was_updated_while_it_ran_starts_anew(release: str, tmp_path: Path) -> None:
     with start(release, "planted", packages=True) as host:
-        host.run(PAIR, check=True)
+        host.run(PAIR.replace("@more@", ""), check=True)
         desk = Desk(host, tmp_path)
         others = ("ssh.service", "cron.service", "dbus.service")
         before = {unit: running(host, unit) for unit in (*UNITS, *others)}
@@ -69,10 +94,37 @@ def test_what_was_updated_while_it_ran_starts_anew(release: str, tmp_path: Path)
         assert gone == ""
 
 
+def test_what_does_not_come_up_in_its_new_version_is_told(release: str, tmp_path: Path) -> None:
+    """And keeps nothing from being made: no way back heals it."""
+    with start(release, "planted", packages=True) as host:
+        host.run(PAIR.replace("@more@", BROKEN), check=True)
+        host.run("echo Nonsense yes >/etc/ssh/sshd_config.d/99-broken.conf", check=True)
+        desk = Desk(host, tmp_path)
+        sshd = running(host, "ssh.service")
+        gone = running(host, "pair-b.service")
+        done = desk.harden("--only", "pending-security-updates", "--only", "cups-listening")
+        said = " ".join(done.stdout.split())
+        assert done.code == 1, said + done.stderr
+        assert "✗ pair-a.service runs in its new version it was updated, and does not start in its new version" in said
+        assert "✗ ssh.service runs in its new version it was not started anew, since its settings have a fault" in said
+        assert "Started anew, since they were updated: nginx.service" in said
+        assert desk.changes() == ["0001 confirmed", "0002 confirmed"]
+        assert running(host, "pair-a.service") == "0"
+        assert running(host, "pair-b.service") == gone.replace("wait", "wait (deleted)")
+        assert running(host, "ssh.service") == sshd
+        assert host.run("systemctl is-active cups.service").stdout == "inactive\n"
+        assert host.login("id -un").stdout == "pi\n"
+        undone = desk.undo("--keep-packages")
+        assert undone.code == 0, undone.stderr
+        assert "Left as it is: pair-a.service, which does not start in its new version" in undone.stderr
+        assert host.run("systemctl is-active cups.service").stdout == "active\n"
+        assert running(host, "ssh.service") == sshd
+
+
 def test_and_at_a_first_start(tmp_path: Path) -> None:
     """Nobody is there to see it: the job does it as soon as it has updated."""
     with start("trixie", "planted", packages=True) as host:
-        host.run(PAIR, check=True)
+        host.run(PAIR.replace("@more@", ""), check=True)
         host.run("systemctl enable pair-a pair-b nginx", check=True)
         host.machine.kill()
         desk = Desk(host, tmp_path)

@@ -173,7 +173,7 @@ class _Maker:
         return f"M {self._count} {mode} {user} {group} {account} - {expect}"
 
     def _units(self, operation: UnitDo) -> None:
-        if operation.action not in {"stop", "start", "restart", "reload", "enable", "unmask"}:
+        if operation.action not in {"stop", "start", "restart", "reload", "enable", "unmask", "renew"}:
             raise UsageError(f"nobody knows how to {operation.action} a unit")
         self.sheet.needs["systemctl"] = None
         names = " ".join(shlex.quote(_plain(_UNIT, unit, "a unit")) for unit in operation.units)
@@ -245,6 +245,7 @@ _UNIT_BACK = {
     "start": "stopped again, if it did not run",
     "restart": "reads the files of before",
     "reload": "reads the files of before",
+    "renew": "stays in its new version",
     "enable": "its links as they were",
     "unmask": "its links as they were",
 }

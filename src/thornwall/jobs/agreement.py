@@ -86,7 +86,6 @@ class Work:
     notes: tuple[str, ...] = ()
     packages: str = ""  # the record of those that came
     brought: Brought = field(default_factory=Brought)  # how many
-    restarts: tuple[str, ...] = ()  # what was updated while it ran, and starts anew with the change
     not_done: tuple[str, ...] = ()  # titles of steps that were agreed to, and left out
     said: Said | None = None  # by the device, of the change
     proving: Proving | None = None

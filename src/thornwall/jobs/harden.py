@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -32,7 +33,7 @@ from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import secrets_needed
 from thornwall.plan.reopens import reopens
-from thornwall.plan.restarts import with_restarts
+from thornwall.plan.restarts import restarted, with_restarts
 from thornwall.prove.claims import claims, ways_out
 from thornwall.transport.base import Limits
 
@@ -67,9 +68,11 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
             await _bring(work, packages)
     with stopped(lambda: _goes_on(work)):
         outcome = await _transaction(work, first)
+    troubled = _dead(work)
     return replace(
         outcome,
-        notes=(*work.notes, *outcome.notes, *_updated(work, outcome)),
+        notes=(*work.notes, *outcome.notes, *_updated(work, outcome, troubled)),
+        proofs=(*outcome.proofs, *troubled),
         packages=work.packages,
         brought=work.brought,
         not_done=work.not_done,
@@ -110,9 +113,8 @@ async def _bring(work: Work, packages: Packages) -> None:
         work.choice = replace(work.choice, not_mends=work.choice.not_mends | unwanted)
         plan_anew(work)
     work.not_done = _not_done(work, agreed, missing)
-    work.restarts = bringing.restarts
-    if work.planned and work.restarts:
-        work.planned = replace(work.planned, plan=with_restarts(work.plan, work.restarts))
+    if work.planned and bringing.restarts:
+        work.planned = replace(work.planned, plan=with_restarts(work.plan, bringing.restarts))
 
 
 def _not_done(work: Work, agreed: Plan, missing: frozenset[Mend]) -> tuple[str, ...]:
@@ -153,7 +155,10 @@ async def _transaction(work: Work, first: Report) -> Outcome:
         if (staged := said.first(events.Staged)) is None or said.first(events.Armed) is None:
             error.hint = _goes_on(work)
             raise
-        return await back(proving, Outcome(plan.target, first, transaction=staged.id), error.message, applied=False)
+        gone = Outcome(plan.target, first, transaction=staged.id)
+        if said.first(events.Failed):
+            gone = replace(_failed(plan, said, first), verified=False)
+        return await back(proving, gone, error.message, applied=False)
     if applied is None:
         return await back(proving, _failed(plan, said, first), "", applied=False)
     proving.learn(work.answers, work.own)
@@ -184,12 +189,19 @@ async def _written(work: Work, applied: events.Applied, first: Report) -> Outcom
     )
 
 
-def _updated(work: Work, outcome: Outcome) -> list[str]:
+def _updated(work: Work, outcome: Outcome, dead: Sequence[Proof]) -> list[str]:
     """What becomes of that which was updated while it ran."""
     if not work.brought.upgraded:
         return []
+    names = [unit for unit in restarted(work.plan) if all(unit not in proof.name for proof in dead)]
     anew = _PERHAPS if outcome.taken_back else _ANEW
-    return [anew.format(", ".join(work.restarts))] * bool(work.restarts) + [_RUNS_ON]
+    return [anew.format(", ".join(names))] * bool(names) + [_RUNS_ON]
+
+
+def _dead(work: Work) -> list[Proof]:
+    """What was updated, and does not run in its new version: no undo heals that, and nobody is to overlook it."""
+    troubles = work.said.all(events.Trouble) if work.said else []
+    return [Proof(f"{each.what} runs in its new version", ok=False, detail=each.why) for each in troubles]
 
 
 def _later(plan: Plan) -> list[str]:
@@ -216,8 +228,8 @@ _LATER = (
     "it, with the address that it has then: thornwall history USER@ADDRESS; on it: journalctl -u thornwall-first-start."
 )
 _RUNS_ON = (
-    "Whatever uses a library that was updated, or the kernel, goes on with the old one until it, or the device, is "
-    "restarted: sudo reboot, when you can."
+    "Whatever else was updated and runs, or uses a library that was, goes on with the old version until it, or the "
+    "device, is restarted: sudo reboot, when you can."
 )
 _ANEW = "Started anew, since they were updated: {}."
 _PERHAPS = "Updated, and perhaps still running in their old version: {}."

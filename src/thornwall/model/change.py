@@ -312,7 +312,10 @@ class Chmod:
 
 @dataclass(frozen=True, slots=True)
 class UnitDo:
-    """`stop`, `start`, `restart`, `reload`, `enable`, `unmask` units, in this order. Undo gives back what was."""
+    """`stop`, `start`, `restart`, `reload`, `enable`, `unmask` units, in this order. Undo gives back what was.
+
+    `renew`: a restart for a program that was updated, which no undo heals: what does not start again is told.
+    """
 
     action: str
     units: tuple[str, ...]

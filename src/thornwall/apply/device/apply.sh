@@ -150,7 +150,26 @@ units() {
       done
       ;;
     enable | unmask) try 60 systemctl "$action" -- "$@" ;;
+    renew) for unit; do renew "$unit"; done ;;
   esac
+}
+
+# renew UNIT: its program was updated. Whatever comes of that, taking the change back does not heal it: it is told.
+renew() {
+  case " $stopped " in *" $1 "*) return 0 ;; esac
+  t 20 systemctl is-active --quiet -- "$1" || return 0
+  case $1 in
+    ssh.service | sshd.service)
+      t 20 sshd -t 2>/dev/null || {
+        tell TROUBLE "$1" "it was not started anew, since its settings have a fault (sshd -t)"
+        return 0
+      }
+      ;;
+    *) echo "$1" >>"$D/renewed" ;;
+  esac
+  t 20 systemctl reset-failed -- "$1" 2>/dev/null
+  t 90 systemctl try-restart -- "$1" 2>/dev/null
+  renewed="$renewed $1"
 }
 
 # whether it ran when the change was prepared; it is asked for only where the list of then does not have it
@@ -191,7 +210,7 @@ account() {
 }
 
 runtime() {
-  stopped='' started='' settings='' files=''
+  stopped='' started='' renewed='' settings='' files=''
 @runtime@
 }
 
@@ -245,6 +264,17 @@ verify_units() {
   # shellcheck disable=SC2086
   [ -z "$started" ] || in_state failed is-failed $started
   [ -z "$started" ] || [ -z "$these" ] || fail "failed at once:$these"
+  [ -z "$renewed" ] || verify_renewed
+}
+
+# (a moment after: a program may come up and die)
+verify_renewed() {
+  sleep 1
+  for unit in $renewed; do
+    t 20 systemctl is-active --quiet -- "$unit" && continue
+    case $unit in ssh.service | sshd.service) fail "$unit does not run any more" ;; esac
+    tell TROUBLE "$unit" "it was updated, and does not start in its new version"
+  done
 }
 
 # in_state STATE VERB UNIT…: sets `these`: those in that state. (While it is executed anew, systemd answers nobody.)

@@ -237,6 +237,8 @@ units_back() {
   t 120 systemctl start -- $lost 2>/dev/null
   for unit in $lost; do
     t 20 systemctl is-active --quiet -- "$unit" && continue
+    # (its program was updated before the change, and stays so: no undo heals it)
+    grep -qsxF -- "$unit" "$D/renewed" && tell LEFT "$unit, which does not start in its new version" && continue
     # (what was made for one run, by systemd-run or a generator, is gone when that is over: nothing of the change's)
     [ "$(ask 20 systemctl show -p LoadState --value -- "$unit")" = not-found ] && ! has_file "$unit" && continue
     problem "$unit ran before and does not now"

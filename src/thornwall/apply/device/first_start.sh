@@ -94,10 +94,10 @@ bring() {
     if [ "$MORE" = removals ] || fetched || at_hand; then
       echo "bringing packages"
       told packages
+      start_anew
       ! nothing_came || forget_it
       if brought; then
         rm -f "$J/packages.sh"
-        start_anew
         return 0
       fi
       tries_=$((tries_ + 1))
@@ -140,6 +140,7 @@ nothing_came() {
 
 # what was updated while it ran runs on in the version of before, until it is started anew; SSH only where it would come up
 start_anew() {
+  case $said in *"${tab}BROUGHT$tab"*) ;; *) return 0 ;; esac
   fields=${said##*"${tab}BROUGHT$tab"}
   fields=${fields%%"$nl"*}
   for unit in ${fields##*"$tab"}; do
@@ -147,7 +148,12 @@ start_anew() {
       *[!A-Za-z0-9@_.-]* | -*) continue ;;
       ssh.service | sshd.service) sshd -t 2>/dev/null || continue ;;
     esac
-    t 90 systemctl try-restart -- "$unit" && echo "$unit was updated, and is started anew"
+    t 90 systemctl try-restart -- "$unit" 2>/dev/null
+    if t 20 systemctl is-active --quiet -- "$unit"; then
+      echo "$unit was updated, and is started anew"
+    else
+      echo "$unit was updated, and does not start in its new version: see journalctl -u $unit"
+    fi
   done
 }
 

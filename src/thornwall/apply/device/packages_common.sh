@@ -88,8 +88,9 @@ deny_starts() {
 exec 2>/dev/null
 [ "$1" != --quiet ] || shift
 [ "$2" != status ] || exit 104
-read -r _ _ _ before _ <"/proc/$PPID/stat"
-{ echo "$2" "$1" && tr '\000\n' '  ' <"/proc/$PPID/cmdline" && tr '\000\n' '  ' <"/proc/$before/cmdline" && echo; } >>"$asked"
+read -r line <"/proc/$PPID/stat"
+set -- "$2" "$1" ${line##*) }
+{ echo "$1" "$2"; tr '\000\n' '  ' <"/proc/$PPID/cmdline"; tr '\000\n' '  ' <"/proc/$4/cmdline"; echo; } >>"$asked"
 exit 101
 END
   } >"$D/policy" && chmod 755 "$D/policy" &&
@@ -99,7 +100,7 @@ END
   [ $? = 101 ]
 }
 
-# sets `again`: what runs, and was to be started anew since it was updated (but what people's sessions hang on)
+# sets `again`: what runs, and was to be started anew since it was updated (but what sessions and the network hang on)
 to_restart() {
   again=''
   [ -s "$D/asked" ] && [ -d /run/systemd/system ] || return 0
@@ -114,8 +115,17 @@ to_restart() {
     { service(unit) }
     / [^ ]*\/deb-systemd-invoke / { for (i = 1; i <= NF; i++) if ($i ~ /\.service$/) service($i) }' "$D/asked" | sort -u)
   for unit in $units_; do
-    case $unit in dbus* | systemd-* | user@* | display-manager.* | lightdm.* | gdm* | sddm.* | greetd.*) continue ;; esac
-    case $(t 20 systemctl show -P SubState -- "$unit" 2>/dev/null) in running) again="$again $unit" ;; esac
+    # (by its own name: it may have been asked for by another; and what is masked, or has no file any more, stays as it is)
+    told_=$nl$(t 20 systemctl show -p Id,LoadState,SubState -- "$unit" 2>/dev/null)$nl
+    case $told_ in *"${nl}LoadState=loaded$nl"*) ;; *) continue ;; esac
+    case $told_ in *"${nl}SubState=running$nl"*) ;; *) continue ;; esac
+    unit=${told_##*"${nl}Id="}
+    unit=${unit%%"$nl"*}
+    case $unit in
+      dbus* | systemd-* | user@* | display-manager.* | lightdm.* | gdm* | sddm.* | greetd.*) continue ;;
+      NetworkManager* | networking.* | ifup@* | dhcpcd* | wpa_supplicant* | iwd.* | connman.*) continue ;;
+    esac
+    case " $again " in *" $unit "*) ;; *) again="$again $unit" ;; esac
   done
 }
 
@@ -216,7 +226,8 @@ END
   for name in $going; do
     case $(state_of "$name") in ?i*) ;; *) went="$went $name" ;; esac
   done
-  to_restart
+  again=''
+  [ -z "$upgraded" ] || to_restart
   sed 's/:.*//' ./etc/passwd | grep -vxF -f "$D/accounts" >"$D/accounts.came"
   printf '%s\n' "${came# }" >"$D/came" && printf '%s\n' "${upgraded# }" >"$D/upgraded" &&
     printf '%s\n' "${went# }" >"$D/went" && printf '%s\n' "${again# }" >"$D/restarts" && seal || return 1

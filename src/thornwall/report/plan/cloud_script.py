@@ -130,7 +130,7 @@ def _lines(step: Step, operation: Operation) -> Iterator[str]:
         case Chmod():
             yield from _chmod(operation)
         case UnitDo(action, units):
-            verb = "try-reload-or-restart" if action == "reload" else action
+            verb = {"reload": "try-reload-or-restart", "renew": "try-restart"}.get(action, action)
             again = "systemctl daemon-reload; " if _touches_units(step) else ""
             yield f"{again}systemctl {_argv(verb, *units)}"
         case SysctlDo(key, value):

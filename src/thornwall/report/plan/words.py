@@ -360,7 +360,7 @@ def _counted(operation: Operation) -> dict[str, int]:  # noqa: PLR0911 - one for
         case Chmod():
             return {"mode": 1}
         case UnitDo(action, units):
-            key = {"reload": "again", "restart": "again", "enable": "on"}.get(action, "")
+            key = {"reload": "again", "restart": "again", "renew": "again", "enable": "on"}.get(action, "")
             return {key: len(units)} if key else {}
         case SysctlDo():
             return {"sysctl": 1}
