@@ -46,8 +46,8 @@ echo 'deb [trusted=yes] file:/srv/archive ./' >/etc/apt/sources.list.d/pair.list
 """
 
 
-# Of the new version, one program dies as soon as it runs, and one unit is no more; cups is asked for too, which the plan
-# stops; and sshd, whose settings somebody has broken meanwhile without having them read.
+# Of the new version, one program dies as soon as it runs, and one unit is no more. cups is asked for too, which the
+# plan stops; and sshd, whose settings somebody has broken without having them read.
 BROKEN = r"""
 more() {
   [ -e pair_1.deb ] || return 0
