@@ -29,7 +29,8 @@ _PICKED = range(32_768, 61_000)
 """Where the kernel takes ports from for programs that do not care which they get."""
 _WITH_PORT = re.compile(r"(?:\[[^]]*\]|[^:\[]*):(\d+)(?:\s.*)?")  # of ListenAddress
 _BREAKS = (
-    "What others used on this device, and what listens on no port now, is closed until you allow its port as well."
+    "What others used on this device, and what listens on no port now, is closed until you allow its port as well. "
+    "Ports that are published for containers (Docker's) are forwarded, and stay open: the firewall does not see them."
 )
 
 
