@@ -11,7 +11,7 @@ from thornwall import __version__
 from thornwall.apply import events
 from thornwall.apply.compile import Transaction, transaction_script
 from thornwall.apply.first_start import without_later
-from thornwall.errors import UnreachableError
+from thornwall.errors import ThornwallError, UnreachableError
 from thornwall.jobs.agreement import Owner, Telling, Wanted, Work, ask, choose, plan_anew, read, refuse
 from thornwall.jobs.audit import assess
 from thornwall.jobs.back import back
@@ -66,8 +66,13 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     if packages := packages_of(work.plan):
         with stopped(_PACKAGES_GO_ON.format(link.typed)):
             await _bring(work, packages)
-    with stopped(lambda: _goes_on(work)):
-        outcome = await _transaction(work, first)
+    try:
+        with stopped(lambda: _goes_on(work)):
+            outcome = await _transaction(work, first)
+    except ThornwallError:
+        if units := restarted(work.plan):
+            owner.tell(_PERHAPS.format(", ".join(units)))
+        raise
     troubled = _dead(work)
     return replace(
         outcome,

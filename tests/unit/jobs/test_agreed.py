@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from thornwall.errors import RefusedError
 from thornwall.jobs import agreement, harden
 from thornwall.jobs.link import link_to
 from thornwall.jobs.reach import Reaching
@@ -16,6 +17,7 @@ from thornwall.model.change import Packages, Purpose, PutFile
 from thornwall.model.plan import Answers, Mend, Plan, Step
 from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import Choice
+from thornwall.plan.restarts import with_restarts
 from thornwall.transport.base import Nobody
 
 
@@ -46,6 +48,31 @@ def test_a_step_that_is_new_after_the_packages_is_left_out(monkeypatch: pytest.M
     assert work.choice == replace(Choice(skip=frozenset({"backup"})), not_mends=unwanted)
     # (what is neither failing nor planned any more, the packages themselves have mended)
     assert work.not_done == ("not-to-be-had", "gone")
+
+
+def test_what_was_updated_is_told_also_where_no_change_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would know otherwise that it runs in its old version."""
+    plan = with_restarts(Plan("host", (step("old"),)), ("nginx.service", "ssh.service"))
+    told: list[str] = []
+
+    class Yes(Nobody):
+        show = before_questions = staticmethod(lambda *_: None)
+        agrees = wants = agrees_to_rest = staticmethod(lambda *_: True)
+        tell = staticmethod(told.append)
+
+    async def read(work: agreement.Work, before: object = None) -> None:
+        work.planned = cast("Any", SimpleNamespace(plan=plan, report=None))
+
+    async def refused(*_: object) -> None:
+        raise RefusedError("the disk is full", hint="make room")
+
+    for name, instead in (("read", read), ("ask", lambda _: None), ("packages_of", lambda _: None)):
+        monkeypatch.setattr(harden, name, instead)
+    monkeypatch.setattr(harden, "_transaction", refused)
+    link = link_to("pi@host", Reaching(), Nobody())
+    with pytest.raises(RefusedError, match="the disk is full"):
+        asyncio.run(harden.harden(link, cast("Any", None), cast("Any", Yes()), agreement.Wanted(), lambda _: None))
+    assert told == ["Updated, and perhaps still running in their old version: nginx.service, ssh.service."]
 
 
 def test_what_hangs_on_packages_that_are_refused_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
