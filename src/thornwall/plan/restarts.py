@@ -35,5 +35,5 @@ def restarted(plan: Plan) -> tuple[str, ...]:
 
 
 def _step(id_: str, purpose: Purpose, units: Sequence[str]) -> list[Step]:
-    operations = tuple(UnitDo("renew", (unit,)) for unit in units)
-    return [Step(id_, purpose, _TITLE, operations, undoing=Undoing.KEEPS)] if units else []
+    operation = UnitDo("renew", tuple(units))
+    return [Step(id_, purpose, _TITLE, (operation,), undoing=Undoing.KEEPS)] if units else []

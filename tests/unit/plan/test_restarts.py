@@ -27,7 +27,7 @@ def test_after_the_services_and_before_the_ways_in_and_ssh_last() -> None:
     assert told(found) == [
         (Purpose.SERVERS, [UnitDo("reload", ("nginx.service",))]),
         (Purpose.SERVICES, [UnitDo("stop", ("cups.socket", "cups.service"))]),
-        (Purpose.SERVICES, [UnitDo("renew", ("mosquitto.service",)), UnitDo("renew", ("nginx.service",))]),
+        (Purpose.SERVICES, [UnitDo("renew", ("mosquitto.service", "nginx.service"))]),
         (Purpose.SSH, [UnitDo("reload", ("ssh.service",))]),
         (Purpose.SSH, [UnitDo("renew", ("ssh.service",))]),
     ]

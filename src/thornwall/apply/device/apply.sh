@@ -150,26 +150,30 @@ units() {
       done
       ;;
     enable | unmask) try 60 systemctl "$action" -- "$@" ;;
-    renew) for unit; do renew "$unit"; done ;;
+    renew) renew "$@" ;;
   esac
 }
 
-# renew UNIT: its program was updated. Whatever comes of that, taking the change back does not heal it: it is told.
+# renew UNIT…: their programs were updated. Whatever comes of that, taking the change back does not heal it: it is told.
 renew() {
-  case " $stopped " in *" $1 "*) return 0 ;; esac
-  t 20 systemctl is-active --quiet -- "$1" || return 0
-  case $1 in
-    ssh.service | sshd.service)
-      t 20 sshd -t 2>/dev/null || {
-        tell TROUBLE "$1" "it was not started anew, since its settings have a fault (sshd -t)"
-        return 0
-      }
-      ;;
-    *) echo "$1" >>"$D/renewed" ;;
-  esac
-  t 20 systemctl reset-failed -- "$1" 2>/dev/null
-  t 90 systemctl try-restart -- "$1" 2>/dev/null
-  renewed="$renewed $1"
+  these=''
+  for unit; do
+    case " $stopped " in *" $unit "*) continue ;; esac
+    ran "$unit" || continue
+    case $unit in
+      ssh.service | sshd.service)
+        t 20 sshd -t 2>/dev/null || {
+          tell TROUBLE "$unit" "it was not started anew, since its settings have a fault (sshd -t)"
+          continue
+        }
+        ;;
+      *) echo "$unit" >>"$D/renewed" ;;
+    esac
+    these="$these $unit"
+  done
+  # shellcheck disable=SC2086
+  [ -z "$these" ] || t 120 systemctl try-restart -- $these 2>/dev/null
+  renewed="$renewed$these"
 }
 
 # whether it ran when the change was prepared; it is asked for only where the list of then does not have it
@@ -270,8 +274,10 @@ verify_units() {
 # (a moment after: a program may come up and die)
 verify_renewed() {
   sleep 1
+  # shellcheck disable=SC2086
+  in_state active is-active $renewed
   for unit in $renewed; do
-    t 20 systemctl is-active --quiet -- "$unit" && continue
+    case " $these " in *" $unit "*) continue ;; esac
     case $unit in ssh.service | sshd.service) fail "$unit does not run any more" ;; esac
     tell TROUBLE "$unit" "it was updated, and does not start in its new version"
   done
