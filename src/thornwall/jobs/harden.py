@@ -198,7 +198,8 @@ def _updated(work: Work, outcome: Outcome, dead: Sequence[Proof]) -> list[str]:
     """What becomes of that which was updated while it ran."""
     if not work.brought.upgraded:
         return []
-    names = [unit for unit in restarted(work.plan) if all(unit not in proof.name for proof in dead)]
+    fell = {proof.name.partition(" ")[0] for proof in dead}
+    names = [unit for unit in restarted(work.plan) if unit not in fell]
     anew = _PERHAPS if outcome.taken_back else _ANEW
     return [anew.format(", ".join(names))] * bool(names) + [_RUNS_ON]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from thornwall.model.change import Purpose, UnitDo
 from thornwall.model.plan import Plan, Step, Undoing
 
-STEP = "updated-services"
+_STEP = "updated-services"
 _TITLE = "Restart what was updated while it ran"
 _SSH = frozenset({"ssh.service", "sshd.service"})
 
@@ -21,8 +21,8 @@ def with_restarts(plan: Plan, units: Sequence[str]) -> Plan:
     operations = [each for step in plan.steps for each in step.operations if isinstance(each, UnitDo)]
     stopped = {unit for each in operations if each.action == "stop" for unit in each.units}
     wanted = [unit for unit in dict.fromkeys(units) if unit not in stopped]
-    own = _step(STEP, Purpose.SERVICES, [unit for unit in wanted if unit not in _SSH])
-    ssh = _step(f"{STEP}-ssh", Purpose.SSH, [unit for unit in wanted if unit in _SSH])
+    own = _step(_STEP, Purpose.SERVICES, [unit for unit in wanted if unit not in _SSH])
+    ssh = _step(f"{_STEP}-ssh", Purpose.SSH, [unit for unit in wanted if unit in _SSH])
     before = [step for step in plan.steps if step.purpose <= Purpose.SERVICES]
     after = [step for step in plan.steps if step.purpose > Purpose.SERVICES]
     return replace(plan, steps=(*before, *own, *after, *ssh))

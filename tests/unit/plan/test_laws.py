@@ -172,25 +172,17 @@ def _of_disk(capture: Capture) -> dict[str, object]:
 
 
 _TOOL = "ufw, firewalld, pam-auth-update, apt or systemd's own enable does it"
-EXCEPT = (
-    BEYOND
-    | dict.fromkeys(
-        (
-            *("firewall-no-ssh-rate-limit", "needless-service-installed", "no-auditd"),
-            *("no-file-integrity-check", "no-firewall", "no-time-sync", "pending-security-updates"),
-            *("pending-updates", "stale-package-lists", "update-news-untold"),
-            *("updates-leave-old-code-running",),
-        ),
-        _TOOL,
-    )
-    | dict.fromkeys(
-        (
-            *("firewall-allows-unused-port", "firewall-default-accept", "firewall-no-ipv6", "firewall-no-logging"),
-            *("firewall-not-persistent", "firewall-not-running", "mail-server-listening", "no-login-throttle"),
-            *("no-mac", "usb-devices-allowed"),
-        ),
-        _TOOL,
-    )
+EXCEPT = BEYOND | dict.fromkeys(
+    (
+        *("firewall-no-ssh-rate-limit", "needless-service-installed", "no-auditd"),
+        *("no-file-integrity-check", "no-firewall", "no-time-sync", "pending-security-updates"),
+        *("pending-updates", "stale-package-lists", "update-news-untold"),
+        *("updates-leave-old-code-running",),
+        *("firewall-allows-unused-port", "firewall-default-accept", "firewall-no-ipv6", "firewall-no-logging"),
+        *("firewall-not-persistent", "firewall-not-running", "mail-server-listening", "no-login-throttle"),
+        *("no-mac", "usb-devices-allowed"),
+    ),
+    _TOOL,
 )
 
 
