@@ -38,6 +38,8 @@ _NO_WAY_IN = (UnreachableError, AuthenticationError, RefusedError, HostKeyError)
 _SUDO_ASKS = "sudo asks from now on: 'thornwall audit' sees as much as before with --ask-sudo-pass (-K)."
 _COMES_IN = "a fresh login works and becomes root"
 _GOES_OUT = "it still has a way to other networks"
+_SILENT = "no SSH server greets from there"
+_PENALTY = 45.0  # seconds after which sshd's penalty for some failures is over, mostly
 _AT_ONCE = 4.0  # seconds in which a host that answers would have done so
 _MARGIN = 15.0  # before the deadline the device is left alone
 SETTLES = 6.0
@@ -60,7 +62,7 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
     try:
         after, came_in = await _retried(proving, deadline, lambda: _fresh_audit(proving, deadline))
         worked = clock(time.time())
-        proofs += [*came_in, *await _still_answers(proving)]
+        proofs += [*came_in, *await _still_answers(proving, deadline)]
     except (*_NO_WAY_IN, EOFError) as error:
         lost = isinstance(error, _NoWayOutError)
         proofs += [Proof(_COMES_IN, ok=True)] * lost
@@ -197,11 +199,25 @@ async def _retried(proving: Proving, deadline: float, attempt: Callable[[], Awai
             await asyncio.sleep(PAUSE)
 
 
-async def _still_answers(proving: Proving) -> list[Proof]:
-    greeting = await proving.greeted(proving.families)
+async def _greeting(proving: Proving, deadline: float) -> set[str]:
+    """Which addresses greet. sshd also refuses whom others behind the same address made it suspect, for a while."""
+    deadline = min(deadline, time.monotonic() + _PENALTY)
+    greeting: set[str] = set()
+    while missing := [address for address in proving.families if address not in greeting]:
+        answers = await proving.greeted(missing)
+        greeting.update(address for address, answer in zip(missing, answers, strict=True) if answer)
+        if all(answers) or time.monotonic() + PAUSE > deadline:
+            break
+        proving.step(f"no SSH server greets at {' or '.join(missing)}; trying again")
+        await asyncio.sleep(PAUSE)
+    return greeting
+
+
+async def _still_answers(proving: Proving, deadline: float) -> list[Proof]:
+    greeting = await _greeting(proving, deadline)
     proofs = [
-        Proof(f"SSH answers at {address}", ok, "" if ok else "no SSH server greets from there")
-        for address, ok in zip(proving.families, greeting, strict=True)
+        Proof(f"SSH answers at {address}", address in greeting, _SILENT * (address not in greeting))
+        for address in proving.families
     ]
     kept = proving.open_before & set(proving.claims.kept)
     if kept:

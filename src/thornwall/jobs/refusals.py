@@ -25,6 +25,7 @@ Attempt = Callable[[str], Awaitable[Proof]]
 _ASKS = "the SSH server asks for a password, so that it takes them still"
 _UNKNOWN = "the SSH server asks, and the password of {} is not known here"
 _NO_TIME = "the time within which the change must be confirmed is too short for it"
+_BANS = "{} runs there, which would shut this computer out for logins that fail"
 _LEFT = 10.0  # seconds of that which are for the last login
 _PACE = 1.0  # between attempts that must fail: sshd's penalties begin with the third or so within a few seconds
 
@@ -50,7 +51,7 @@ async def refused(proving: Proving) -> list[Proof]:
         )
     for name, attempt in _attempts(proving, target):
         if proving.link.until - time.monotonic() < _LEFT:
-            proofs.append(Proof(name, ok=True, detail=_NO_TIME, tried=False))
+            proofs.append(await _not_tried(_NO_TIME, name))
         else:
             proofs.append(await attempt(name))
     return proofs
@@ -61,12 +62,17 @@ def _attempts(proving: Proving, target: SshTarget) -> Iterator[tuple[str, Attemp
     user, claims = proving.plan.way_in.user, proving.claims
     if claims.sudo_asks:
         yield "sudo asks for a password", partial(_sudo_asks, proving)
+    fails = partial(_not_tried, _BANS.format(claims.bans)) if claims.bans else None
     if claims.password_refused:
-        yield "a login by password is refused", partial(_no_password, proving, target, user)
+        yield "a login by password is refused", fails or partial(_no_password, proving, target, user)
     if claims.root_refused and user != "root":
         root = replace(target, user="root")
-        yield "your key does not let root in", partial(_no_login, proving, root, Nobody(), ("publickey",))
-        yield "root may not log in by password", partial(_no_password, proving, target, "root")
+        yield "your key does not let root in", fails or partial(_no_login, proving, root, Nobody(), ("publickey",))
+        yield "root may not log in by password", fails or partial(_no_password, proving, target, "root")
+
+
+async def _not_tried(why: str, name: str) -> Proof:
+    return Proof(name, ok=True, detail=why, tried=False)
 
 
 async def _sudo_asks(proving: Proving, name: str) -> Proof:

@@ -19,7 +19,8 @@ class Claims:
     """What is tried from outside once the change is confirmed, and before.
 
     `closed`: TCP ports that must refuse; `kept`: TCP ports that must go on answering, if they did before. Then: a
-    login by password is refused, root may not log in, sudo asks for a password.
+    login by password is refused, root may not log in, sudo asks for a password. `bans`: the service that would shut
+    this computer out for failed logins, if one runs.
     """
 
     closed: tuple[int, ...] = ()
@@ -27,6 +28,10 @@ class Claims:
     password_refused: bool = False
     root_refused: bool = False
     sudo_asks: bool = False
+    bans: str = ""
+
+
+_BANNERS = ("fail2ban", "sshguard", "denyhosts", "crowdsec-firewall-bouncer")
 
 
 def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
@@ -48,6 +53,7 @@ def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
         password_refused="ssh-password-login" in rules,
         root_refused=not rules.isdisjoint({"ssh-root-login", "ssh-root-key-login"}),
         sudo_asks="sudo-nopasswd" in rules,
+        bans=next((name for name in _BANNERS if _runs(facts, name)), ""),
     )
 
 
@@ -69,6 +75,10 @@ def _stopped(plan: Plan) -> frozenset[str]:
     operations = (operation for step in plan.steps for operation in step.operations)
     stops = (each for each in operations if isinstance(each, UnitDo) and each.action == "stop")
     return frozenset(unit for each in stops for unit in each.units)
+
+
+def _runs(facts: Snapshot, unit: str) -> bool:
+    return isinstance(facts.services, Known) and facts.services.value.active(unit)
 
 
 def _sockets(facts: Snapshot) -> tuple[Socket, ...]:

@@ -65,7 +65,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def proofs(server: type[asyncssh.SSHServer], home: Path, *, user: str, known: str = "") -> list[Proof]:
+def proofs(server: type[asyncssh.SSHServer], home: Path, *, user: str, known: str = "", bans: str = "") -> list[Proof]:
     """What is said of logins as `user` and as root, where `known` is the password of `user`."""
 
     async def tried() -> list[Proof]:
@@ -79,7 +79,7 @@ def proofs(server: type[asyncssh.SSHServer], home: Path, *, user: str, known: st
             about = Proving(
                 link,
                 Plan("host", (), way_in=WayIn("ssh", user)),
-                Claims(password_refused=True, root_refused=True),
+                Claims(password_refused=True, root_refused=True, bans=bans),
                 Judging(today="2026-11-29"),
                 lambda _: None,
                 known=((user, Secret(known)),) if known else (),
@@ -116,3 +116,20 @@ def test_the_true_password_tells(home: Path) -> None:
     for server, refused in ((TakesPasswords, False), (RefusesAll, True)):
         said = {proof.name: proof.ok for proof in proofs(server, home, user="pi", known=TRUE) if proof.tried}
         assert said == {BY_PASSWORD: refused, "your key does not let root in": True}
+
+
+class NobodyComes(asyncssh.SSHServer):
+    """A connection is one too many."""
+
+    came = 0
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        NobodyComes.came += 1
+
+
+def test_nothing_fails_where_that_would_shut_this_computer_out(home: Path) -> None:
+    said = proofs(NobodyComes, home, user="pi", bans="fail2ban")
+    assert [(proof.ok, proof.tried, proof.detail.partition(" ")[0]) for proof in said] == 3 * [
+        (True, False, "fail2ban")
+    ]
+    assert NobodyComes.came == 0

@@ -12,6 +12,7 @@ from thornwall.model.fact import Known
 from thornwall.model.finding import Evidence, Finding
 from thornwall.model.network import Network, Socket
 from thornwall.model.plan import Mend, Plan, Step
+from thornwall.model.services import Services, Unit
 from thornwall.model.snapshot import Snapshot
 from thornwall.prove.claims import claims
 
@@ -52,3 +53,18 @@ def test_a_unit_that_reads_its_files_again_goes_on_answering() -> None:
     step = Step("x", Purpose.SSH, "X", (UnitDo("reload", ("ssh.service",)),), (Mend(finding.rule, finding.subject),))
     found = claims(Plan("host", (step,)), (finding,), Snapshot(network=Known(Network(SOCKETS, processes=True))))
     assert (found.closed, found.kept) == ((), (22, 631, 3306, 8888))
+
+
+@pytest.mark.parametrize(
+    ("unit", "active", "bans"),
+    [
+        ("fail2ban", "active", "fail2ban"),
+        ("sshguard", "active", "sshguard"),
+        ("fail2ban", "inactive", ""),
+        ("nginx", "active", ""),
+    ],
+)
+def test_who_bans_for_failed_logins(unit: str, active: str, bans: str) -> None:
+    name = f"{unit}.service"
+    facts = Snapshot(services=Known(Services({name: Unit(name, active=active)}, live=True)))
+    assert claims(Plan("host", ()), (), facts).bans == bans
