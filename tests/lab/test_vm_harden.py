@@ -11,8 +11,8 @@ import pytest
 
 from . import vm
 from .compare import difference, snapshot
-from .hardening import NEW
-from .vm_desk import VMDesk
+from .hardening import NEW, kill
+from .vm_desk import PATIENCE, VMDesk
 
 pytestmark = [
     pytest.mark.skipif("THORNWALL_LAB_VM" not in os.environ, reason="THORNWALL_LAB_VM is not set (make test-vm)"),
@@ -79,6 +79,41 @@ def test_it_takes_itself_back_when_the_plug_is_pulled_and_stays_once_confirmed(r
         assert desk.changes()[-1] == "0003 confirmed"
         assert "HEALTHY" in desk.journal()
         is_hardened(machine)
+        undone = desk.undo()
+        assert undone.code == 0, undone.stdout + undone.stderr
+        is_as_it_was(machine)
+        assert difference(before, snapshot(machine)) == []
+
+
+def test_a_clock_that_is_wrong_by_years_and_jumps(release: str, tmp_path: Path) -> None:
+    """As on a board without one that keeps time: it starts in the past, and the time comes while a change waits."""
+    some = ("--only", "ssh", "--only", "sudo-nopasswd", "--only", "default-password")
+    with vm.start(release) as machine:
+        desk = VMDesk(machine, tmp_path)
+        machine.run(f"timedatectl set-ntp false; {NO_TIMERS}; date --set='-10 years'", check=True)
+        before = snapshot(machine)
+
+        desk.meanwhile("date --set='+20 years'")
+        soon = ["240" if word == "3600" else word for word in PATIENCE]
+        process = desk.begin_hardening(*soon, *some)
+        desk.wait_for(desk.applied, 600)
+        kill(process)
+        assert int(machine.run("date +%Y").stdout) > 2030
+        desk.wait_for(desk.back, 900)
+        lines = [line.split("\t") for line in desk.journal().splitlines() if line]
+        times = {line[2]: float(line[1]) for line in lines}
+        deadline = next(float(line[3]) for line in lines if line[2] == "ARMED")
+        assert deadline <= times["TAKING_BACK"] < deadline + 60, lines
+        is_as_it_was(machine)
+        assert difference(before, snapshot(machine)) == []
+
+        machine.run("date --set='-30 years'", check=True)
+        done = desk.mend(*some)
+        assert done.code == 0, done.stdout + done.stderr
+        machine.reboot()  # and the clock is right
+        desk.wait_back()
+        assert desk.changes() == ["0001 undone", "0002 confirmed"]
+        assert "HEALTHY" in desk.journal()
         undone = desk.undo()
         assert undone.code == 0, undone.stdout + undone.stderr
         is_as_it_was(machine)

@@ -38,6 +38,7 @@ fail() {
 
 # step I ID: what is done from here on
 step() {
+  set_passwords
   doing=$2
   tell DOING "$1" "$STEPS" "$2"
 }
@@ -199,9 +200,10 @@ account() {
     edit_account "$@"
     return
   fi
+  [ "$3" = password ] || set_passwords
   case $3 in
     lock) try 30 usermod -L "$2" ;;
-    password) said=$(timeout -k 2 30 chpasswd -e <"$D/secrets/$1" 2>&1) || fail "chpasswd: $said" ;;
+    password) hashes="$hashes $D/secrets/$1" ;;
     expire-now) try 30 chage -E 0 "$2" ;;
     shell) try 30 usermod -s "$4" "$2" ;;
     max-days) try 30 chage -M "$4" "$2" ;;
@@ -213,9 +215,18 @@ account() {
   esac
 }
 
+# all at once: each chpasswd starts several programs
+set_passwords() {
+  [ -n "$hashes" ] || return 0
+  # shellcheck disable=SC2086
+  said=$(cat -- $hashes | timeout -k 2 30 chpasswd -e 2>&1) || fail "chpasswd: $said"
+  hashes=''
+}
+
 runtime() {
-  stopped='' started='' renewed='' settings='' files=''
+  stopped='' started='' renewed='' settings='' files='' hashes=''
 @runtime@
+  set_passwords
 }
 
 # done means: seen to be done
