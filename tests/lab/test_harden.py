@@ -62,6 +62,7 @@ def test_harden_and_undo(release: str, tmp_path: Path) -> None:
         print(f"{release}: {figures}")
         assert done.code == 0, done.stdout + done.stderr
         assert "is hardened, and the change is confirmed" in done.stdout
+        assert "what answered before still does (tcp 80, 1883, 8080, 8090)" in done.stdout  # 8080: of a container
         is_hardened(host, work)
         assert figures.logins <= 3 + 1  # and one that is a proof
         assert figures.look + figures.change <= 900

@@ -172,3 +172,14 @@ def test_built_in_chains_that_nobody_has_made_are_not_there() -> None:
     assert [chain.name for chain in known(running(nft=nft, iptables=save.encode())).chains] == ["FORWARD"]
     legacy = save.replace("# family", "# legacy").replace("-nft-", "-legacy-").replace("nf_tables", "legacy")
     assert len(known(running(nft=nft, iptables=legacy.encode())).chains) == 4
+
+
+def test_ports_that_go_on_elsewhere() -> None:
+    """To containers (8080), to other hosts and to other ports; not what the host itself calls, or UDP."""
+    told = firewall_nft.read((HERE / "forwards.json").read_text())
+    assert told is not None
+    text = firewall_text.read((HERE / "forwards.nft").read_text(), "/etc/nftables.conf", lambda _: iter(()))
+    for chains in (told[0], text):
+        assert Ruleset(chains).forwarded() == {8443, 8000, 8001, 8002, 8010, 9000}
+    docker = firewall_iptables.chains((HERE / "docker.save").read_text(), "ip")
+    assert Ruleset(docker).forwarded() == {8080, 81, 8443}

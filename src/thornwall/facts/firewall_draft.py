@@ -70,6 +70,7 @@ class Draft:
     unless: list[str] = field(default_factory=list)
     unclear: bool = False
     logs: bool = False
+    forwards: bool = False
     path: str = ""
     line: int | None = None
 
@@ -88,6 +89,7 @@ class Draft:
             unless=tuple(dict.fromkeys(self.unless)),
             unclear=self.unclear,
             logs=self.logs,
+            forwards=self.forwards,
             path=self.path,
             line=self.line,
         )
@@ -107,6 +109,7 @@ class Draft:
             list(self.unless),
             self.unclear,
             self.logs,
+            self.forwards,
             self.path,
             self.line,
         )

@@ -13,28 +13,31 @@ _HOOKS = {"INPUT": "input", "PREROUTING": "prerouting", "FORWARD": "forward", "O
 _VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "drop", "RETURN": "return", "TARPIT": "drop"}
 _PRIORITY = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 _LOGS = {"LOG", "NFLOG", "ULOG"}
-_DECIDES_NOTHING = _LOGS | {
-    "MARK",
-    "CONNMARK",
-    "CT",
-    "TCPMSS",
-    "NOTRACK",
-    "SET",
-    "DSCP",
-    "TOS",
-    "TTL",
-    "CHECKSUM",
-    "AUDIT",
-    "TRACE",
-    "CLASSIFY",
-    "SECMARK",
-    "CONNSECMARK",
-    "MASQUERADE",
-    "SNAT",
-    "DNAT",
-    "REDIRECT",
-    "NETMAP",
-}
+_FORWARDS = {"DNAT", "REDIRECT"}
+_DECIDES_NOTHING = (
+    _LOGS
+    | _FORWARDS
+    | {
+        "MARK",
+        "CONNMARK",
+        "CT",
+        "TCPMSS",
+        "NOTRACK",
+        "SET",
+        "DSCP",
+        "TOS",
+        "TTL",
+        "CHECKSUM",
+        "AUDIT",
+        "TRACE",
+        "CLASSIFY",
+        "SECMARK",
+        "CONNSECMARK",
+        "MASQUERADE",
+        "SNAT",
+        "NETMAP",
+    }
+)
 _BARE = {  # options without a value, and what they ask for
     "--rcheck": "rate",
     "--update": "rate",
@@ -134,7 +137,7 @@ def _target(draft: Draft, name: str, *, goto: bool) -> None:
     if name in _VERDICTS:
         draft.verdict = _VERDICTS[name]
     elif name in _DECIDES_NOTHING:
-        draft.logs = name in _LOGS
+        draft.logs, draft.forwards = name in _LOGS, name in _FORWARDS
     elif name:
         draft.verdict, draft.target = "goto" if goto else "jump", name
 

@@ -106,6 +106,7 @@ def _expression(draft: Draft, name: str, value: object, key: tuple[str, str, str
     elif name not in _QUIET | _NAT:
         draft.unclear = True
     draft.logs = draft.logs or name == "log"
+    draft.forwards = draft.forwards or name in {"dnat", "redirect"}
 
 
 def _verdict_map(draft: Draft, value: Json, key: tuple[str, str, str], sets: Sets) -> Iterator[FilterRule]:

@@ -32,7 +32,8 @@ class FilterRule:
     None where it does not ask for them; `not_ports`: it wants any port but those. `never`: it cannot match a new
     connection from outside (loopback, established). `only`: it matches some of them alone, by `source`,
     `destination`, `interface` or `rate`; `unless`: it matches all but some, by the same. `unclear`: it asks for
-    something that was not understood. `path` and `line`: where it stands, if in a file.
+    something that was not understood. `forwards`: it sends them elsewhere, to a container, say, or to another port.
+    `path` and `line`: where it stands, if in a file.
     """
 
     text: str
@@ -47,6 +48,7 @@ class FilterRule:
     unless: tuple[str, ...] = ()
     unclear: bool = False
     logs: bool = False
+    forwards: bool = False
     path: str = ""
     line: int | None = None
 
@@ -172,8 +174,23 @@ class Ruleset:
 
     def reachable(self, family: str) -> Iterator[FilterRule]:
         """Every rule that packets to this host may pass."""
+        return self._rules(list(self.base(family)))
+
+    def forwarded(self) -> frozenset[int]:
+        """TCP ports of which connections from outside go on to a container, another host or another port."""
+        first = [chain for chain in self.chains if chain.hook == "prerouting" and chain.kind == "nat"]
+        found = [rule for rule in self._rules(first) if rule.forwards and not rule.never and not rule.not_ports]
+        return frozenset(
+            port
+            for rule in found
+            if rule.protocols is None or "tcp" in rule.protocols
+            for low, high in rule.ports or ()
+            for port in (range(low, high + 1) if high - low < 16 else ())
+        )
+
+    def _rules(self, waiting: list[Chain]) -> Iterator[FilterRule]:
+        """Every rule of these chains, and of those that they lead to."""
         seen: set[tuple[str, str, str]] = set()
-        waiting = list(self.base(family))
         while waiting:
             chain = waiting.pop()
             key = (chain.family, chain.table, chain.name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from thornwall.model.change import UnitDo
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding, Status
-from thornwall.model.firewall import Firewall
+from thornwall.model.firewall import Firewall, Ruleset
 from thornwall.model.network import Socket
 from thornwall.model.plan import Plan
 from thornwall.model.snapshot import Snapshot
@@ -49,7 +49,7 @@ def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
     closed = {socket.port for socket in sockets if socket.line in lines or socket.unit in stopped}
     return Claims(
         closed=tuple(sorted(closed)),
-        kept=tuple(sorted({socket.port for socket in sockets} - closed)),
+        kept=tuple(sorted(({socket.port for socket in sockets} | _forwarded(facts)) - closed)),
         password_refused="ssh-password-login" in rules,
         root_refused=not rules.isdisjoint({"ssh-root-login", "ssh-root-key-login"}),
         sudo_asks="sudo-nopasswd" in rules,
@@ -59,11 +59,21 @@ def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
 
 def counts_logins(facts: Snapshot, port: int) -> bool:
     """Whether the firewall that `facts` tell of lets new connections to this TCP port in only so often."""
+    ruleset = _ruleset(facts)
+    return ruleset is not None and ruleset.counts(port)
+
+
+def _forwarded(facts: Snapshot) -> frozenset[int]:
+    ruleset = _ruleset(facts)
+    return frozenset() if ruleset is None else ruleset.forwarded()
+
+
+def _ruleset(facts: Snapshot) -> Ruleset | None:
     match facts.firewall:
         case Known(Firewall(ruleset=Known(ruleset))):
-            return ruleset.counts(port)
+            return ruleset
         case _:
-            return False
+            return None
 
 
 def _listens(finding: Finding) -> bool:

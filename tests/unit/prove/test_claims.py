@@ -10,6 +10,7 @@ from tests.unit.plan.test_planner import finding as sample
 from thornwall.model.change import Purpose, UnitDo
 from thornwall.model.fact import Known
 from thornwall.model.finding import Evidence, Finding
+from thornwall.model.firewall import Chain, FilterRule, Firewall, Ruleset
 from thornwall.model.network import Network, Socket
 from thornwall.model.plan import Mend, Plan, Step
 from thornwall.model.services import Services, Unit
@@ -68,3 +69,12 @@ def test_who_bans_for_failed_logins(unit: str, active: str, bans: str) -> None:
     name = f"{unit}.service"
     facts = Snapshot(services=Known(Services({name: Unit(name, active=active)}, live=True)))
     assert claims(Plan("host", ()), (), facts).bans == bans
+
+
+def test_what_goes_on_to_a_container_must_go_on_answering() -> None:
+    rule = FilterRule("dnat", protocols=frozenset({"tcp"}), ports=((8080, 8080),), forwards=True)
+    chain = Chain("PREROUTING", "nat", "ip", (rule,), hook="prerouting", kind="nat")
+    facts = Snapshot(
+        network=Known(Network(SOCKETS, processes=True)), firewall=Known(Firewall(running=Known(Ruleset((chain,)))))
+    )
+    assert claims(Plan("host", ()), (), facts).kept == (22, 631, 3306, 8080, 8888)
