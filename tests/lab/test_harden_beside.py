@@ -117,6 +117,12 @@ CASES: Mapping[str, Beside] = {
         then="sysctl -n net.ipv6.conf.all.disable_ipv6 net.ipv6.conf.eth0.disable_ipv6",
         expected="1\n1\n",
     ),
+    "systemd listens for sshd": Beside(
+        "systemctl disable --now ssh.service && systemctl enable --now ssh.socket",
+        harden=WITH_FIREWALL,
+        then="systemctl is-active ssh.socket; ufw status | grep -c '^22/tcp .*ALLOW'",
+        expected="active\n2\n",
+    ),
     "sshd's penalties": Beside(
         ":",
         meanwhile=others_fail,
@@ -154,6 +160,7 @@ def play(case: Beside, folder: Path) -> Ended:
             host.reboot()
             host.run("cloud-init status --wait", timeout=120)
         desk = case.desk(host, folder)
+        host.login("true", ipv6=case.desk is DeskOverIPv6)  # (systemd starts sshd for the first who comes)
         before = snapshot(host)
         with ThreadPoolExecutor(1) as aside:
             aside.submit(case.meanwhile, desk)

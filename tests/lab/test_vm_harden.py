@@ -117,4 +117,5 @@ def test_a_clock_that_is_wrong_by_years_and_jumps(release: str, tmp_path: Path) 
         undone = desk.undo()
         assert undone.code == 0, undone.stdout + undone.stderr
         is_as_it_was(machine)
-        assert difference(before, snapshot(machine)) == []
+        # (`time-set`: what set the clock was switched off above, and this start is the first without it)
+        assert [line for line in difference(before, snapshot(machine)) if "time-set.target" not in line] == []

@@ -85,13 +85,16 @@ def in_block(situation: Situation, path: str, number: int | None, keyword: str, 
 
 
 def activate(situation: Situation) -> tuple[Wish, ...]:
-    """sshd reads its files again; nothing where it does not run, or is started for each connection."""
+    """sshd reads its files again; nothing where it does not run, or is started for each connection.
+
+    One that systemd listens for (`ssh.socket`) dies of a reload: it binds its addresses anew, and cannot.
+    """
     match situation.facts.services:
         case Known(services):
-            for name in ("ssh.service", "sshd.service"):
-                unit = services.unit(name)
+            for name in ("ssh", "sshd"):
+                unit = services.unit(f"{name}.service")
                 if unit is not None and unit.active in {"", "active", "reloading", "activating"}:
-                    return (Activate(unit.name),)
+                    return (Activate(unit.name, "restart" if services.active(f"{name}.socket") else "reload"),)
         case _:
             pass
     return ()

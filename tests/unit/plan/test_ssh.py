@@ -276,3 +276,9 @@ def test_the_server_reads_its_files_again_where_it_runs(active: str) -> None:
 def test_every_fix_is_of_one_step_but_the_keys() -> None:
     assert {each.step for each in ssh.FIXES} == {"ssh-settings", "ssh-host-keys"}
     assert all(FIXES[each.rule] is each for each in ssh.FIXES)
+
+
+def test_a_server_that_systemd_listens_for_starts_anew() -> None:
+    """Seen on Debian 13: a reload ends it, 'fatal: Cannot bind any address.'"""
+    units = "ssh.service loaded active running OpenBSD Secure Shell server\nssh.socket loaded active running Socket\n"
+    assert sshd.activate(Host(commands={"units": units}).situation()) == (Activate("ssh.service", "restart"),)
