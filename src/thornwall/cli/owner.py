@@ -103,11 +103,14 @@ class Keyholder(Person):
                     return secret
         if not interactive():
             return None
+        self._say_why()
+        return super().password(prompt)
+
+    def _say_why(self) -> None:
         if self._until:
             told = f"A change is made, and waits until {self._until} for a login that works: that is what this is for."
             with self._asked():
                 err.print(printable(told), markup=False, soft_wrap=True)
-        return super().password(prompt)
 
     def _of(self, who: str) -> list[Secret]:
         """`who`: `pi@host`, or this machine."""
@@ -123,7 +126,11 @@ class Keyholder(Person):
         self, title: str, instructions: str, prompts: Sequence[tuple[str, bool]]
     ) -> list[Secret] | None:
         """An answer for each prompt; None where nobody is there."""
-        return super().keyboard_interactive(title, instructions, prompts) if interactive() else None
+        if not interactive():
+            return None
+        if prompts:
+            self._say_why()
+        return super().keyboard_interactive(title, instructions, prompts)
 
 
 class Owner(Keyholder):
@@ -218,7 +225,7 @@ class Owner(Keyholder):
             err.print(printable(text), markup=False, soft_wrap=True)
 
     def waits_until(self, when: str) -> None:
-        """A change waits until then: whoever is asked for a password is told."""
+        """A change waits until then: whoever is asked for a password or a code is told."""
         self._until = when
 
     def before_questions(self, questions: Sequence[Question]) -> None:

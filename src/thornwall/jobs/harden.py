@@ -266,7 +266,10 @@ async def _apply(work: Work, said: Said) -> events.Applied | None:
                 reopens=reopens(replace(work.plan, steps=without_later(work.plan.steps)), found),
                 secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
                 version=__version__,
-                canary=bool(work.link.name) and any(step.purpose in _LOGINS for step in work.plan.steps),
+                # (it cannot wait for a code, nor for two of them; the guard can)
+                canary=bool(work.link.name)
+                and not work.link.asker.codes
+                and any(step.purpose in _LOGINS for step in work.plan.steps),
             )
         )
 

@@ -28,10 +28,12 @@ _AT_ONCE, _COUNTED_FOR = 4, 31.0
 class Remembering:
     """An Asker that asks the person once for what several connections of one action need.
 
-    Passwords alone: a one-time code is good for one login. What did not lead to a login is forgotten.
+    Passwords alone: a one-time code is good for one login. What did not lead to a login is forgotten. `codes`: a login
+    wanted more than passwords, so that none can be made without the person.
     """
 
     def __init__(self, asker: Asker) -> None:
+        self.codes = False
         self._asker = asker
         self._kept: dict[str, Secret] = {}
         self._typed: dict[str, Secret] = {}
@@ -55,6 +57,7 @@ class Remembering:
     ) -> list[Secret] | None:
         """As the person says; a lone password is remembered."""
         if len(prompts) != 1 or "assword" not in prompts[0][0]:
+            self.codes = self.codes or bool(prompts)
             return self._asker.keyboard_interactive(title, instructions, prompts)
         prompt = f"{title} {prompts[0][0]}"
         if prompt in self._kept:
@@ -67,6 +70,7 @@ class Remembering:
     def with_password(self, password: Secret) -> Remembering:
         """The same, once the account has another password: what was typed before for one is replaced by it."""
         changed = Remembering(self._asker)
+        changed.codes = self.codes
         changed._typed = {
             prompt: secret if prompt.startswith("passphrase") else password for prompt, secret in self._typed.items()
         }
