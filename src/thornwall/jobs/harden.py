@@ -70,6 +70,8 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
         with stopped(lambda: _goes_on(work)):
             outcome = await _transaction(work, first)
     except ThornwallError:
+        if work.packages:
+            owner.tell(_CAME.format(work.packages, link.typed))
         if units := restarted(work.plan):
             owner.tell(_PERHAPS.format(", ".join(units)))
         raise
@@ -225,6 +227,10 @@ def _seen_before(said: Said) -> tuple[Proof, ...]:
     )
 
 
+_CAME = (
+    "The packages had come by then, and stay (change {0}): the next try needs them. To take them back: "
+    "thornwall undo {1} {0}"
+)
 _PACKAGES_GO_ON = (
     "Packages that are on their way come to their end; none of the other steps had begun. To look: thornwall history {}"
 )

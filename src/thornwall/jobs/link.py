@@ -7,15 +7,16 @@ import math
 import shlex
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from thornwall.errors import UsageError
 from thornwall.jobs.reach import Reaching
+from thornwall.jobs.remembering import Remembering
 from thornwall.model.capture import Source
 from thornwall.model.secret import Secret
-from thornwall.transport.base import Asker, Become, Feed, Limits, Nobody, Ran, Transport
+from thornwall.transport.base import Asker, Become, Feed, Limits, Ran, Transport
 from thornwall.transport.local import LocalTransport
 from thornwall.transport.ssh import Access, SshTransport
 from thornwall.transport.target import CaptureTarget, DirectoryTarget, LocalTarget, SshTarget, Target, parse_target
@@ -23,70 +24,6 @@ from thornwall.transport.target import CaptureTarget, DirectoryTarget, LocalTarg
 # `ufw limit` refuses the sixth connection of one address within 30 s, and counts what it refuses. One is the canary's,
 # which cannot wait.
 _AT_ONCE, _COUNTED_FOR = 4, 31.0
-
-
-class Remembering:
-    """An Asker that asks the person once for what several connections of one action need.
-
-    Passwords alone: a one-time code is good for one login. What did not lead to a login is forgotten. `codes`: a login
-    wanted more than passwords, so that none can be made without the person.
-    """
-
-    def __init__(self, asker: Asker) -> None:
-        self.codes = False
-        self._asker = asker
-        self._kept: dict[str, Secret] = {}
-        self._typed: dict[str, Secret] = {}
-
-    def password(self, prompt: str) -> Secret | None:
-        """What was typed before at this prompt, else what the person types now."""
-        if prompt in self._kept:
-            # not twice in one login: it was refused
-            return self._kept.pop(prompt)
-        secret = self._asker.password(prompt)
-        if secret is not None:
-            self._typed[prompt.removeprefix("sorry, try again: ")] = secret
-        return secret
-
-    def host_key(self, host: str, algorithm: str, fingerprint: str) -> bool | None:
-        """As the person says."""
-        return self._asker.host_key(host, algorithm, fingerprint)
-
-    def keyboard_interactive(
-        self, title: str, instructions: str, prompts: Sequence[tuple[str, bool]]
-    ) -> list[Secret] | None:
-        """As the person says; a lone password is remembered."""
-        if len(prompts) != 1 or "assword" not in prompts[0][0]:
-            self.codes = self.codes or bool(prompts)
-            return self._asker.keyboard_interactive(title, instructions, prompts)
-        prompt = f"{title} {prompts[0][0]}"
-        if prompt in self._kept:
-            return [self._kept.pop(prompt)]
-        answers = self._asker.keyboard_interactive(title, instructions, prompts)
-        if answers:
-            self._typed[prompt] = answers[0]
-        return answers
-
-    def with_password(self, password: Secret) -> Remembering:
-        """The same, once the account has another password: what was typed before for one is replaced by it."""
-        changed = Remembering(self._asker)
-        changed.codes = self.codes
-        changed._typed = {
-            prompt: secret if prompt.startswith("passphrase") else password for prompt, secret in self._typed.items()
-        }
-        changed.succeeded()
-        return changed
-
-    def muted(self) -> Remembering:
-        """The same, but nobody is asked for what is not known."""
-        silent = Remembering(Nobody())
-        silent._typed = dict(self._typed)
-        silent.succeeded()
-        return silent
-
-    def succeeded(self) -> None:
-        """The login worked: what was typed for it is good."""
-        self._kept |= self._typed
 
 
 @dataclass
@@ -142,8 +79,8 @@ class Link:
         become = become or Become(self.reaching.become, self.sudo_password)
         if isinstance(self.target, SshTarget):
             access = access or Access(identity=self.reaching.identity, accept_new=self.reaching.accept_new)
-            return SshTransport(self.target, become=become, asker=self.asker, access=access)
-        return LocalTransport(become=become, asker=self.asker)
+            return SshTransport(self.target, become=become, asker=self.asker.login(), access=access)
+        return LocalTransport(become=become, asker=self.asker.login())
 
     def use_new_password(self, password: Secret) -> None:
         """The account's password is another one now: for sudo, and for a login by password."""
@@ -176,10 +113,18 @@ class Link:
         """
         assert isinstance(self.target, SshTarget)  # noqa: S101 - nothing else has a loopback to go through
         self._made.append(time.monotonic())  # at once: the device does not wait for long
-        asker = self.asker.muted()
-        access = Access(identity=self.reaching.identity, accept_new=self.reaching.accept_new, canary_port=port)
+        new = self.asker if password is None else self.asker.with_password(password)
+        access = Access(
+            identity=self.reaching.identity,
+            accept_new=self.reaching.accept_new,
+            canary_port=port,
+            canary_asker=new.muted().login(),
+        )
         transport = SshTransport(
-            self.target, become=Become("password", password or self.sudo_password), asker=asker, access=access
+            self.target,
+            become=Become("password", password or self.sudo_password),
+            asker=self.asker.muted().login(),
+            access=access,
         )
         return await transport.run(script, feed=lambda _: None, limits=Limits(seconds=40, idle_seconds=30))
 

@@ -84,7 +84,7 @@ async def _at_hand(link: Link, situation: Situation) -> str:
         for key in (accounts.keys_of(admin.name) if accounts else ())
         if key.free
     }
-    return known.get(await key_at_hand(link.reaching.identity, known, link.asker), "") if known else ""
+    return known.get(await key_at_hand(link.reaching.identity, known, link.asker.login()), "") if known else ""
 
 
 def of_capture(path: Path, judging: Judging, wishes: Wishes) -> Planned:

@@ -25,6 +25,7 @@ Attempt = Callable[[str], Awaitable[Proof]]
 _ASKS = "the SSH server asks for a password, so that it takes them still"
 _UNKNOWN = "the SSH server asks, and the password of {} is not known here"
 _NO_TIME = "the time within which the change must be confirmed is too short for it"
+_NO_KEY = "you log in by none"
 _BANS = "{} runs there, which would shut this computer out for logins that fail"
 _LEFT = 10.0  # seconds of that which are for the last login
 _PACE = 1.0  # between attempts that must fail: sshd's penalties begin with the third or so within a few seconds
@@ -67,7 +68,11 @@ def _attempts(proving: Proving, target: SshTarget) -> Iterator[tuple[str, Attemp
         yield "a login by password is refused", fails or partial(_no_password, proving, target, user)
     if claims.root_refused and user != "root":
         root = replace(target, user="root")
-        yield "your key does not let root in", fails or partial(_no_login, proving, root, Nobody(), ("publickey",))
+        has_key = "publickey" in proving.plan.way_in.methods
+        by_key = (
+            partial(_no_login, proving, root, Nobody(), ("publickey",)) if has_key else partial(_not_tried, _NO_KEY)
+        )
+        yield "your key does not let root in", fails or by_key
         yield "root may not log in by password", fails or partial(_no_password, proving, target, "root")
 
 

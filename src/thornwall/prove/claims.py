@@ -19,8 +19,8 @@ class Claims:
     """What is tried from outside once the change is confirmed, and before.
 
     `closed`: TCP ports that must refuse; `kept`: TCP ports that must go on answering, if they did before. Then: a
-    login by password is refused, root may not log in, sudo asks for a password. `bans`: the service that would shut
-    this computer out for failed logins, if one runs.
+    login by password is refused, root may not log in, sudo asks the login's own account for a password. `bans`: the
+    service that would shut this computer out for failed logins, if one runs.
     """
 
     closed: tuple[int, ...] = ()
@@ -52,7 +52,7 @@ def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
         kept=tuple(sorted(({socket.port for socket in sockets} | _forwarded(facts)) - closed)),
         password_refused="ssh-password-login" in rules,
         root_refused=not rules.isdisjoint({"ssh-root-login", "ssh-root-key-login"}),
-        sudo_asks="sudo-nopasswd" in rules,
+        sudo_asks=("sudo-nopasswd", plan.way_in.user) in mended,
         bans=next((name for name in _BANNERS if _runs(facts, name)), ""),
     )
 

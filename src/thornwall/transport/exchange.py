@@ -284,6 +284,11 @@ class Exchange:
         told = of_sudo if self._stage is _Stage.CHOOSE else last_line
         said = told(bytes(self._prompts)) or last_line(bytes(self._before))
         because = f": {said}" if said else ""
+        if self._stage is _Stage.HELLO and "password change required" in said.lower():
+            return AuthenticationError(
+                f"the password of {self._who} must be changed before anything else: {said}",
+                hint=f"log in at a terminal and give it a new one: ssh {self._who}",
+            )
         if self._stage is _Stage.HELLO:
             return HostAnswerError(
                 f"{self._who} lets nobody run /bin/sh (status {status}){because}",

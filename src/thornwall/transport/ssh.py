@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes.util
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ class Access:
     never trusted. `connect_seconds`: for each step of the login; None: ConnectTimeout of the configuration, or 10.
     `methods`: no others are tried on the target (`password`); empty: all. For who wants to know whether they work.
     `canary_port`: log in once more, through that login, to an sshd that listens on the target's loopback, and run it
-    there; 0: not.
+    there; 0: not. `canary_asker`: is asked what that second login needs; None: whoever is asked for the first.
     """
 
     identity: Path | None = None
@@ -35,6 +35,7 @@ class Access:
     connect_seconds: float | None = None
     methods: tuple[str, ...] = ()
     canary_port: int = 0
+    canary_asker: Asker | None = field(default=None, repr=False)
 
 
 @contextlib.contextmanager

@@ -65,7 +65,8 @@ class Login:
         conn = await self._hop(settings, tunnel)
         if self._access.canary_port:
             inner = resolve(target, identity=self._access.identity, keywords=_INSIST | only | {"proxy_command": ()})
-            return await self._hop(inner.at_loopback(self._access.canary_port), conn)
+            asker = self._access.canary_asker or self._asker
+            return await self._hop(inner.at_loopback(self._access.canary_port), conn, asker)
         return conn
 
     async def open(self, conn: asyncssh.SSHClientConnection, exchange: Exchange) -> None:
@@ -124,10 +125,10 @@ class Login:
         return jumps
 
     async def _hop(
-        self, settings: Settings, tunnel: asyncssh.SSHClientConnection | None
+        self, settings: Settings, tunnel: asyncssh.SSHClientConnection | None, asker: Asker | None = None
     ) -> asyncssh.SSHClientConnection:
         patience = Patience(self._limit(settings))
-        client = Client(settings, self._asker, accept_new=self._access.accept_new, extend=patience.extend)
+        client = Client(settings, asker or self._asker, accept_new=self._access.accept_new, extend=patience.extend)
         keywords: dict[str, Any] = {"sock": None}
         if settings.options.config.get("HostKeyAlgorithms") is None:
             keywords["server_host_key_algs"] = client.host_key_algorithms()

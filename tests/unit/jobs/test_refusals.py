@@ -78,7 +78,7 @@ def proofs(server: type[asyncssh.SSHServer], home: Path, *, user: str, known: st
             link = link_to(f"{user}@127.0.0.1:{port}", Reaching(), Nobody())
             about = Proving(
                 link,
-                Plan("host", (), way_in=WayIn("ssh", user)),
+                Plan("host", (), way_in=WayIn("ssh", user, methods=("publickey",))),
                 Claims(password_refused=True, root_refused=True, bans=bans),
                 Judging(today="2026-11-29"),
                 lambda _: None,

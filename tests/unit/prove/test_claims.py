@@ -12,7 +12,7 @@ from thornwall.model.fact import Known
 from thornwall.model.finding import Evidence, Finding
 from thornwall.model.firewall import Chain, FilterRule, Firewall, Ruleset
 from thornwall.model.network import Network, Socket
-from thornwall.model.plan import Mend, Plan, Step
+from thornwall.model.plan import Mend, Plan, Step, WayIn
 from thornwall.model.services import Services, Unit
 from thornwall.model.snapshot import Snapshot
 from thornwall.prove.claims import claims
@@ -78,3 +78,9 @@ def test_what_goes_on_to_a_container_must_go_on_answering() -> None:
         network=Known(Network(SOCKETS, processes=True)), firewall=Known(Firewall(running=Known(Ruleset((chain,)))))
     )
     assert claims(Plan("host", ()), (), facts).kept == (22, 631, 3306, 8080, 8888)
+
+
+@pytest.mark.parametrize(("user", "asks"), [("pi", True), ("anna", False), ("root", False)])
+def test_sudo_is_tried_by_who_logs_in_alone(user: str, asks: bool) -> None:
+    step = Step("x", Purpose.SUDO, "X", (), (Mend("sudo-nopasswd", "pi"),))
+    assert claims(Plan("host", (step,), way_in=WayIn("ssh", user)), (), Snapshot()).sudo_asks is asks
