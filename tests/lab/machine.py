@@ -52,11 +52,12 @@ class Machine:
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._booted = False
 
-    def boot(self, root: Path, namespace: str, console: Path, *, outlive_owner: bool) -> None:
+    def boot(self, root: Path, namespace: str, console: Path, *, outlive_owner: bool, until_up: bool = True) -> None:
         """Start a root in a network namespace that has its addresses already, and wait until it is up.
 
-        The console's text goes to a file. With `outlive_owner` the machine runs on when this process ends. When it has
-        run before, and at every reboot of its own, the namespace is made anew: what a boot forgets is forgotten.
+        (`until_up`: unless it may reboot.) The console's text goes to a file. With `outlive_owner` the machine
+        runs on when this process ends. When it has run before, and at every reboot of its own, the namespace is made
+        anew: what a boot forgets is forgotten.
         """
         renew = renewal(Wire.of(namespace))
         if self._booted:
@@ -86,7 +87,8 @@ class Machine:
                 start_new_session=True,
             )
         try:
-            self._wait_until_up(_BOOT_SECONDS)
+            if until_up:
+                self._wait_until_up(_BOOT_SECONDS)
         except LabError as error:
             last = "\n".join(console.read_text(errors="replace").splitlines()[-15:])
             raise LabError(f"{error}\n{last}") from error

@@ -212,8 +212,8 @@ class Bench:
         machine = self.host.machine
         machine.kill()
         console = self.host.known_hosts.with_name("console.log")
-        machine._wait_until_up = lambda seconds: None  # type: ignore[method-assign]
-        machine.boot(self.host.root, Wire(self.host.index).namespace, console, outlive_owner=False)
+        place = Wire(self.host.index).namespace
+        machine.boot(self.host.root, place, console, outlive_owner=False, until_up=False)
 
     def up(self) -> None:
         """Wait until it is up, and stays so."""

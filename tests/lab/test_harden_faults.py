@@ -17,6 +17,7 @@ import pytest
 from .compare import difference, snapshot
 from .hardening import FULL, NEW, WITHOUT_PACKAGES, Desk, kill
 from .host import start
+from .network import Wire
 
 SOON = ("--confirm-within", "30")
 AT_ONCE = 5  # cases
@@ -94,6 +95,17 @@ def cut(desk: Desk) -> "subprocess.Popen[str]":
     return process
 
 
+def power_lost(desk: Desk) -> "subprocess.Popen[str]":
+    """The host loses power once the change is made, and comes up again while its owner waits."""
+    process = desk.begin_hardening(*WITHOUT_PACKAGES, "--confirm-within", "120")
+    desk.wait_for(desk.applied, 60)
+    time.sleep(2.5)  # of the six at which it may be confirmed at the earliest
+    machine, place = desk.host.machine, Wire(desk.host.index).namespace
+    machine.kill()
+    machine.boot(desk.host.root, place, desk.folder / "console", outlive_owner=False, until_up=False)
+    return process
+
+
 def wrong_password(desk: Desk) -> "subprocess.Popen[str]":
     """The password that sudo is to ask for from now on is not the one that the account has."""
     secrets = desk.secrets(sudo="not-the-password")
@@ -151,6 +163,7 @@ CASES: Mapping[str, Case] = {
         "for key in /etc/ssh/ssh_host_*_key; do mount --bind /run/other $key; done; systemctl reload ssh",
         "umount --lazy /etc/ssh/ssh_host_*_key; systemctl reload ssh",
     ),
+    "the power is lost": power_lost,
     "the way out is lost": spoiled("ip route del default", ROUTE),
     "names are lost": nameless,
     "interrupted": interrupted,
@@ -159,7 +172,7 @@ CASES: Mapping[str, Case] = {
 }
 SAMPLE = (
     *("sudo is broken", "sshd is gone", "given up", "the link is cut", "the controller is killed"),
-    *("the firewall drops later", "the way out is lost", "names are lost"),
+    *("the firewall drops later", "the way out is lost", "names are lost", "the power is lost"),
 )
 
 
@@ -211,6 +224,11 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Fu
             "the way out is lost",
             8,
             ("TAKEN BACK", "✗ it still has a way to other networks", "no default route over IPv4"),
+        ),
+        (
+            "the power is lost",
+            8,
+            ("TAKEN BACK", "the change was still there to be confirmed", "since the host started again before anybody"),
         ),
         ("names are lost", 8, ("TAKEN BACK", "names are not found any more: deb.debian.org was before")),
         ("given up", 130, ("Interrupted", "Nobody confirms the change now", "thornwall status")),

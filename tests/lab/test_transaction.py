@@ -69,7 +69,6 @@ from thornwall.transport.target import SshTarget
 from .compare import State, difference, snapshot
 from .hardening import FULL
 from .host import Host
-from .machine import Machine
 from .network import Wire
 
 LIMITS = Limits(seconds=90, idle_seconds=60)
@@ -194,8 +193,8 @@ class Rig:
 
     def boot(self) -> None:
         console = Path.home() / "console.log"
-        with no_waiting():
-            self.host.machine.boot(self.host.root, Wire(self.host.index).namespace, console, outlive_owner=False)
+        place = Wire(self.host.index).namespace
+        self.host.machine.boot(self.host.root, place, console, outlive_owner=False, until_up=False)
 
     def settled(self, seconds: float = 60) -> None:
         """Wait until it is up, and stays so (it may be about to reboot once more)."""
@@ -210,17 +209,6 @@ class Rig:
                 return
             time.sleep(0.2)
         raise AssertionError("the host does not come up")
-
-
-@contextmanager
-def no_waiting() -> Iterator[None]:
-    """The host may reboot while it boots: nobody waits in it for its end."""
-    waits = Machine._wait_until_up
-    Machine._wait_until_up = lambda self, seconds: None  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        Machine._wait_until_up = waits  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,13 @@ from thornwall.jobs.undo import together
 from thornwall.model.outcome import undo_path
 
 
-def stands(change: Change, typed: str) -> str:
-    """How it is with a change that is neither kept nor gone, and what to do."""
+def stands(change: Change, typed: str, *, at_rest: bool = False) -> str:
+    """How it is with a change that is neither kept nor gone, and what to do. `at_rest`: the system does not run."""
+    if at_rest and not change.packages and not change.stuck:
+        return (
+            f"Change {change.id} was not confirmed when the system last ran: it takes that back by itself when it "
+            f"starts. To do so now: thornwall undo {typed} {change.id}"
+        )
     left = f"in {change.left} s" if change.left is not None and change.left > 0 else ""
     if change.packages and change.state == "open" and change.working:
         return f"The packages of change {change.id} are on their way, and come to their end by themselves: wait."

@@ -250,7 +250,7 @@ class Owner(Keyholder):
             return None
         with self._asked():
             err.print(printable(why), markup=False)
-            for _ in range(3):
+            for tries in (2, 1, 0):
                 first = getpass(
                     f"New password for {printable(account)} (empty: leave it as it is): ", stream=sys.stderr
                 )
@@ -264,6 +264,9 @@ class Owner(Keyholder):
                     return Secret(first)
                 else:
                     err.print("They differ.")
+                if tries:
+                    err.print(f"{'Two more tries' if tries == 2 else 'One more try'}.")
+            err.print("To begin again, say no at the end, or Ctrl-C.", markup=False)
             err.print(f"The password of {printable(account)} is left as it is.", markup=False)
         return None
 

@@ -203,7 +203,7 @@ def status(
     if as_json:
         sys.stdout.write(json.dumps([json_of(change) for change in waiting], indent=2) + "\n")
     for change in waiting if not as_json else ():
-        out.print(stands(change, way.link.typed), markup=False)
+        out.print(stands(change, way.link.typed, at_rest=way.link.root is not None), markup=False)
     if not waiting and not as_json:
         out.print(f"Nothing waits to be confirmed.{last(changes[-1]) if changes else ''}", markup=False)
         if any(change.job for change in changes):

@@ -62,9 +62,10 @@ def _tell_waiting(proving: Proving, outcome: Outcome) -> None:
     """While it is waited for: what failed, by when it is back, and that nobody need stay."""
     why = _lost(outcome)
     until = clock(time.time() + proving.window + REBOOT)
+    by = f"by {outcome.by} or with a restart soon after" if time.time() < proving.until else "or has done so by now"
     proving.tell(
-        f"The change is not kept; {why}. {outcome.target} takes it back by itself, by {outcome.by} or with a restart "
-        f"soon after. Until {until} this looks whether it is back; to stop it changes nothing there."
+        f"The change is not kept; {why}. {outcome.target} takes it back by itself, {by}. "
+        f"Until {until} this looks whether it is back; to stop it changes nothing there."
     )
 
 

@@ -22,6 +22,7 @@ from thornwall.model.finding import Finding, Report, Risk, Status
 from thornwall.model.originals import Originals
 from thornwall.model.plan import Answers, Mend, Plan, Standing, WayIn
 from thornwall.model.rule import Value
+from thornwall.plan.first_start import waits
 from thornwall.plan.fix import Situation
 from thornwall.plan.fixes.firewall import ssh_ports
 from thornwall.plan.planner import Choice, make_plan
@@ -164,6 +165,7 @@ def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, addr
         before=Standing(report.score, report.summary()),
         after=standing_after(report, plan.mends),
         grave=_grave(report, plan.mends),
+        job_waits=waits(situation),
     )
     return Planned(plan, report, situation)
 

@@ -79,6 +79,10 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
         await _retried(proving, deadline, lambda: _keep(proving, applied))
     except (*_NO_WAY_IN, EOFError) as error:
         why = _why(error)
+        if isinstance(error, RefusedError) and (said := await _device_says(proving, applied.id)):
+            # (what had worked by then, worked on a device that was back)
+            once_more = Proof("the change was still there to be confirmed", ok=False, detail=said)
+            return await back(proving, replace(outcome, proofs=(once_more,)), "it could not be confirmed")
         before = f"; before that, {proving.missed}" if proving.missed not in {"", why} else ""
         detail = f"{why}{before}; at {worked} one had worked: what of the host's own answers to the change?"
         once_more = Proof("a login once more, to confirm it", ok=False, detail=detail)
@@ -94,6 +98,15 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
             *(_SUDO_ASKS,) * proving.claims.sudo_asks,
         ),
     )
+
+
+async def _device_says(proving: Proving, change: str) -> str:
+    """Why it has taken the change back; empty where it does not tell that."""
+    try:
+        known = await history(proving.link, proving.step)
+    except ThornwallError:
+        return ""
+    return next((f"it was taken back, since {each.why}" for each in known if each.id == change and each.why), "")
 
 
 def _why(error: Exception) -> str:

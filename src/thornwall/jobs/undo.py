@@ -110,6 +110,11 @@ def _know(link: Link, change: str, known: unsaid.Known) -> None:
 
 async def confirm_open(link: Link, step: Telling) -> str:
     """Confirm the one change that is open, from a login that began after it was done; its id."""
+    if link.root:
+        raise UsageError(
+            f"{link.root} is a system that does not run: no login to it can prove anything.",
+            hint=f"A change that waits goes back when it starts, or now: thornwall undo {link.typed}",
+        )
     waiting = [change for change in await history(link, step) if change.state == "open"]
     if not waiting:
         raise UsageError("Nothing waits to be confirmed on this host.", hint="See: thornwall history")

@@ -59,6 +59,11 @@ def held(situation: Situation, wish: Wish) -> Hold | None:
     )
 
 
+def waits(situation: Situation) -> bool:
+    """Whether a job of the first start has not come to its end on this host, which runs."""
+    return situation.capture.live and _there(situation, RUN)
+
+
 def _there(situation: Situation, path: str) -> bool:
     state = situation.state(path)
     return isinstance(state, Known) and state.value != ABSENT

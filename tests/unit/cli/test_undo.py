@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 
 from thornwall.apply.events import Change, Event, Left, Undone
 from thornwall.cli import console, undo
+from thornwall.cli.changes import stands
 from thornwall.errors import (
     AuthenticationError,
     Exit,
@@ -19,11 +21,13 @@ from thornwall.errors import (
     ThornwallError,
     UnansweredError,
     UnreachableError,
+    UsageError,
 )
 from thornwall.jobs import unsaid
 from thornwall.jobs.follow import Said
 from thornwall.jobs.link import Link, link_to
 from thornwall.jobs.reach import Reaching
+from thornwall.jobs.undo import confirm_open
 from thornwall.transport.base import Nobody
 from thornwall.transport.target import SshTarget
 
@@ -191,6 +195,20 @@ def test_status_of_what_is_under_way(
     monkeypatch.setattr(undo, "_way", lambda *_, **__: Device((change,), ()))
     assert undo.status("pi@host") == Exit.FINDINGS
     assert told in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_system_at_rest_takes_back_what_waits_when_it_starts() -> None:
+    told = stands(OPEN, "/mnt/card", at_rest=True)
+    assert told.startswith(
+        "Change 0003 was not confirmed when the system last ran: it takes that back by itself when it"
+    )
+    assert told.endswith("To do so now: thornwall undo /mnt/card 0003")
+
+
+def test_a_system_at_rest_confirms_nothing(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    with pytest.raises(UsageError, match="a system that does not run: no login to it can prove anything"):
+        asyncio.run(confirm_open(link_to(str(tmp_path), Reaching(), Nobody()), lambda _: None))
 
 
 def test_no_to_undo_says_that_nothing_was_changed(undone: Undo) -> None:

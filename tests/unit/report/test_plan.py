@@ -283,3 +283,19 @@ def test_who_loses_the_name_of_the_host_and_what_stays_open_is_said_before_the_q
     grave = tuple(Mend(f"rule-{number}", "host", f"Title {number}") for number in range(4))
     told = dict(beware(Plan("pi@host", (replace(off, operations=()),), after=stays, grave=grave)))
     assert "will be there still (Title 0; Title 1; Title 2; and 1 more): held back" in told["left"]
+
+
+def test_whom_ssh_lets_in_is_named_where_a_list_is_made_of_them() -> None:
+    """A long diff is cut: its last line may be the one that shuts somebody out."""
+    file = PutFile(
+        "/etc/ssh/sshd_config.d/00-thornwall.conf", b"# ours\nMaxAuthTries 4\nAllowUsers pi webcam\n", "absent"
+    )
+    step = replace(KERNEL, operations=(file,), mends=(Mend("ssh-no-user-restriction", "host"),))
+    assert dict(beware(replace(FULL, steps=(step,))))["users"] == "SSH lets in pi, webcam, and nobody else."
+    assert "users" not in dict(beware(replace(FULL, steps=(replace(step, mends=()),))))
+
+
+def test_a_job_of_the_first_start_that_is_not_done_is_told() -> None:
+    assert dict(beware(replace(FULL, job_waits=True)))["first start"].startswith(
+        "The job of its first start is not done"
+    )

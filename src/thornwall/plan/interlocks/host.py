@@ -75,7 +75,8 @@ def _refusals(originals: Originals, *, live: bool) -> Iterator[Hold]:
             "transaction-open",
             f"An earlier change, {originals.open_transaction}, has been neither confirmed nor taken back.",
             "See 'thornwall status'. Packages that are still coming in end by themselves; what waits can be confirmed "
-            "or undone, and else goes back by itself; for what could not go back: 'thornwall undo' again.",
+            "or undone, and else goes back by itself (on a system that does not run, when it starts); for what could "
+            "not go back: 'thornwall undo' again.",
         )
     if originals.pending_reload:
         units = ", ".join(originals.pending_reload[:3]) + (" and others" if len(originals.pending_reload) > 3 else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from thornwall.model.change import AccountDo, AccountField, Packages, Purpose, UnitDo
+from thornwall.model.change import AccountDo, AccountField, Packages, Purpose, PutFile, UnitDo
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Plan, Step, Undoing
 from thornwall.report.plan.words import PURPOSES, masked
@@ -27,7 +27,12 @@ _AT_REST = (
 )
 _FIRST_FIREWALL = (
     " Before that start has a network, a filter lets in SSH alone, then also what listens. The firewall takes its "
-    "place some minutes later, with what listens by then; it is kept only if it lets SSH in. Nobody is asked."
+    "place six minutes later or more (leave it on), with what listens by then; it is kept only if it lets SSH in. "
+    "Nobody is asked."
+)
+_JOB_WAITS = (
+    "The job of its first start is not done yet, and what is left to it may be in this plan too: better wait until "
+    "'thornwall history' speaks of it no more. On the host: sudo journalctl -u thornwall-first-start"
 )
 _YOURS = "When that is, you decide: nothing restarts the host now, but to take the change back."
 _HEALTH = (
@@ -56,6 +61,10 @@ ENDS = {
     "rsync-listening": "copies into its rsync server",
     "autologin-desktop": "a desktop that opens without a password",
     "autologin-console": "a console that opens without a password",
+    "ssh-forwarding": "SSH tunnels (-L, -R, -D), jumps through it (-J), VS Code's remote windows, agents that are lent",
+    "ssh-x11-forwarding": "windows over SSH (-X)",
+    "rpcbind-listening": "NFS before version 4",
+    "root-password-usable": "su to root",
 }
 """What somebody who uses the device may miss, by the rule that ends it."""
 _UNCONFIRMED = " (a change that nobody confirms goes back whole, with that)"
@@ -83,18 +92,30 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     told += _packages(plan) + _ports(plan) + _ends(plan) + _name(plan) + _you(plan) + _passwords(plan)
     if any(mend.rule in {"ssh-root-login", "ssh-root-key-login"} for mend in plan.mends):
         told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
+    if alone := _named_alone(plan):
+        told.append(("users", f"SSH lets in {', '.join(alone)}, and nobody else."))
     if plan.shut_out:
         # (a key that lies elsewhere, or in a certificate, is not read)
         names = ", ".join(map(line, plan.shut_out))
         told.append(("no key", _NO_KEY.format(names)))
     at_rest = plan.way_in.kind == "offline"
     told += _first_start(plan)
+    if plan.job_waits:
+        told.append(("first start", _JOB_WAITS))
     if not at_rest and (waiting := [number for number, step in enumerate(steps, 1) if step.awaits_reboot]):
         effect = f"{_numbered(waiting)} {_have(waiting)} full effect from the next restart on."
         told.append(("restart", f"{effect} {_YOURS} {_HEALTH}"))
     if stays := _stays(plan):
         told.append(("stays", f"Undo does not bring back {'; nor '.join(stays)}."))
     return told + _left(plan)
+
+
+def _named_alone(plan: Plan) -> list[str]:
+    """Whom SSH lets in, where the plan makes a list of them."""
+    steps = (step for step in plan.steps if any(mend.rule == "ssh-no-user-restriction" for mend in step.mends))
+    files = (each for step in steps for each in step.operations if isinstance(each, PutFile))
+    words = (said.split() for file in files for said in file.content.decode(errors="replace").splitlines())
+    return [line(name) for said in words if said[:1] == ["AllowUsers"] for name in said[1:]]
 
 
 def _ports(plan: Plan) -> list[tuple[str, str]]:
