@@ -13,6 +13,7 @@ import pytest
 from .compare import difference, snapshot
 from .hardening import NEW, WITHOUT_PACKAGES, Desk
 from .host import Host, start
+from .settings import RELEASES
 from .thornwall import Done
 
 AT_ONCE = 3  # cases
@@ -45,11 +46,13 @@ class Beside:
     expected: str = ""
     restarts: bool = False
     own: tuple[str, ...] = ()
+    releases: tuple[str, ...] = RELEASES
 
 
 FAIL2BAN = f"""
 {INSTALL} fail2ban
-printf '[sshd]\\nenabled = true\\nmode = aggressive\\nmaxretry = 1\\n' >/etc/fail2ban/jail.d/owner.local
+printf '%s\\n' '[sshd]' 'enabled = true' 'backend = systemd' 'mode = aggressive' 'maxretry = 1' \\
+    >/etc/fail2ban/jail.d/owner.local
 systemctl restart fail2ban
 until fail2ban-client status sshd; do sleep 0.2; done
 """
@@ -108,6 +111,7 @@ CASES: Mapping[str, Beside] = {
         then="cloud-init status --wait; sshd -T | grep ^passwordauthentication; sudo -l -U pi | grep -c NOPASSWD",
         expected="passwordauthentication no\n0\n",
         own=("/var/lib/cloud", "/run/cloud-init"),
+        releases=("trixie",),  # Raspberry Pi OS sets cards up by it from trixie on
     ),
     "faillock counts": Beside(FAILLOCK, then="faillock --user pi | grep -c ' V$'", expected="0\n"),
     "IPv6 alone": Beside("ip -4 addr flush dev eth0", harden=WITH_FIREWALL, desk=DeskOverIPv6),
@@ -128,6 +132,7 @@ CASES: Mapping[str, Beside] = {
         meanwhile=others_fail,
         then="journalctl -q -u ssh -o cat --grep penalty | grep ^drop | sed -n '$s/ .*//p'",
         expected="drop\n",
+        releases=("trixie",),  # OpenSSH 9.2 has none
     ),
 }
 
@@ -153,8 +158,8 @@ def looked_at(host: Host, *, ipv6: bool) -> dict[str, bool]:
     }
 
 
-def play(case: Beside, folder: Path) -> Ended:
-    with start("trixie", "planted", packages=True) as host:
+def play(case: Beside, release: str, folder: Path) -> Ended:
+    with start(release, "planted", packages=True) as host:
         host.run(case.before, timeout=300, check=True)
         if case.restarts:
             host.reboot()
@@ -178,13 +183,19 @@ def play(case: Beside, folder: Path) -> Ended:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[Ended]]]:
+def played(release: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Future[Ended]]]:
     with ThreadPoolExecutor(AT_ONCE) as hosts:
-        yield {name: hosts.submit(play, case, tmp_path_factory.mktemp("home")) for name, case in CASES.items()}
+        yield {
+            name: hosts.submit(play, case, release, tmp_path_factory.mktemp("home"))
+            for name, case in CASES.items()
+            if release in case.releases
+        }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_hardened_and_taken_back(played: Mapping[str, Future[Ended]], name: str) -> None:
+    if name not in played:
+        pytest.skip("this release has nothing of the kind")
     ended = played[name].result()
     print(ended.done.stdout, ended.done.stderr)
     assert ended.done.code == 0

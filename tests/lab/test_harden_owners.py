@@ -30,9 +30,9 @@ def typed(desk: Desk, answers: Answers, *words: str) -> tuple[str, list[str]]:
     return told, asked
 
 
-def test_by_a_password_that_everybody_knows(tmp_path: Path) -> None:
+def test_by_a_password_that_everybody_knows(release: str, tmp_path: Path) -> None:
     """The newcomer: no key, the password of the factory, and a new one from now on."""
-    with start("trixie", "planted") as host:
+    with start(release, "planted") as host:
         host.run("rm /home/pi/.ssh/authorized_keys", check=True)
         before = snapshot(host)
         desk = Desk(host, tmp_path)
@@ -59,9 +59,9 @@ def test_by_a_password_that_everybody_knows(tmp_path: Path) -> None:
         assert difference(before, snapshot(host)) == []
 
 
-def test_with_a_second_factor(tmp_path: Path) -> None:
+def test_with_a_second_factor(release: str, tmp_path: Path) -> None:
     """Each login wants a code, which only he can give: the login that tries the new rules first cannot wait for one."""
-    with start("trixie", "hardened") as host:
+    with start(release, "hardened") as host:
         host.run("echo 'X11Forwarding yes' >/etc/ssh/sshd_config.d/00-x11.conf; systemctl reload ssh", check=True)
         before = snapshot(host)
         desk = Desk(host, tmp_path)
@@ -91,9 +91,9 @@ def as_root(host: Host) -> None:
     host.run(f"{keys}; {settings}", check=True)
 
 
-def test_as_root(tmp_path: Path) -> None:
+def test_as_root(release: str, tmp_path: Path) -> None:
     """His own way in stays; that sudo asks him nothing is no fault, and is not told as one."""
-    with start("trixie", "planted") as host:
+    with start(release, "planted") as host:
         as_root(host)
         before = snapshot(host)
         desk = DeskAsRoot(host, tmp_path)

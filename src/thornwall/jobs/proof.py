@@ -17,7 +17,7 @@ from thornwall.jobs.back import back
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.proving import PAUSE, Proving, not_held
 from thornwall.jobs.read import Reading, read_host
-from thornwall.jobs.refusals import refused
+from thornwall.jobs.refusals import BANS, refused
 from thornwall.jobs.undo import history
 from thornwall.jobs.unsaid import clock
 from thornwall.model.fact import Known
@@ -232,6 +232,9 @@ async def _still_answers(proving: Proving, deadline: float) -> list[Proof]:
         Proof(f"SSH answers at {address}", address in greeting, _SILENT * (address not in greeting))
         for address in proving.families
     ]
+    if proving.claims.bans:
+        detail = BANS.format(proving.claims.bans)
+        proofs.append(Proof("SSH answers at every address", ok=True, detail=detail, tried=False))
     kept = proving.open_before & set(proving.claims.kept)
     if kept:
         still = await open_ports(proving.plan.host.address, kept)

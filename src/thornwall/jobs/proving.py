@@ -56,10 +56,11 @@ class Proving:
         if not isinstance(target, SshTarget) or not self.plan.host.address:
             return
         found = await addresses(target.host, self.port)
-        greeting = await self.greeted(found)
+        # (a connection that ends without a login is a failure to sshd, and to what reads its log)
+        greeting = [False] * len(found) if self.claims.bans else await self.greeted(found)
         self.families = tuple(address for address, answer in zip(found, greeting, strict=True) if answer)
         others = {*self.claims.closed, *self.claims.kept}
-        if self.plan.host.address in self.families:
+        if self.claims.bans or self.plan.host.address in self.families:
             others.discard(self.port)  # it is greeted: a firewall that counts logins would count it twice
         self.open_before = await open_ports(self.plan.host.address, others)
 

@@ -26,7 +26,7 @@ _ASKS = "the SSH server asks for a password, so that it takes them still"
 _UNKNOWN = "the SSH server asks, and the password of {} is not known here"
 _NO_TIME = "the time within which the change must be confirmed is too short for it"
 _NO_KEY = "you log in by none"
-_BANS = "{} runs there, which would shut this computer out for logins that fail"
+BANS = "{} runs there, which would shut this computer out for logins that fail"
 _LEFT = 10.0  # seconds of that which are for the last login
 _PACE = 1.0  # between attempts that must fail: sshd's penalties begin with the third or so within a few seconds
 
@@ -63,7 +63,7 @@ def _attempts(proving: Proving, target: SshTarget) -> Iterator[tuple[str, Attemp
     user, claims = proving.plan.way_in.user, proving.claims
     if claims.sudo_asks:
         yield "sudo asks for a password", partial(_sudo_asks, proving)
-    fails = partial(_not_tried, _BANS.format(claims.bans)) if claims.bans else None
+    fails = partial(_not_tried, BANS.format(claims.bans)) if claims.bans else None
     if claims.password_refused:
         yield "a login by password is refused", fails or partial(_no_password, proving, target, user)
     if claims.root_refused and user != "root":
