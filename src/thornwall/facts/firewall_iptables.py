@@ -14,30 +14,28 @@ _VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "drop", "RETURN": "re
 _PRIORITY = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 _LOGS = {"LOG", "NFLOG", "ULOG"}
 _FORWARDS = {"DNAT", "REDIRECT"}
-_DECIDES_NOTHING = (
-    _LOGS
-    | _FORWARDS
-    | {
-        "MARK",
-        "CONNMARK",
-        "CT",
-        "TCPMSS",
-        "NOTRACK",
-        "SET",
-        "DSCP",
-        "TOS",
-        "TTL",
-        "CHECKSUM",
-        "AUDIT",
-        "TRACE",
-        "CLASSIFY",
-        "SECMARK",
-        "CONNSECMARK",
-        "MASQUERADE",
-        "SNAT",
-        "NETMAP",
-    }
-)
+_DECIDES_NOTHING = {
+    *_LOGS,
+    *_FORWARDS,
+    "MARK",
+    "CONNMARK",
+    "CT",
+    "TCPMSS",
+    "NOTRACK",
+    "SET",
+    "DSCP",
+    "TOS",
+    "TTL",
+    "CHECKSUM",
+    "AUDIT",
+    "TRACE",
+    "CLASSIFY",
+    "SECMARK",
+    "CONNSECMARK",
+    "MASQUERADE",
+    "SNAT",
+    "NETMAP",
+}
 _BARE = {  # options without a value, and what they ask for
     "--rcheck": "rate",
     "--update": "rate",
