@@ -1,5 +1,6 @@
-"""Owners who come in another way than by a key: by password, with a code as well, as root."""
+"""Owners who come in another way than by a bare key: by password, with a code, by a key with a passphrase, as root."""
 
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -72,6 +73,24 @@ def test_with_a_second_factor(release: str, tmp_path: Path) -> None:
         waits = [each for each in asked if each.endswith("code:") and "A change is made, and waits until" in each]
         assert len(waits) >= 2  # for the proof, and to confirm it
         typed(desk, answers, "undo", desk.where)
+        assert difference(before, snapshot(host)) == []
+
+
+def test_by_a_key_with_a_passphrase(release: str, tmp_path: Path) -> None:
+    """No agent has it: each login opens the key anew, and he is asked once."""
+    with start(release, "planted") as host:
+        before = snapshot(host)
+        desk = Desk(host, tmp_path)
+        assert host.private_key is not None
+        change = ["ssh-keygen", "-q", "-p", "-f", str(host.private_key)]
+        subprocess.run([*change, "-P", "", "-N", "six blue herons"], check=True)
+        answers = {"passphrase [^:]*: ": "six blue herons", "password of sudo on [^ ]*: ": NEW["pi"], r"\[y/N\]": "y"}
+        secrets = ("--secrets", desk.secrets(**NEW))
+        told, asked = typed(desk, answers, "harden", desk.where, *SOME, *secrets)
+        assert "✓ a login under the new rules worked before they held" in told
+        assert len([each for each in asked if "passphrase" in each]) == 1
+        typed(desk, answers, "undo", desk.where, "--bring-back-known-passwords", *secrets)
+        subprocess.run([*change, "-P", "six blue herons", "-N", ""], check=True)
         assert difference(before, snapshot(host)) == []
 
 
