@@ -183,3 +183,5 @@ def test_ports_that_go_on_elsewhere() -> None:
         assert Ruleset(chains).forwarded() == {8443, 8000, 8001, 8002, 8010, 9000}
     docker = firewall_iptables.chains((HERE / "docker.save").read_text(), "ip")
     assert Ruleset(docker).forwarded() == {8080, 81, 8443}
+    assert Ruleset(docker).forwarded({80}) == frozenset()
+    assert Ruleset(told[0]).forwarded({80, 443}) == {9000}

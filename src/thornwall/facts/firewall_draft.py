@@ -71,6 +71,7 @@ class Draft:
     unclear: bool = False
     logs: bool = False
     forwards: bool = False
+    forwards_to: int = 0
     path: str = ""
     line: int | None = None
 
@@ -90,6 +91,7 @@ class Draft:
             unclear=self.unclear,
             logs=self.logs,
             forwards=self.forwards,
+            forwards_to=self.forwards_to,
             path=self.path,
             line=self.line,
         )
@@ -110,6 +112,7 @@ class Draft:
             self.unclear,
             self.logs,
             self.forwards,
+            self.forwards_to,
             self.path,
             self.line,
         )

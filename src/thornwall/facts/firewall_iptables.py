@@ -14,6 +14,7 @@ _VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "drop", "RETURN": "re
 _PRIORITY = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 _LOGS = {"LOG", "NFLOG", "ULOG"}
 _FORWARDS = {"DNAT", "REDIRECT"}
+_TO = re.compile(r"--to-(?:destination [^\s-]*:|ports )(\d{1,5})\b")
 _DECIDES_NOTHING = {
     *_LOGS,
     *_FORWARDS,
@@ -136,6 +137,8 @@ def _target(draft: Draft, name: str, *, goto: bool) -> None:
         draft.verdict = _VERDICTS[name]
     elif name in _DECIDES_NOTHING:
         draft.logs, draft.forwards = name in _LOGS, name in _FORWARDS
+        if draft.forwards and (port := _TO.search(draft.text)):
+            draft.forwards_to = int(port[1])
     elif name:
         draft.verdict, draft.target = "goto" if goto else "jump", name
 

@@ -106,7 +106,9 @@ def _expression(draft: Draft, name: str, value: object, key: tuple[str, str, str
     elif name not in _QUIET | _NAT:
         draft.unclear = True
     draft.logs = draft.logs or name == "log"
-    draft.forwards = draft.forwards or name in {"dnat", "redirect"}
+    if name in {"dnat", "redirect"}:
+        port = value.get("port") if isinstance(value, dict) else None
+        draft.forwards, draft.forwards_to = True, port if isinstance(port, int) else 0
 
 
 def _verdict_map(draft: Draft, value: Json, key: tuple[str, str, str], sets: Sets) -> Iterator[FilterRule]:

@@ -65,6 +65,15 @@ class Link:
         """The host as the user called it; empty for this machine."""
         return self.target.host if isinstance(self.target, SshTarget) else ""
 
+    @property
+    def _who(self) -> str:
+        """The account as prompts name it; empty on this machine."""
+        if not isinstance(self.target, SshTarget):
+            return ""
+        from thornwall.transport.ssh_settings import resolve  # noqa: PLC0415 - asyncssh takes long to load
+
+        return resolve(self.target, identity=None, keywords={}).who
+
     async def turn(self, step: Callable[[str], None]) -> None:
         """Wait until the host takes another connection, and count that one."""
         now = time.monotonic()
@@ -85,7 +94,7 @@ class Link:
     def use_new_password(self, password: Secret) -> None:
         """The account's password is another one now: for sudo, and for a login by password."""
         self._before.append((self.asker, self.sudo_password))
-        self.asker = self.asker.with_password(password)
+        self.asker = self.asker.with_password(password, self._who)
         self.sudo_password = password
 
     def other_password(self) -> None:
@@ -113,7 +122,7 @@ class Link:
         """
         assert isinstance(self.target, SshTarget)  # noqa: S101 - nothing else has a loopback to go through
         self._made.append(time.monotonic())  # at once: the device does not wait for long
-        new = self.asker if password is None else self.asker.with_password(password)
+        new = self.asker if password is None else self.asker.with_password(password, self._who)
         access = Access(
             identity=self.reaching.identity,
             accept_new=self.reaching.accept_new,

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from thornwall.errors import AuthenticationError, UnreachableError
+from thornwall.jobs.remembering import asks_password
 from thornwall.model.outcome import Proof
 from thornwall.model.secret import Secret
 from thornwall.prove.ports import open_ports
@@ -25,7 +26,7 @@ Attempt = Callable[[str], Awaitable[Proof]]
 _ASKS = "the SSH server asks for a password, so that it takes them still"
 _UNKNOWN = "the SSH server asks, and the password of {} is not known here"
 _NO_TIME = "the time within which the change must be confirmed is too short for it"
-_NO_KEY = "you log in by none"
+_NO_KEY = "you log in by a password"
 BANS = "{} runs there, which would shut this computer out for logins that fail"
 _LEFT = 10.0  # seconds of that which are for the last login
 _PACE = 1.0  # between attempts that must fail: sshd's penalties begin with the third or so within a few seconds
@@ -68,10 +69,9 @@ def _attempts(proving: Proving, target: SshTarget) -> Iterator[tuple[str, Attemp
         yield "a login by password is refused", fails or partial(_no_password, proving, target, user)
     if claims.root_refused and user != "root":
         root = replace(target, user="root")
-        has_key = "publickey" in proving.plan.way_in.methods
-        by_key = (
-            partial(_no_login, proving, root, Nobody(), ("publickey",)) if has_key else partial(_not_tried, _NO_KEY)
-        )
+        by_key: Attempt = partial(_no_login, proving, root, Nobody(), ("publickey",))
+        if proving.plan.way_in.methods == ("password",):
+            by_key = partial(_not_tried, _NO_KEY)
         yield "your key does not let root in", fails or by_key
         yield "root may not log in by password", fails or partial(_no_password, proving, target, "root")
 
@@ -144,7 +144,7 @@ class _Knows(Nobody):
         prompts: Sequence[tuple[str, bool]],
     ) -> list[Secret] | None:
         """The same, where a password alone is asked for."""
-        if len(prompts) != 1 or "password" not in prompts[0][0].lower():  # (a one-time code, say)
+        if not asks_password(prompts):  # (a one-time code, say)
             return None
         secret = self.password("")
         return None if secret is None else [secret]

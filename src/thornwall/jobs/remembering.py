@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from thornwall.model.secret import Secret
 from thornwall.transport.base import Asker, Nobody
+
+_AGAIN = "sorry, try again: "
+_OF_A_KEY = "passphrase of "  # each hop of one login may need it
+_CODE = re.compile(r"(?i)one.?time|\botp\b|oath|code|token|&")
 
 
 class Remembering:
@@ -17,6 +22,7 @@ class Remembering:
 
     def __init__(self, asker: Asker, typed: Mapping[str, Secret] | None = None) -> None:
         self.codes = False
+        self._muted = False
         self._asker = asker
         self._typed = dict(typed or {})
         self._kept = dict(self._typed)
@@ -29,11 +35,16 @@ class Remembering:
         """What led to a login before."""
         return self._kept.get(prompt)
 
+    def refused(self, prompt: str) -> None:
+        """What was known is not right, or no more: it is not given again. (A host that goes back may take it later.)"""
+        if not self._muted:
+            self._kept.pop(prompt, None)
+
     def password(self, prompt: str) -> Secret | None:
         """What the person types now."""
         secret = self._asker.password(prompt)
         if secret is not None:
-            self._typed[prompt.removeprefix("sorry, try again: ")] = secret
+            self._typed[prompt.removeprefix(_AGAIN)] = secret
         return secret
 
     def host_key(self, host: str, algorithm: str, fingerprint: str) -> bool | None:
@@ -51,16 +62,22 @@ class Remembering:
             self._typed[name] = answers[0]
         return answers
 
-    def with_password(self, password: Secret) -> Remembering:
-        """The same, once the account has another password: what was typed before for one is replaced by it."""
+    def with_password(self, password: Secret, who: str) -> Remembering:
+        """The same, once an account has another password, which replaces what was typed for it.
+
+        `who`: the account as prompts name it (`pi@host`); what jump hosts want is theirs. Empty: of this machine.
+        """
         typed = {
-            prompt: secret if prompt.startswith("passphrase") else password for prompt, secret in self._typed.items()
+            prompt: password if _is_of(prompt, who) else secret  # (what is no password of that account stays)
+            for prompt, secret in self._typed.items()
         }
         return self._copy(self._asker, typed)
 
     def muted(self) -> Remembering:
         """The same, but nobody is asked for what is not known."""
-        return self._copy(Nobody(), self._typed)
+        silent = self._copy(Nobody(), self._typed)
+        silent._muted = True  # noqa: SLF001 - one of its own
+        return silent
 
     def succeeded(self) -> None:
         """The login worked: what was typed for it is good."""
@@ -92,12 +109,28 @@ class _OneLogin:
         return [known] if known is not None else self._shared.keyboard_interactive(title, instructions, prompts)
 
     def _known(self, prompt: str) -> Secret | None:
-        if prompt in self._given:
+        name = prompt.removeprefix(_AGAIN)
+        if name.startswith(_OF_A_KEY):
+            return self._shared.known(name)
+        if name in self._given:
+            self._shared.refused(name)
             return None
-        self._given.add(prompt)
-        return self._shared.known(prompt)
+        self._given.add(name)
+        return self._shared.known(name)
+
+
+def _is_of(prompt: str, who: str) -> bool:
+    """Whether it is asked for as a password of that account."""
+    if not who:
+        return not prompt.startswith(_OF_A_KEY)
+    return prompt in {f"password of {who}", f"password of sudo on {who}"} or prompt.startswith((f"{who}:", f"{who} "))
+
+
+def asks_password(prompts: Sequence[tuple[str, bool]]) -> bool:
+    """Whether a password is all that is asked for: no code of one time."""
+    return len(prompts) == 1 and "assword" in prompts[0][0] and not _CODE.search(prompts[0][0])
 
 
 def lone_password(title: str, prompts: Sequence[tuple[str, bool]]) -> str:
     """What a password is kept as, where it is all that is asked for; else empty."""
-    return f"{title} {prompts[0][0]}" if len(prompts) == 1 and "assword" in prompts[0][0] else ""
+    return f"{title} {prompts[0][0]}" if asks_password(prompts) else ""

@@ -7,7 +7,7 @@ unclear, never closed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -32,8 +32,8 @@ class FilterRule:
     None where it does not ask for them; `not_ports`: it wants any port but those. `never`: it cannot match a new
     connection from outside (loopback, established). `only`: it matches some of them alone, by `source`,
     `destination`, `interface` or `rate`; `unless`: it matches all but some, by the same. `unclear`: it asks for
-    something that was not understood. `forwards`: it sends them elsewhere, to a container, say, or to another port.
-    `path` and `line`: where it stands, if in a file.
+    something that was not understood. `forwards`: it sends them elsewhere, to a container, say, or to another port,
+    which is `forwards_to` (0: the same, or not known). `path` and `line`: where it stands, if in a file.
     """
 
     text: str
@@ -49,6 +49,7 @@ class FilterRule:
     unclear: bool = False
     logs: bool = False
     forwards: bool = False
+    forwards_to: int = 0
     path: str = ""
     line: int | None = None
 
@@ -176,14 +177,17 @@ class Ruleset:
         """Every rule that packets to this host may pass."""
         return self._rules(list(self.base(family)))
 
-    def forwarded(self) -> frozenset[int]:
-        """TCP ports of which connections from outside go on to a container, another host or another port."""
+    def forwarded(self, closed: Collection[int] = ()) -> frozenset[int]:
+        """TCP ports of which connections from outside go on to a container, another host or another port.
+
+        But for those that go on to one that is `closed`.
+        """
         first = [chain for chain in self.chains if chain.hook == "prerouting" and chain.kind == "nat"]
         found = [rule for rule in self._rules(first) if rule.forwards and not rule.never and not rule.not_ports]
         return frozenset(
             port
             for rule in found
-            if rule.protocols is None or "tcp" in rule.protocols
+            if (rule.protocols is None or "tcp" in rule.protocols) and rule.forwards_to not in closed
             for low, high in rule.ports or ()
             for port in (range(low, high + 1) if high - low < 16 else ())
         )

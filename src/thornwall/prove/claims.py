@@ -49,7 +49,7 @@ def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
     closed = {socket.port for socket in sockets if socket.line in lines or socket.unit in stopped}
     return Claims(
         closed=tuple(sorted(closed)),
-        kept=tuple(sorted(({socket.port for socket in sockets} | _forwarded(facts)) - closed)),
+        kept=tuple(sorted(({socket.port for socket in sockets} | _forwarded(facts, closed)) - closed)),
         password_refused="ssh-password-login" in rules,
         root_refused=not rules.isdisjoint({"ssh-root-login", "ssh-root-key-login"}),
         sudo_asks=("sudo-nopasswd", plan.way_in.user) in mended,
@@ -63,9 +63,9 @@ def counts_logins(facts: Snapshot, port: int) -> bool:
     return ruleset is not None and ruleset.counts(port)
 
 
-def _forwarded(facts: Snapshot) -> frozenset[int]:
+def _forwarded(facts: Snapshot, closed: set[int]) -> frozenset[int]:
     ruleset = _ruleset(facts)
-    return frozenset() if ruleset is None else ruleset.forwarded()
+    return frozenset() if ruleset is None else ruleset.forwarded(closed)
 
 
 def _ruleset(facts: Snapshot) -> Ruleset | None:

@@ -219,8 +219,9 @@ account() {
 set_passwords() {
   [ -n "$hashes" ] || return 0
   # shellcheck disable=SC2086
-  said=$(cat -- $hashes | timeout -k 2 30 chpasswd -e 2>&1) || fail "chpasswd: $said"
-  hashes=''
+  lines=$(cat -- $hashes 2>/dev/null) || fail "the new passwords cannot be read"
+  said=$(printf '%s\n' "$lines" | timeout -k 2 30 chpasswd -e 2>&1) || fail "chpasswd: $said"
+  hashes='' lines=''
 }
 
 runtime() {
