@@ -126,11 +126,8 @@ def _is_of(prompt: str, who: str) -> bool:
     return prompt in {f"password of {who}", f"password of sudo on {who}"} or prompt.startswith((f"{who}:", f"{who} "))
 
 
-def asks_password(prompts: Sequence[tuple[str, bool]]) -> bool:
-    """Whether a password is all that is asked for: no code of one time."""
-    return len(prompts) == 1 and "assword" in prompts[0][0] and not _CODE.search(prompts[0][0])
-
-
 def lone_password(title: str, prompts: Sequence[tuple[str, bool]]) -> str:
-    """What a password is kept as, where it is all that is asked for; else empty."""
-    return f"{title} {prompts[0][0]}" if asks_password(prompts) else ""
+    """What a password is kept as, where it is all that is asked for, and no code of one time; else empty."""
+    if len(prompts) != 1 or "password" not in prompts[0][0].lower() or _CODE.search(prompts[0][0]):
+        return ""
+    return f"{title} {prompts[0][0]}"
