@@ -35,7 +35,6 @@ clear_away() {
   [ -f "$D/vaults" ] || return 0
   drop_links
   disarm
-  mtimes_back
   rm -f "$D/vaults"
   tell UNDONE "$ID"
   settle

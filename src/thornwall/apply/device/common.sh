@@ -426,9 +426,6 @@ answers() {
 # The unit that this runs in, `own`, stays one in /run until its very end: when this is killed, systemd begins it anew, and
 # what it has forgotten it does not.
 disarm() {
-  if [ -f "$D/hook" ]; then
-    while read -r path; do rm -f "$path"; done <"$D/hook"
-  fi
   if [ "$LIVE" = 1 ]; then
     [ "$WANT" = watch ] || stop_process watch
     stop_process canary
@@ -448,12 +445,8 @@ disarm() {
     rm -f $others
     [ "$own" != boot ] || cp "/etc/systemd/system/thornwall-boot-$ID.service" /run/systemd/system/ 2>/dev/null
   fi
-  # (after a power cut from here on nobody goes on with it: the times come back at once, and what takes long comes last)
   [ ! -f "$D/mtimes" ] || mtimes_back
-  rm -f "./etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service" \
-    "./etc/systemd/system/thornwall-boot-$ID.service"
-  [ ! -f "$D/made.armed" ] || while read -r path; do rmdir "$path" 2>/dev/null; done <"$D/made.armed"
-  [ ! -f "$D/mtimes" ] || mtimes_back
+  guard_files_go
   if [ "$LIVE" = 1 ] && [ -d /run/systemd/system ]; then
     persist 60 systemctl daemon-reload
     persist 20 systemctl reset-failed "thornwall-*-$ID.service"
@@ -468,11 +461,25 @@ panic_back() {
   rm -f "$D/panic"
 }
 
-# the mtimes of the folders in which things came and went, if they hold again what they held
+# The last of the guard that a boot would find. After a power cut from here on nobody goes on with it: so the times of all
+# other folders are back by now, those of its own come at once (a few milliseconds), and what takes long comes last.
+guard_files_go() {
+  places_=' ./etc/systemd/system ./etc/systemd/system/sysinit.target.wants '
+  files_="./etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service"
+  files_="$files_ ./etc/systemd/system/thornwall-boot-$ID.service"
+  [ ! -f "$D/hook" ] || while read -r path; do files_="$files_ $path" places_="$places_${path%/*} "; done <"$D/hook"
+  # shellcheck disable=SC2086
+  rm -f $files_
+  [ ! -f "$D/made.armed" ] || while read -r path; do rmdir "$path" 2>/dev/null; done <"$D/made.armed"
+  [ ! -f "$D/mtimes" ] || mtimes_back "$places_"
+}
+
+# mtimes_back [" FOLDER … "]: the mtimes of the folders in which things came and went, if they hold again what they held
 mtimes_back() {
   [ ! -e "$D/armed.system" ] || touch -r "$D/armed.system" ./etc/systemd/system
   [ ! -e "$D/armed.wants" ] || touch -r "$D/armed.wants" ./etc/systemd/system/sysinit.target.wants
   while read -r count mtime path; do
+    case ${1:-" $path "} in *" $path "*) ;; *) continue ;; esac
     [ -d "$path" ] || continue
     names "$path"
     before_=''

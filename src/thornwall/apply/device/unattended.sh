@@ -107,7 +107,6 @@ never() {
   token rehearsal never || return 0
   drop_links
   disarm
-  mtimes_back
   holder=''
   [ -f /run/thornwall.lock/pid ] && read -r holder </run/thornwall.lock/pid
   [ -d "/proc/${holder:-none}" ] || rm -rf /run/thornwall.lock
@@ -186,7 +185,6 @@ health() {
       [ "$state" = confirmed ] || exit 0
       tell HEALTHY
       disarm
-      mtimes_back
       off 0
     fi
     sleep 10
