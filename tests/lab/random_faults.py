@@ -324,7 +324,7 @@ class Bench:
         now = snapshot(self.host)
         left = difference(self.before, now, ignore=IGNORE)
         if left:
-            raise SpoiltError("the host is not as before:\n" + "\n".join(left[:30]))
+            raise SpoiltError("the host is not as before:\n" + "\n".join(left[:30]) + f"\n{self.journal()}")
 
     def guard(self) -> str:
         """What is there of the guard: units, links, hooks, processes."""

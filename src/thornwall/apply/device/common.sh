@@ -462,7 +462,7 @@ panic_back() {
 }
 
 # The last of the guard that a boot would find. After a power cut from here on nobody goes on with it: so the times of all
-# other folders are back by now, those of its own come at once (a few milliseconds), and what takes long comes last.
+# other folders are back by now, those of its own come at once (within a millisecond or two), and what takes long comes last.
 guard_files_go() {
   places_=' ./etc/systemd/system ./etc/systemd/system/sysinit.target.wants '
   files_="./etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service"

@@ -147,12 +147,15 @@ files_first() {
 # the unit of the boot goes with the first boot after the confirmation: it is needed again
 arm_again() {
   systemd || return 0
-  [ ! -e "/etc/systemd/system/thornwall-boot-$ID.service" ] || return 0
-  touch -r /etc/systemd/system "$D/armed.system"
-  if [ -d /etc/systemd/system/sysinit.target.wants ]; then
-    touch -r /etc/systemd/system/sysinit.target.wants "$D/armed.wants"
-  else
-    mkdir -m 755 /etc/systemd/system/sysinit.target.wants && echo /etc/systemd/system/sysinit.target.wants >>"$D/made.armed"
+  [ ! -L "/etc/systemd/system/sysinit.target.wants/thornwall-boot-$ID.service" ] || return 0
+  # (cut short between the two, it knows these times already)
+  if [ ! -e "/etc/systemd/system/thornwall-boot-$ID.service" ]; then
+    touch -r /etc/systemd/system "$D/armed.system"
+    if [ -d /etc/systemd/system/sysinit.target.wants ]; then
+      touch -r /etc/systemd/system/sysinit.target.wants "$D/armed.wants"
+    else
+      mkdir -m 755 /etc/systemd/system/sysinit.target.wants && echo /etc/systemd/system/sysinit.target.wants >>"$D/made.armed"
+    fi
   fi
   boot_unit
 } 2>/dev/null
