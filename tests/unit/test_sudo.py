@@ -58,6 +58,11 @@ def test_grants_are_what_sudo_lists(listing: Path) -> None:
     assert ours == list(listed(listing.read_text()))
 
 
+def test_who_comes_from_elsewhere() -> None:
+    strangers = policy_of(load(CASES / "sudo/strangers")).strangers
+    assert [(who, place.line) for who, place in strangers] == [("%ldap-admins", 1), ("anna", 2)]
+
+
 def test_there_are_listings() -> None:
     assert len(LISTINGS) > 10
     assert sum(len(list(listed(path.read_text()))) for path in LISTINGS) > 30

@@ -66,11 +66,14 @@ PROBES: tuple[Probe, ...] = (
     Read("/etc/sudoers", SUDOERS),
     Read("/etc/sudoers.d/*", SUDOERS),
     Read("/etc/doas.conf", SUDOERS),
+    Read("/etc/nsswitch.conf", PLAIN),
     Read("/etc/hostname", PLAIN),
     Read("/proc/sys/kernel/hostname", PLAIN),
     MODULES,
     Run("own-sudo", _OWN_SUDO, shell=True),
 )
+
+_LOCAL = {"files", "compat", "db", "systemd", "mymachines", "cache"}
 
 MAX_GRANTS = 50_000
 MAX_ITEMS = 1_000  # of one alias, resolved
@@ -99,14 +102,16 @@ def _policy(capture: Capture) -> Fact[Policy]:
     statements = sudoers.read(
         "/etc/sudoers", main, capture.read, lambda path: _listed(capture, path), host.partition(".")[0]
     )
+    accounts = local_accounts(capture)
     return Known(
         Policy(
-            grants=_grants(statements, local_accounts(capture), host),
+            grants=_grants(statements, accounts, host),
             defaults=tuple(statements.defaults),
             files=tuple(_with_modes(capture, statements)),
             skipped=tuple(statements.skipped),
             unread=statements.unread,
             bad=tuple(statements.bad),
+            strangers=tuple(_strangers(statements, accounts, host)) if _has_directory(capture) else (),
         )
     )
 
@@ -157,6 +162,28 @@ def _grants(statements: Statements, accounts: Accounts, host: str) -> dict[str, 
                 for command, users, as_root in commands
             )
     return {name: tuple(grants) for name, grants in found.items()}
+
+
+def _has_directory(capture: Capture) -> bool:
+    """Whether accounts come from elsewhere too: LDAP, SSSD, winbind (nsswitch.conf(5))."""
+    match capture.read("/etc/nsswitch.conf"):
+        case Known(text):
+            lines = re.findall(r"^[ \t]*(?:passwd|group):([^#\n]*)", text, re.MULTILINE)
+            return bool({word for line in lines for word in re.sub(r"\[[^]]*\]", " ", line).split()} - _LOCAL)
+        case _:
+            return False
+
+
+def _strangers(statements: Statements, accounts: Accounts, host: str) -> Iterator[tuple[str, Place]]:
+    """Names that no file of this host explains: perhaps those of the directory."""
+    known = {"ALL", *accounts.by_name, *statements.aliases["User"], *(f"%{group.name}" for group in accounts.groups)}
+    for spec in statements.specs:
+        on_host = sudoers.ask(spec.hosts, statements.aliases["Host"], lambda text: _is_host(text, host))
+        free = any(command.nopasswd and not command.negated for command in spec.commands)
+        if free and on_host in {Answer.ALLOW, Answer.MAYBE}:
+            for negated, text in spec.users:
+                if not negated and text not in known and not text.startswith(("#", "+", "%#", "%:")):
+                    yield text, spec.place
 
 
 def _grant(command: Command, users: tuple[str, ...], place: tuple[str, Place], *, as_root: bool, maybe: bool) -> Grant:

@@ -92,7 +92,8 @@ class Policy:
     `grants`: by account, every specification that matches it on this host, in order: the last one that matches a
     command decides. `files`: those that were read, in order, and their modes. `skipped`: files of an includedir that
     sudo does not read. `unread`: files that are included and could not be read: they may grant more. `bad`: lines that
-    are none, which sudo skips with a warning.
+    are none, which sudo skips with a warning. `strangers`: where accounts come from a directory too, who
+    is let off the password (`%` in front of a group), and is none of this host's own files.
     """
 
     grants: Mapping[str, tuple[Grant, ...]]
@@ -101,6 +102,7 @@ class Policy:
     skipped: tuple[str, ...] = ()
     unread: Mapping[str, Unknown] = field(default_factory=dict)
     bad: tuple[Place, ...] = ()
+    strangers: tuple[tuple[str, Place], ...] = ()
 
     def effective(self, account: str) -> Iterator[Grant]:
         """The grants of an account that no later one takes back, changes or repeats."""

@@ -165,6 +165,14 @@ def _by_policy(sudo: Sudo, accounts: Accounts) -> Iterator[Verdict]:
                 if "NOPASSWD" in place.text:
                     where = f"{place.file}:{place.line}"
                     yield unknown(f"{where} cannot be understood: sudo may or may not follow it", subject=where)
+            for who, place in policy.strangers:
+                database, name = ("group", who[1:]) if who.startswith("%") else ("passwd", who)
+                yield unknown(
+                    f"{place.file}:{place.line} lets {who} off the password: if it is one of the directory's "
+                    "(LDAP, SSSD), it becomes root without one",
+                    subject=who,
+                    mend=f"ask the directory: getent {database} {shlex.quote(name)}",
+                )
             yield from unread(policy)
         case Unknown(reason, mend):
             match sudo.own:

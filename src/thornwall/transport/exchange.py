@@ -171,7 +171,9 @@ class Exchange:
     def _decide(self) -> None:
         if self._nosudo in self._before:
             raise AuthenticationError(
-                f"there is no sudo on {self._who}", hint="log in as root, or audit without --ask-sudo-pass"
+                f"there is no sudo on {self._who}",
+                hint="log in as root, or have root install sudo (su -c 'apt install sudo && adduser NAME sudo'); "
+                "an audit without --ask-sudo-pass does without",
             )
         announced = self._announced()
         if announced is None:

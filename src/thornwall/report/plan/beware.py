@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from thornwall.model.change import AccountDo, AccountField, Packages, Purpose, PutFile, UnitDo
 from thornwall.model.finding import Risk
-from thornwall.model.plan import Plan, Step, Undoing
+from thornwall.model.plan import Mend, Plan, Step, Undoing
 from thornwall.report.plan.words import PURPOSES, masked
 from thornwall.report.text import count, line
 
@@ -167,7 +167,7 @@ def _you(plan: Plan) -> list[tuple[str, str]]:
     way = plan.way_in
     if way.kind != "ssh" or not way.key_proved or not any(step.purpose.way_in for step in plan.steps):
         return []
-    asks = ", and sudo asks for its password" if any(mend.rule == "sudo-nopasswd" for mend in plan.mends) else ""
+    asks = ", and sudo asks for its password" if Mend("sudo-nopasswd", way.user) in plan.mends else ""
     return [("you", f"{line(way.user)} logs in with the same key as now{asks}.")]
 
 
@@ -239,7 +239,7 @@ def _passwords(plan: Plan) -> list[tuple[str, str]]:
         told.append(f"{', '.join(names)} {gets} the new password that you give, {what}.")
     if keys_alone:
         told.append("SSH takes keys alone, and no password any more.")
-    said = plan.way_in.kind == "ssh" and plan.way_in.key_proved  # beside who logs in
+    said = any(", and sudo asks" in text for _, text in _you(plan))
     if not said and any(mend.rule == "sudo-nopasswd" for mend in plan.mends):
         told.append("sudo asks for a password from now on.")
     return [("password", " ".join(told))] if told else []
