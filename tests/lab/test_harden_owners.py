@@ -69,6 +69,7 @@ def test_with_a_second_factor(release: str, tmp_path: Path) -> None:
         answers = {"Verification code:": host.totp, "password of sudo on [^ ]*: ": host.sudo_password, r"\[y/N\]": "y"}
         told, asked = typed(desk, answers, "harden", desk.where, "--only", "ssh")
         assert "is hardened, and the change is confirmed" in told
+        assert "not tried: a login under the new rules worked before they held each login needs a code" in told
         assert host.run("sshd -T | grep -i x11f", check=True).stdout == "x11forwarding no\n"
         waits = [each for each in asked if each.endswith("code:") and "A change is made, and waits until" in each]
         assert len(waits) >= 2  # for the proof, and to confirm it
@@ -91,6 +92,22 @@ def test_by_a_key_with_a_passphrase(release: str, tmp_path: Path) -> None:
         assert len([each for each in asked if "passphrase" in each]) == 1
         typed(desk, answers, "undo", desk.where, "--bring-back-known-passwords", *secrets)
         subprocess.run([*change, "-P", "six blue herons", "-N", ""], check=True)
+        assert difference(before, snapshot(host)) == []
+
+
+def test_by_a_key_that_forwards_nothing(release: str, tmp_path: Path) -> None:
+    """The login under the new rules would go through it: it is left out, and that is said."""
+    with start(release, "planted") as host:
+        host.run("sed -i 's/^ssh-/no-port-forwarding &/' /home/pi/.ssh/authorized_keys", check=True)
+        before = snapshot(host)
+        desk = Desk(host, tmp_path)
+        done = desk.harden(*SOME)
+        assert done.code == 0, done.stdout + done.stderr
+        told = " ".join(done.stdout.split())
+        assert "not tried: a login under the new rules worked before they held it could not be reached: SSH forwards" in told
+        assert "✓ a fresh login works and becomes root by publickey, sudo took the password" in told
+        assert host.login("true", methods=["password"]).returncode == 255
+        assert desk.undo().code == 0
         assert difference(before, snapshot(host)) == []
 
 

@@ -11,6 +11,8 @@ from thornwall.jobs.follow import Said
 from thornwall.jobs.link import Link
 from thornwall.model.secret import Secret
 
+_NO_WAY = "it could not be reached: SSH forwards no connection to the device itself; the guard watches all the same"
+
 
 async def answer_canary(link: Link, said: Said, password: Secret | None) -> None:
     """Wait for the canary, log in to it, become root there, and answer as root. Ends by being cancelled, or answered.
@@ -22,8 +24,8 @@ async def answer_canary(link: Link, said: Said, password: Secret | None) -> None
     canary = said.need(events.Canary)
     try:
         await link.run_canary(canary.port, canary_script(canary.id, key=canary.key), password)
-    except TunnelError as error:
-        await _say(link, canary, f"skip it could not be reached: {error.message}")
+    except TunnelError:
+        await _say(link, canary, f"skip {_NO_WAY}")
     except ThornwallError as error:
         await _say(link, canary, f"no {error.message}")
 

@@ -171,7 +171,7 @@ async def _transaction(work: Work, first: Report) -> Outcome:
     proving.learn(work.answers, work.own)
     if work.link.root:
         return await _written(work, applied, first)
-    proving.proved = _seen_before(said)
+    proving.proved = _seen_before(work, said)
     if not work.link.name:
         return await second_login(proving, applied, first, work.owner.tell)
     return await confirm(proving, applied, first)
@@ -218,15 +218,16 @@ def _later(plan: Plan) -> list[str]:
     return [_LATER.format("; ".join(titles))] if titles else []
 
 
-def _seen_before(said: Said) -> tuple[Proof, ...]:
-    """What the device looked at before anything changed: a login under the new rules, where one was possible."""
-    return tuple(
-        Proof("a login under the new rules worked before they held", ok=True)
-        for each in said.all(events.Valid)
-        if each.check.startswith("a login") and not each.skipped
-    )
+def _seen_before(work: Work, said: Said) -> tuple[Proof, ...]:
+    """What was looked at before anything changed: a login under the new rules, or why there was none."""
+    why = [each.skipped for each in said.all(events.Valid) if each.check.startswith("a login")]
+    if work.link.name and work.link.asker.codes and _changes_logins(work.plan):
+        why = [_CODE]
+    return tuple(Proof(_UNDER_NEW_RULES, ok=True, detail=each, tried=not each) for each in why)
 
 
+_UNDER_NEW_RULES = "a login under the new rules worked before they held"
+_CODE = "each login needs a code of yours; the guard watches all the same"
 _CAME = (
     "The packages had come by then, and stay (change {0}): the next try needs them. To take them back: "
     "thornwall undo {1} {0}"
@@ -251,6 +252,10 @@ _OFFLINE = "This system does not run now: the changes are in place, and have the
 _LOGINS = {Purpose.ACCOUNTS, Purpose.PAM, Purpose.SUDO, Purpose.SSH}
 
 
+def _changes_logins(plan: Plan) -> bool:
+    return any(step.purpose in _LOGINS for step in plan.steps)
+
+
 def own_password(work: Work) -> Secret | None:
     """What sudo will take from the login's account once the change is made; None where it is as before."""
     return work.answers.passwords.get(work.plan.way_in.user) or work.own
@@ -273,9 +278,7 @@ async def _apply(work: Work, said: Said) -> events.Applied | None:
                 secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
                 version=__version__,
                 # (it cannot wait for a code, nor for two of them; the guard can)
-                canary=bool(work.link.name)
-                and not work.link.asker.codes
-                and any(step.purpose in _LOGINS for step in work.plan.steps),
+                canary=bool(work.link.name) and not work.link.asker.codes and _changes_logins(work.plan),
             )
         )
 
