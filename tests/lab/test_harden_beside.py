@@ -81,6 +81,15 @@ NO_IPV6 = """
 printf 'net.ipv6.conf.%s.disable_ipv6 = 1\\n' all default >/etc/sysctl.d/90-no-ipv6.conf
 sysctl --quiet --load /etc/sysctl.d/90-no-ipv6.conf
 """
+KEYS_BY_COMMAND = r"""
+install -m 644 /home/pi/.ssh/authorized_keys /etc/ssh/pi.keys
+rm /home/pi/.ssh/authorized_keys
+printf '%s\n' '#!/bin/sh' 'cat "/etc/ssh/$1.keys"' >/usr/local/bin/keys-of
+chmod 755 /usr/local/bin/keys-of
+printf '%s\n' 'AuthorizedKeysCommand /usr/local/bin/keys-of %u' 'AuthorizedKeysCommandUser nobody' \
+    >/etc/ssh/sshd_config.d/10-keys.conf
+systemctl reload ssh
+"""
 
 
 def others_fail(desk: Desk) -> None:
@@ -126,6 +135,12 @@ CASES: Mapping[str, Beside] = {
         harden=WITH_FIREWALL,
         then="systemctl is-active ssh.socket; ufw status | grep -c '^22/tcp .*ALLOW'",
         expected="active\n2\n",
+    ),
+    "keys come from a command": Beside(
+        KEYS_BY_COMMAND,
+        then="sshd -T | grep -e ^authorizedkeyscommand' ' -e ^passwordauthentication",
+        expected="passwordauthentication no\nauthorizedkeyscommand /usr/local/bin/keys-of %u\n",
+        releases=("trixie",),
     ),
     "sshd's penalties": Beside(
         ":",

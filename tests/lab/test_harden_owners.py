@@ -1,5 +1,6 @@
-"""Owners who come in another way than by a bare key: by password, with a code, by a key with a passphrase, as root."""
+"""Owners who come in another way than by a bare key: by password, with a code, by a certificate, as root."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -92,6 +93,31 @@ def test_by_a_key_with_a_passphrase(release: str, tmp_path: Path) -> None:
         assert len([each for each in asked if "passphrase" in each]) == 1
         typed(desk, answers, "undo", desk.where, "--bring-back-known-passwords", *secrets)
         subprocess.run([*change, "-P", "six blue herons", "-N", ""], check=True)
+        assert difference(before, snapshot(host)) == []
+
+
+def test_by_a_certificate(release: str, tmp_path: Path) -> None:
+    """No file of the host has the key: it trusts who signed it."""
+    with start(release, "planted") as host:
+        desk = Desk(host, tmp_path)
+        authority, key = tmp_path / "authority", host.private_key
+        assert key is not None
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(authority)], check=True)
+        public = subprocess.run(["ssh-keygen", "-y", "-f", str(key)], check=True, capture_output=True, text=True)
+        key.with_name("id_ed25519.pub").write_text(public.stdout)
+        sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "owner", "-n", "pi"]
+        subprocess.run([*sign, str(key.with_name("id_ed25519.pub"))], check=True)
+        (tmp_path / ".ssh").mkdir()
+        shutil.copy(key.with_name("id_ed25519-cert.pub"), tmp_path / ".ssh")
+        trust = "rm /home/pi/.ssh/authorized_keys; cat >/etc/ssh/authority.pub; systemctl reload ssh"
+        setting = "echo 'TrustedUserCAKeys /etc/ssh/authority.pub' >/etc/ssh/sshd_config.d/10-authority.conf"
+        host.run(f"{setting}; {trust}", input=authority.with_suffix(".pub").read_text(), check=True)
+        before = snapshot(host)
+        done = desk.harden(*SOME)
+        assert done.code == 0, done.stdout + done.stderr
+        assert host.login("sudo -n true").returncode == 1
+        assert host.login("true", methods=["password"]).returncode == 255
+        assert desk.undo().code == 0
         assert difference(before, snapshot(host)) == []
 
 
