@@ -134,6 +134,9 @@ def test_a_card_gets_its_firewall(release: str, tmp_path: Path) -> None:
             # the services of before are on again, and begin with a start, as they ended with one
             rests = "what is on again, and does not run before the next start of the host" in undone.stderr
             assert rests is (number == "0001")
+            assert ("cups.service" in undone.stderr) is rests
+        # sshd, which runs, has read its files of before
+        assert host.login("id -un", methods=["password"]).stdout == "pi\n"
         assert host.run("systemctl is-active cups.service").stdout == "inactive\n"
         host.reboot()
         assert host.run("systemctl is-active cups.service").stdout == "active\n"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -95,11 +96,11 @@ def cut(desk: Desk) -> "subprocess.Popen[str]":
     return process
 
 
-def power_lost(desk: Desk) -> "subprocess.Popen[str]":
+def power_lost(desk: Desk, seconds: float = 2.5) -> "subprocess.Popen[str]":
     """The host loses power once the change is made, and comes up again while its owner waits."""
     process = desk.begin_hardening(*WITHOUT_PACKAGES, "--confirm-within", "120")
     desk.wait_for(desk.applied, 60)
-    time.sleep(2.5)  # of the six at which it may be confirmed at the earliest
+    time.sleep(seconds)  # of the six at which it may be confirmed at the earliest
     machine, place = desk.host.machine, Wire(desk.host.index).namespace
     machine.kill()
     machine.boot(desk.host.root, place, desk.folder / "console", outlive_owner=False, until_up=False)
@@ -124,6 +125,12 @@ ONE_LOGIN = (
 )
 ROUTE = "ip route add default via $(ip -4 -o addr show dev eth0 | sed 's/.* inet \\([0-9.]*\\)\\.[0-9]*\\/.*/\\1.1/')"
 BEFORE = {
+    # (its ports do not answer yet when SSH does)
+    "the power is lost, and servers are slow": """
+        mkdir /etc/systemd/system/nginx.service.d
+        printf '[Service]\\nExecStartPre=/bin/sleep 25\\n' >/etc/systemd/system/nginx.service.d/slow.conf
+        systemctl daemon-reload
+    """,
     "the way out is lost": ROUTE,
     "names are lost": "echo 192.0.2.7 deb.debian.org >>/etc/hosts",
 }
@@ -164,6 +171,8 @@ CASES: Mapping[str, Case] = {
         "umount --lazy /etc/ssh/ssh_host_*_key; systemctl reload ssh",
     ),
     "the power is lost": power_lost,
+    "the power is lost, and servers are slow": partial(power_lost, seconds=1),
+    "the power is lost at once": partial(power_lost, seconds=0),
     "the way out is lost": spoiled("ip route del default", ROUTE),
     "names are lost": nameless,
     "interrupted": interrupted,
@@ -173,6 +182,7 @@ CASES: Mapping[str, Case] = {
 SAMPLE = (
     *("sudo is broken", "sshd is gone", "given up", "the link is cut", "the controller is killed"),
     *("the firewall drops later", "the way out is lost", "names are lost", "the power is lost"),
+    "the power is lost, and servers are slow",
 )
 
 
@@ -225,11 +235,19 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Fu
             8,
             ("TAKEN BACK", "✗ it still has a way to other networks", "no default route over IPv4"),
         ),
-        (
-            "the power is lost",
-            8,
-            ("TAKEN BACK", "the change was still there to be confirmed", "since the host started again before anybody"),
+        *(
+            (
+                name,
+                8,
+                (
+                    "TAKEN BACK",
+                    "the change was still there to be confirmed",
+                    "since the host started again before anybody",
+                ),
+            )
+            for name in ("the power is lost", "the power is lost, and servers are slow")
         ),
+        ("the power is lost at once", 8, ("TAKEN BACK", "since the host started again before anybody")),
         ("names are lost", 8, ("TAKEN BACK", "names are not found any more: deb.debian.org was before")),
         ("given up", 130, ("Interrupted", "Nobody confirms the change now", "thornwall status")),
         ("an errand ends", -signal.SIGKILL, ()),

@@ -119,6 +119,7 @@ class _Maker:
         for operation in step.operations:
             self._count += 1
             self._operation(operation)
+        self.sheet.back += [[_back_units(each)] for each in step.rereads]
 
     def _operation(self, operation: Operation) -> None:
         match operation:
@@ -176,10 +177,9 @@ class _Maker:
         if operation.action not in {"stop", "start", "restart", "reload", "enable", "unmask", "renew"}:
             raise UsageError(f"nobody knows how to {operation.action} a unit")
         self.sheet.needs["systemctl"] = None
-        names = " ".join(shlex.quote(_plain(_UNIT, unit, "a unit")) for unit in operation.units)
-        self.sheet.runtime.append(f"units {operation.action} {names}")
+        self.sheet.runtime.append(f"units {operation.action} {_names(operation)}")
         if operation.action in {"restart", "reload", "start"}:
-            self.sheet.back.append([f"back_units {operation.action} {names}"])
+            self.sheet.back.append([_back_units(operation)])
         if operation.action in {"enable", "unmask"} and (-1, _LINKS[0]) not in self.sheet.keeps:
             self.sheet.keeps += [(-1, folder) for folder in _LINKS]
         self.sheet.summary.append(f"  {' '.join(operation.units)}: {_UNIT_BACK[operation.action]}")
@@ -259,6 +259,14 @@ def _plain(pattern: re.Pattern[str], text: str, what: str) -> str:
 
 def _expected(text: str) -> str:
     return _plain(_EXPECT, text, "a state")
+
+
+def _names(operation: UnitDo) -> str:
+    return " ".join(shlex.quote(_plain(_UNIT, unit, "a unit")) for unit in operation.units)
+
+
+def _back_units(operation: UnitDo) -> str:
+    return f"back_units {operation.action} {_names(operation)}"
 
 
 def _line(secret: Secret) -> str:

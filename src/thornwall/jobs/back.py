@@ -10,7 +10,7 @@ from functools import partial
 
 from thornwall.apply import events
 from thornwall.apply.compile import back_script
-from thornwall.errors import AuthenticationError, HostKeyError, UnreachableError
+from thornwall.errors import AuthenticationError, HostKeyError, ThornwallError, UnreachableError
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.proving import PAUSE, Proving, not_held
 from thornwall.jobs.undo import history
@@ -84,6 +84,13 @@ async def _afterwards(proving: Proving, outcome: Outcome) -> Outcome:
     if known and outcome.begun:
         holds = "holds" if outcome.verified else "may hold"
         outcome = _noted(outcome, f"The password of {known} that everybody knows {holds} again: change it.")
+    if (
+        outcome.verified
+        and outcome.begun
+        and not outcome.proofs
+        and (why := await device_says(proving, proving.change))
+    ):
+        outcome = _noted(outcome, f"The device says: {why}.")  # (of a link that broke, this may be the cause)
     ports = proving.open_before & set(proving.claims.kept)
     if not outcome.verified or not ports:
         return outcome
@@ -121,6 +128,15 @@ async def _looked_after(proving: Proving, outcome: Outcome, *, applied: bool) ->
         undone, proving.missed = said.first(events.Undone) is not None, error.message
         refused = error.message if isinstance(error, AuthenticationError) else ""
         return replace(outcome, verified=undone, refused=refused), undone
+
+
+async def device_says(proving: Proving, change: str) -> str:
+    """Why it has taken the change back; empty where it does not tell that."""
+    try:
+        known = await history(proving.link, proving.step)
+    except ThornwallError:
+        return ""
+    return next((f"it was taken back, since {each.why}" for each in known if each.id == change and each.why), "")
 
 
 def _script(proving: Proving, outcome: Outcome, nonce: str) -> str:

@@ -13,7 +13,7 @@ from thornwall.apply.compile import confirm_script
 from thornwall.errors import AuthenticationError, HostKeyError, RefusedError, ThornwallError, UnreachableError
 from thornwall.facts.registry import snapshot
 from thornwall.jobs.audit import assess
-from thornwall.jobs.back import back
+from thornwall.jobs.back import back, device_says
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.proving import PAUSE, Proving, not_held
 from thornwall.jobs.read import Reading, read_host
@@ -31,6 +31,8 @@ from thornwall.transport.base import Limits
 T = TypeVar("T")
 
 _NOT_HELD = "not all was proved that must be, before it may stay"
+_NOT_CONFIRMED = "it could not be confirmed"
+_STILL_THERE = "the change was still there to be confirmed"
 _COUNTED = (
     "Its firewall counts logins, these tries too: if it refuses the next one, wait for half a minute and log in again."
 )
@@ -67,10 +69,10 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
         lost = isinstance(error, _NoWayOutError)
         proofs += [Proof(_COMES_IN, ok=True)] * lost
         proofs.append(Proof(_GOES_OUT if lost else _COMES_IN, ok=False, detail=_why(error)))
-        return await back(proving, replace(outcome, proofs=tuple(proofs)), _NOT_HELD)
+        return await _not_kept(proving, replace(outcome, proofs=tuple(proofs)), _NOT_HELD)
     outcome = replace(outcome, proofs=tuple(proofs))
     if not all(proof.ok for proof in proofs):
-        return await back(proving, outcome, _NOT_HELD)
+        return await _not_kept(proving, outcome, _NOT_HELD)
     try:
         must_fail = await refused(proving)
         outcome = replace(outcome, proofs=(*proofs, *must_fail))
@@ -79,14 +81,11 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
         await _retried(proving, deadline, lambda: _keep(proving, applied))
     except (*_NO_WAY_IN, EOFError) as error:
         why = _why(error)
-        if isinstance(error, RefusedError) and (said := await _device_says(proving, applied.id)):
-            # (what had worked by then, worked on a device that was back)
-            once_more = Proof("the change was still there to be confirmed", ok=False, detail=said)
-            return await back(proving, replace(outcome, proofs=(once_more,)), "it could not be confirmed")
         before = f"; before that, {proving.missed}" if proving.missed not in {"", why} else ""
         detail = f"{why}{before}; at {worked} one had worked: what of the host's own answers to the change?"
         once_more = Proof("a login once more, to confirm it", ok=False, detail=detail)
-        return await back(proving, replace(outcome, proofs=(*outcome.proofs, once_more)), "it could not be confirmed")
+        outcome = replace(outcome, proofs=(*outcome.proofs, once_more))
+        return await _not_kept(proving, outcome, _NOT_CONFIRMED, refused=isinstance(error, RefusedError))
     proving.stays(not_held(must_fail))
     return replace(
         outcome,
@@ -100,13 +99,14 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
     )
 
 
-async def _device_says(proving: Proving, change: str) -> str:
-    """Why it has taken the change back; empty where it does not tell that."""
-    try:
-        known = await history(proving.link, proving.step)
-    except ThornwallError:
-        return ""
-    return next((f"it was taken back, since {each.why}" for each in known if each.id == change and each.why), "")
+async def _not_kept(proving: Proving, outcome: Outcome, why: str, *, refused: bool = False) -> Outcome:
+    """Have it taken back. Where no login worked for a while, or the device refuses, it may be back already (it lost its
+    power, say): then it tells why, and what was seen since was seen of a device that was back.
+    """
+    if (proving.missed or refused) and (said := await device_says(proving, outcome.transaction)):
+        outcome = replace(outcome, proofs=(Proof(_STILL_THERE, ok=False, detail=said),))
+        why = _NOT_CONFIRMED
+    return await back(proving, outcome, why)
 
 
 def _why(error: Exception) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from thornwall.model.change import AccountDo, Operation, Purpose
+from thornwall.model.change import AccountDo, Operation, Purpose, UnitDo
 from thornwall.model.finding import Finding, HostName
 from thornwall.model.rule import Preset
 from thornwall.model.secret import Secret
@@ -75,7 +75,8 @@ class Step:
 
     `id`: short and stable (`ssh-settings`, `unit:cups`). `may_break`: sentences. `awaits_reboot`: it has its effect
     only at the next start. `after`: ids of steps that must be in the plan for this one to make sense (a package).
-    `first_start`: of a system at rest, and done by a job of its first start.
+    `first_start`: of a system at rest, and done by a job of its first start. `rereads`: what reads its files, where
+    none of it runs while they change, and all of it may while they are given back.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Step:
     awaits_reboot: bool = False
     after: tuple[str, ...] = ()
     first_start: bool = False
+    rereads: tuple[UnitDo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,7 @@ def _steps(situation: Situation, drafts: Iterable[Draft], choice: Choice, held: 
                     awaits_reboot=draft.awaits_reboot,
                     after=tuple(draft.after),
                     first_start=draft.first_start,
+                    rereads=() if reckoned.capture.live else _rereads(draft.wishes),
                 )
             )
     return _once(sorted(steps, key=lambda step: (step.first_start, step.purpose)))
@@ -220,9 +221,7 @@ def _operations(situation: Situation, wishes: Sequence[Wish]) -> tuple[Operation
             done += units.switched_on(situation, wish.units)
         elif isinstance(wish, Sysctl) and live:
             done.append(SysctlDo(wish.key, wish.value, _running(situation, wish.key)))
-    if live:
-        hows = {wish.unit: wish.how for wish in sorted(_activations(wishes), key=lambda each: each.how)}
-        done += [UnitDo(how, (unit,)) for unit, how in hows.items()]
+    done += _rereads(wishes) if live else ()
     return tuple(dict.fromkeys(done))
 
 
@@ -231,8 +230,11 @@ def _resets_others(wish: Wish) -> bool:
     return isinstance(wish, Sysctl) and wish.key.endswith(("forward", ".forwarding"))
 
 
-def _activations(wishes: Iterable[Wish]) -> list[Activate]:
-    return [wish for wish in wishes if isinstance(wish, Activate)]
+def _rereads(wishes: Iterable[Wish]) -> tuple[UnitDo, ...]:
+    """What reads its files again; a restart stands for a reload."""
+    wanted = sorted((wish for wish in wishes if isinstance(wish, Activate)), key=lambda each: each.how)
+    hows = {wish.unit: wish.how for wish in wanted}
+    return tuple(UnitDo(how, (unit,)) for unit, how in hows.items())
 
 
 def _without_firewall(situation: Situation, wishes: Sequence[Wish]) -> list[Wish]:

@@ -24,10 +24,26 @@ take_back() {
   verify_back
   [ -z "$problems" ] || { tell NOT_YET "$problems"; return 1; }
   settle
-  [ "$LIVE" = 0 ] || [ -f "$D/units" ] || ! systemd || ! grep -q ' /etc/systemd/system/' "$D/items" ||
-    tell LEFT "what is on again, and does not run before the next start of the host"
+  [ "$LIVE" = 0 ] || [ -f "$D/units" ] || ! systemd || left_till_start
   token undoing undone || return 1
   clear_away
+}
+
+# what a change of a system at rest had done without systemd, and so has its effect at the next start alone
+left_till_start() {
+  names_='' settings_=''
+  while read -r line_; do
+    case ${line_##* } in
+      /etc/systemd/system/*.d/*) ;;
+      /etc/systemd/system/*.service | /etc/systemd/system/*.socket | /etc/systemd/system/*.timer | /etc/systemd/system/*.path)
+        path_=${line_##*/}
+        case "$names_, " in *" $path_, "*) ;; *) names_="$names_${names_:+,} $path_" ;; esac
+        ;;
+      /etc/sysctl.d/* | /etc/modprobe.d/*) settings_=1 ;;
+    esac
+  done <"$D/items"
+  [ -z "$names_" ] || tell LEFT "what is on again, and does not run before the next start of the host:$names_"
+  [ -z "$settings_" ] || tell LEFT "settings of the kernel, which hold until the next start of the host"
 }
 
 # what was there to take it back goes; where that is cut short, it is done by whoever comes next
