@@ -57,6 +57,10 @@ class UnreachableError(ThornwallError):
     exit_code = Exit.UNREACHABLE
 
 
+class LinkBrokeError(UnreachableError):
+    """The login had worked, and the connection broke before the answer had ended."""
+
+
 class TunnelError(UnreachableError):
     """A host that was logged in to does not pass a connection on: the port is closed there, or forwarding is off."""
 
@@ -73,6 +77,10 @@ class AuthenticationError(ThornwallError):
 
 class UnansweredError(AuthenticationError):
     """There was nobody to answer what the host asks for."""
+
+
+class SudoError(AuthenticationError):
+    """The login worked; sudo refused, or its password was wrong."""
 
 
 class HostKeyError(ThornwallError):

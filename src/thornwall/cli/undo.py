@@ -18,6 +18,8 @@ from thornwall.errors import (
     AuthenticationError,
     Exit,
     HostAnswerError,
+    LinkBrokeError,
+    SudoError,
     UnansweredError,
     UnreachableError,
     UsageError,
@@ -289,8 +291,11 @@ def _waiting(link: Link) -> Iterator[None]:
         # (an answer that is none has a hint of its own, and so has a question that nobody answers)
         if isinstance(link.target, SshTarget) and not isinstance(error, (HostAnswerError, UnansweredError)):
             now = time.time()
-            hints = filter(None, [error.hint, lately_kept(link.target, now)])
-            error.hint = on_its_way(link.target, now) or "\n".join(hints)
+            waits, got_in = on_its_way(link.target, now), isinstance(error, (SudoError, LinkBrokeError))
+            # (a change that waits tells more of a login that fails than what ssh supposes)
+            own = "" if waits and not got_in else error.hint
+            kept = "" if waits or got_in else lately_kept(link.target, now)
+            error.hint = "\n".join(filter(None, [own, waits, kept]))
         raise
 
 

@@ -65,7 +65,11 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     first = work.planned.report
     if packages := packages_of(work.plan):
         with stopped(_PACKAGES_GO_ON.format(link.typed)):
-            await _bring(work, packages)
+            try:
+                await _bring(work, packages)
+            except UnreachableError as error:
+                error.hint = _PACKAGES_CUT.format(link.typed)
+                raise
     try:
         with stopped(lambda: _goes_on(work)):
             outcome = await _transaction(work, first)
@@ -234,6 +238,10 @@ _CAME = (
 )
 _PACKAGES_GO_ON = (
     "Packages that are on their way come to their end; none of the other steps had begun. To look: thornwall history {}"
+)
+_PACKAGES_CUT = (
+    "packages were on their way, and none of the other steps had begun; how far they had come is not known from here. "
+    "Once it answers: thornwall status {}"
 )
 _LATER = (
     "At its first start, once it has a network where packages are needed, a job on it does the rest: {}. "

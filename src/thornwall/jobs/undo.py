@@ -8,13 +8,17 @@ from dataclasses import dataclass
 
 from thornwall.apply import events
 from thornwall.apply.compile import confirm_script, forget_script, history_script, undo_script
-from thornwall.errors import RefusedError, UsageError
+from thornwall.errors import RefusedError, UnreachableError, UsageError
 from thornwall.jobs import unsaid
 from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.link import Link
 from thornwall.transport.target import SshTarget
 
 Telling = Callable[[str], None]
+_BEGUN = (
+    "how far it had come is not known from here; what the host had begun to take back, it does to the end, also "
+    "when it starts again. Once it answers, look, and undo again, which does no harm: thornwall history {}"
+)
 _SECONDS = 4800  # dpkg alone may take 900 to remove what came, and 3600 to put back what went
 
 
@@ -87,8 +91,14 @@ async def undo(wanted: Undoing, link: Link, step: Telling, tell: Telling = lambd
             bring_back_known_passwords=wanted.bring_back_known_passwords,
         )
 
+    said = Said(step)
     with stopped(f"What the host had begun to take back, it does to the end. To look: thornwall history {link.typed}"):
-        said = await follow(link, script, Said(step), seconds=_SECONDS)
+        try:
+            await follow(link, script, said, seconds=_SECONDS)
+        except UnreachableError as error:
+            if said.heard:
+                error.hint = _BEGUN.format(link.typed)
+            raise
     for each in said.heard:
         match each:
             case events.Differs(path):

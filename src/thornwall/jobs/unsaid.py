@@ -65,7 +65,10 @@ def _of(known: Known, state: str) -> str:
 
 def on_its_way(host: SshTarget, now: float) -> str:
     """For whoever cannot get in just now: that a change of this host goes back by itself, and by when; else empty."""
-    waiting = [(each.until, number) for number, each in _read().get(key_of(host), {}).items() if each.until]
+    known = _read().get(key_of(host), {})
+    last = max((number for number, each in known.items() if each.kept), default="")
+    # (who has confirmed a later one knows what became of the one before)
+    waiting = [(each.until, number) for number, each in known.items() if each.until and number > last]
     if not waiting or max(waiting)[0] + REBOOT < now:
         return ""
     until, number = max(waiting)
@@ -91,8 +94,9 @@ def lately_kept(host: SshTarget, now: float) -> str:
     when = time.strftime("%Y-%m-%d %H:%M %Z", time.localtime(seconds))
     return (
         f"Change {printable(number)} of this host was confirmed from here, {when}; a login worked then. Should that be "
-        "why none does now: if SSH does not come up with the first start after it, the device takes it back; else put "
-        "its card into another computer, and there: thornwall undo FOLDER, where the card is mounted."
+        "why none does now: if SSH does not come up with the first start after it, the device takes it back, some "
+        "minutes later; else put its card into another computer, and there: thornwall undo FOLDER, where the card is "
+        "mounted."
     )
 
 

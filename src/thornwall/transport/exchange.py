@@ -13,9 +13,10 @@ from typing import Protocol
 from thornwall.errors import (
     AuthenticationError,
     HostAnswerError,
+    LinkBrokeError,
+    SudoError,
     ThornwallError,
     UnansweredError,
-    UnreachableError,
     UsageError,
 )
 from thornwall.model.secret import Secret
@@ -102,7 +103,7 @@ class Exchange:
         """The channel broke before the command had ended."""
         received = self._bytes["stdout"]
         self._fail(
-            UnreachableError(
+            LinkBrokeError(
                 f"the connection to {self._who} broke after {received} bytes of the answer"
                 + (f": {why}" if why else ""),
                 hint="what had arrived was thrown away: try again",
@@ -248,10 +249,7 @@ class Exchange:
                 f"sudo on {self._who} asks for a password, and there is nobody to ask",
                 hint="run it in a terminal; all but audit, capture and surface take a file too: --secrets FILE",
             )
-        return AuthenticationError(
-            f"sudo on {self._who} refused the password",
-            hint=_WRONG,
-        )
+        return SudoError(f"sudo on {self._who} refused the password", hint=_WRONG)
 
     def _too_much(self, stream: str) -> ThornwallError:
         return HostAnswerError(
@@ -299,10 +297,10 @@ class Exchange:
         if self.wire.become.mode != "password":
             return HostAnswerError(f"the shell of {self._who} ended at once (status {status}){because}")
         if b"must have a tty" in self._prompts:
-            return AuthenticationError(
+            return SudoError(
                 f"sudo on {self._who} wants a terminal (Defaults requiretty)",
                 hint=f"exempt the account there: `Defaults:{printable(self._who.partition('@')[0])} !requiretty`",
             )
         if self._tries:
-            return AuthenticationError(f"sudo on {self._who} refused{because}", hint=_WRONG)
-        return AuthenticationError(f"sudo on {self._who} refused before it asked for a password{because}")
+            return SudoError(f"sudo on {self._who} refused{because}", hint=_WRONG)
+        return SudoError(f"sudo on {self._who} refused before it asked for a password{because}")

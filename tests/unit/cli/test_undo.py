@@ -17,7 +17,9 @@ from thornwall.errors import (
     AuthenticationError,
     Exit,
     HostAnswerError,
+    LinkBrokeError,
     RefusedError,
+    SudoError,
     ThornwallError,
     UnansweredError,
     UnreachableError,
@@ -259,6 +261,8 @@ def test_history_names_all_that_undo_takes_back(
         ),
         # it may be another host altogether
         (HostAnswerError("nonsense", hint="it may be compromised"), "it may be compromised"),
+        # he is in, and this is what he did
+        (SudoError("3 wrong", hint="Check it."), "Check it.\nChange 0007 of this host was not confirmed from here"),
     ],
 )
 def test_who_does_not_get_in_is_told_of_the_change_that_waits(
@@ -282,6 +286,8 @@ def test_who_does_not_get_in_is_told_of_the_change_that_waits(
         ),
         (HostAnswerError("nonsense", hint="it may be compromised"), "it may be compromised"),
         # no reason to think of its card
+        (SudoError("3 wrong", hint="Check it."), "Check it."),
+        (LinkBrokeError("broke", hint="Undo again."), "Undo again."),
         (UnansweredError("sudo asks", hint="run it in a terminal"), "run it in a terminal"),
     ],
 )

@@ -109,6 +109,9 @@ def test_who_does_not_get_in_is_told_by_when_it_goes_back(file: Path) -> None:
     past = unsaid.on_its_way(host("pi@host"), now + 200)  # it may restart for that
     assert f"its time was up at {clock.stdout.strip()}: unless somebody has confirmed it, it is back by now" in past
     assert unsaid.on_its_way(host("pi@host"), now + 300) == ""
+    unsaid.keep(host("pi@host"), "0004", Known("", kept=now + 150))
+    assert unsaid.on_its_way(host("pi@host"), now + 200) == ""  # he was in since
+    unsaid.keep(host("pi@host"), "0004", Known())
     unsaid.keep(host("pi@host"), "0003", Known("a reason alone", 0))
     assert unsaid.on_its_way(host("pi@host"), now) == ""
 
