@@ -165,9 +165,16 @@ def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, addr
         before=Standing(report.score, report.summary()),
         after=standing_after(report, plan.mends),
         grave=_grave(report, plan.mends),
+        keys_alone=_keys_alone(report),
         job_waits=waits(situation),
     )
     return Planned(plan, report, situation)
+
+
+def _keys_alone(report: Report) -> bool:
+    """Whether SSH takes no password from anybody as it is."""
+    found = {each.status for each in report.findings if each.rule == "ssh-password-login"}
+    return found == {Status.PASS}
 
 
 def _with_job(plan: Plan, situation: Situation, choice: Choice, found: Sequence[Finding]) -> Plan:

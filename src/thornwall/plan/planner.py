@@ -31,7 +31,7 @@ from thornwall.plan.drafts import SYSCTLS, Draft, add, joined
 from thornwall.plan.firewall_tools import commands as firewall_commands
 from thornwall.plan.fix import Ask, Fix, Hold, Interlock, Situation
 from thornwall.plan.interlocks.host import refusals
-from thornwall.plan.ways_in import idle_passwords, nobodies, opens_to_all, shut_out
+from thornwall.plan.ways_in import idle_passwords, keyless, nobodies, opens_to_all, shut_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,7 @@ def make_plan(
         way_in=situation.way_in,
         idle_accepts=_idle_accepts(situation, met),
         shut_out=shut_out(situation, steps),
+        keyless=keyless(situation),
         nobodies=nobodies(situation),
         idle_passwords=idle_passwords(situation, steps, questions),
     )
@@ -154,11 +155,14 @@ def _alone(situation: Situation, wishes: Sequence[Wish]) -> Hold | tuple[Operati
     try:
         return _operations(situation, now) + _operations(first_start.started(situation), later) or None
     except files.ConflictError as conflict:
-        return _not_exact(conflict)
+        return _not_exact(situation, conflict)
 
 
-def _not_exact(conflict: files.ConflictError) -> Hold:
-    return Hold("not-exact", f"{conflict}.", "Mend it by hand: 'thornwall explain RULE' says how.")
+def _not_exact(situation: Situation, conflict: files.ConflictError) -> Hold:
+    unlock = "Mend it by hand: 'thornwall explain RULE' says how."
+    if situation.capture.manifest.uid != 0:  # what root alone may read is not known yet
+        unlock = "Let thornwall read the host as root: 'harden' does, 'plan' with --ask-sudo-pass (-K)."
+    return Hold("not-exact", f"{conflict}.", unlock)
 
 
 def _steps(situation: Situation, drafts: Iterable[Draft], choice: Choice, held: list[Held]) -> tuple[Step, ...]:
@@ -170,7 +174,7 @@ def _steps(situation: Situation, drafts: Iterable[Draft], choice: Choice, held: 
         try:
             operations = _operations(reckoned, list(draft.wishes))
         except files.ConflictError as conflict:
-            hold = _not_exact(conflict)
+            hold = _not_exact(situation, conflict)
             held += [Held(hold.interlock, mend.rule, mend.subject, hold.why, hold.unlock) for mend in draft.mends]
             continue
         if operations:

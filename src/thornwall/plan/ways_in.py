@@ -57,9 +57,20 @@ def shut_out(situation: Situation, steps: Sequence[Step]) -> tuple[str, ...]:
     return tuple(
         account.name
         for account in accounts.people()
-        if account.name not in {*closed, *accounts.unread_keys}
-        and not accounts.keys_of(account.name)
+        if account.name in keyless(situation)
+        and account.name not in closed
         and (replaced(situation, account.name) or _accepted(accounts.password(account.name)))
+    )
+
+
+def keyless(situation: Situation) -> tuple[str, ...]:
+    """The people who have no key: whose keys could not be read is none of them."""
+    accounts = accounts_of(situation)
+    people = accounts.people() if accounts else ()
+    return tuple(
+        account.name
+        for account in people
+        if accounts and account.name not in accounts.unread_keys and not accounts.keys_of(account.name)
     )
 
 

@@ -157,7 +157,7 @@ def no_login_throttle(ctx: Context) -> Iterator[Verdict]:
         pam_faillock through `pam-auth-update` with a profile of your own (Debian ships the module without one), `deny`
         and `unlock_time` in `/etc/security/faillock.conf`.
     Risk of the remedy:
-        Real: half of it entered locks everybody out, and anybody who knows an account's name can then lock its owner
+        Half of it entered locks everybody out, and anybody who knows an account's name can then lock its owner
         out by guessing wrong. Never without `unlock_time`, and with a root shell open.
     """
     pam = _pam(ctx)

@@ -23,7 +23,7 @@ from thornwall.model.plan import Mend, Plan, Standing, Step, Undoing, WayIn
 from thornwall.model.typed import Typed
 from thornwall.plan.registry import FIXES
 from thornwall.report.plan import PLAN_FORMATS, render
-from thornwall.report.plan.beware import ENDS, beware, guard
+from thornwall.report.plan.beware import DAILY, ENDS, beware, guard
 from thornwall.report.plan.diff import unified
 from thornwall.report.plan.terminal import render_terminal
 from thornwall.report.plan.words import shown, way_in
@@ -220,6 +220,7 @@ def test_who_is_shut_out_is_said_by_name_and_what_a_new_password_is_for() -> Non
         for step in FULL.steps
     )
     assert dict(beware(replace(FULL, steps=others)))["password"].endswith("that you give, to log in with.")
+    assert dict(beware(replace(FULL, steps=others, keys_alone=True)))["password"].endswith(use)
 
 
 @pytest.mark.parametrize("rule", ["ssh-root-login", "ssh-root-key-login"])
@@ -252,6 +253,7 @@ def test_what_ends_is_told_in_one_line_and_every_rule_of_it_has_a_fix() -> None:
     )
     assert "ends" not in dict(beware(replace(FULL, steps=(replace(KERNEL, mends=()),))))
     assert set(ENDS) <= set(FIXES)
+    assert set(DAILY) <= set(FIXES)
 
 
 def test_no_command_is_shown_where_none_can_name_the_host() -> None:
@@ -293,6 +295,24 @@ def test_whom_ssh_lets_in_is_named_where_a_list_is_made_of_them() -> None:
     step = replace(KERNEL, operations=(file,), mends=(Mend("ssh-no-user-restriction", "host"),))
     assert dict(beware(replace(FULL, steps=(step,))))["users"] == "SSH lets in pi, webcam, and nobody else."
     assert "users" not in dict(beware(replace(FULL, steps=(replace(step, mends=()),))))
+    told = dict(beware(replace(FULL, steps=(step,), keys_alone=True, keyless=("webcam",))))["users"]
+    assert told == "SSH lets in pi, webcam (once a key of theirs is there), and nobody else."
+
+
+def test_what_is_another_thing_every_day_is_told_with_its_value() -> None:
+    files = (
+        PutFile("/etc/sudoers.d/zz-thornwall", b"Defaults timestamp_timeout=0\n", "absent"),
+        PutFile("/etc/profile.d/thornwall-timeout.sh", b"if true; then\n    typeset -xr TMOUT=900\nfi\n", "absent"),
+    )
+    mends = tuple(Mend(rule, "host") for rule in ("sudo-timestamp-timeout", "shell-never-idles-out", "no-such-rule"))
+    told = dict(beware(replace(FULL, steps=(replace(KERNEL, operations=files, mends=mends),))))
+    assert told["daily"] == (
+        "From now on: sudo asks each time; a shell in which nothing is typed for 900 seconds ends."
+    )
+    later = replace(files[0], content=b"Defaults timestamp_timeout=5\n")
+    told = dict(beware(replace(FULL, steps=(replace(KERNEL, operations=(later,), mends=mends[:1]),))))
+    assert told["daily"] == "From now on: sudo asks again after 5 minutes."
+    assert "daily" not in dict(beware(replace(FULL, steps=(KERNEL,))))
 
 
 def test_a_job_of_the_first_start_that_is_not_done_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from thornwall.model.change import AccountDo, AccountField, Packages, Purpose, PutFile, UnitDo
@@ -67,6 +68,21 @@ ENDS = {
     "root-password-usable": "su to root",
 }
 """What somebody who uses the device may miss, by the rule that ends it."""
+DAILY = {
+    "sudo-timestamp-timeout": "sudo asks again after {} minutes",
+    "no-login-throttle": "five wrong passwords, sudo's too, shut an account out for ten minutes",
+    "no-password-quality": "a new password needs {} characters, and is refused where it is easily guessed",
+    "shell-never-idles-out": "a shell in which nothing is typed for {} seconds ends",
+    "shell-umask-open": "other accounts cannot read new files, which the web server may have to",
+    "su-unrestricted": "su is for those who may use sudo",
+}
+"""What somebody who works at the device meets from then on, by the rule that brings it; with the value that is set."""
+_VALUES = {
+    "sudo-timestamp-timeout": re.compile(rb"timestamp_timeout=(\d+)$", re.MULTILINE),
+    "no-password-quality": re.compile(rb"^minlen = (\d+)$", re.MULTILINE),
+    "shell-never-idles-out": re.compile(rb"\bTMOUT=(\d+)$", re.MULTILINE),
+}
+_UNSAID = {"no-password-quality": "8"}  # pam_pwquality's own, where no file of the plan says another
 _UNCONFIRMED = " (a change that nobody confirms goes back whole, with that)"
 _GRAVE = (Risk.EXTREME, Risk.HIGH)
 _NAMED = 3  # of those that stay
@@ -89,11 +105,13 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     told = [] if plan.as_root else [("not root", UNPRIVILEGED)]
     if ways:
         told.append(("ways in", f"{', '.join(ways)} change, last of all; read these steps."))
-    told += _packages(plan) + _ports(plan) + _ends(plan) + _name(plan) + _you(plan) + _passwords(plan)
+    told += _packages(plan) + _ports(plan) + _ends(plan) + _daily(plan) + _name(plan) + _you(plan) + _passwords(plan)
     if any(mend.rule in {"ssh-root-login", "ssh-root-key-login"} for mend in plan.mends):
         told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
     if alone := _named_alone(plan):
-        told.append(("users", f"SSH lets in {', '.join(alone)}, and nobody else."))
+        keyless = {line(name) for name in plan.keyless} if _keys_alone(plan) else set()
+        let_in = [f"{name} (once a key of theirs is there)" if name in keyless else name for name in alone]
+        told.append(("users", f"SSH lets in {', '.join(let_in)}, and nobody else."))
     if plan.shut_out:
         # (a key that lies elsewhere, or in a certificate, is not read)
         names = ", ".join(map(line, plan.shut_out))
@@ -132,6 +150,20 @@ def _ends(plan: Plan) -> list[tuple[str, str]]:
     mended = {mend.rule for mend in plan.mends}
     ended = [what for rule, what in ENDS.items() if rule in mended]
     return [("ends", f"These will work no longer: {'; '.join(ended)}.")] if ended else []
+
+
+def _daily(plan: Plan) -> list[tuple[str, str]]:
+    """What is another thing from then on for whoever works there."""
+    met = []
+    for rule, what in DAILY.items():
+        steps = [step for step in plan.steps if any(mend.rule == rule for mend in step.mends)]
+        files = [each.content for step in steps for each in step.operations if isinstance(each, PutFile)]
+        found = [said[1].decode() for text in files if rule in _VALUES and (said := _VALUES[rule].search(text))]
+        told = what.format(found[0] if found else _UNSAID.get(rule, "some")).replace(
+            "again after 0 minutes", "each time"
+        )
+        met += [told] * bool(steps)
+    return [("daily", f"From now on: {'; '.join(met)}.")] if met else []
 
 
 def _name(plan: Plan) -> list[tuple[str, str]]:
@@ -231,18 +263,26 @@ def _passwords(plan: Plan) -> list[tuple[str, str]]:
         for operation in step.operations
         if isinstance(operation, AccountDo) and operation.field is AccountField.PASSWORD
     ]
-    keys_alone = any(mend.rule == "ssh-password-login" for mend in plan.mends)
     told = []
     if names:
-        what = "for the console and su, and for sudo where it is allowed" if keys_alone else "to log in with"
+        what = "for the console and su, and for sudo where it is allowed" if _keys_alone(plan) else "to log in with"
         gets = "gets" if len(names) == 1 else "get"
         told.append(f"{', '.join(names)} {gets} the new password that you give, {what}.")
-    if keys_alone:
+    if _refuses_passwords(plan):
         told.append("SSH takes keys alone, and no password any more.")
     said = any(", and sudo asks" in text for _, text in _you(plan))
     if not said and any(mend.rule == "sudo-nopasswd" for mend in plan.mends):
         told.append("sudo asks for a password from now on.")
     return [("password", " ".join(told))] if told else []
+
+
+def _refuses_passwords(plan: Plan) -> bool:
+    return any(mend.rule == "ssh-password-login" for mend in plan.mends)
+
+
+def _keys_alone(plan: Plan) -> bool:
+    """Whether SSH takes keys alone once all is done, or does so already."""
+    return plan.keys_alone or _refuses_passwords(plan)
 
 
 def _numbered(numbers: list[int]) -> str:
