@@ -145,6 +145,21 @@ def test_what_comes_by_itself_is_counted_apart_from_what_is_left() -> None:
     assert "at its first start" not in flat(show(DONE))
 
 
+def test_what_could_not_be_judged_again_is_in_one_of_the_lists() -> None:
+    """A filter of our own that waits for its first start, say, hides whether there is a firewall."""
+    findings = tuple(
+        replace(each, status=Status.UNKNOWN) if each.rule == BLUETOOTH.rule else each for each in AFTER.findings
+    )
+    after = replace(AFTER, findings=findings)
+    text = flat(show(replace(DONE, after=after)))
+    assert "Not known now 1 finding of before, which could not be judged again" in text
+    assert BLUETOOTH.title in text.partition("Not known now")[2]
+    coming = (Mend(BLUETOOTH.rule, BLUETOOTH.subject),)
+    text = flat(show(replace(DONE, after=after, to_come=coming)))
+    assert BLUETOOTH.title in text.partition("Mended at its first start 1 finding")[2]
+    assert "Not known now" not in text
+
+
 def test_what_was_given_up_is_not_said_to_go_on() -> None:
     text = flat(show(replace(FAILED, verified=False, stuck="nginx.service does not run", by="09:12:30", gave_up=True)))
     assert "NOT AS BEFORE: not all of raspberrypi could be taken back" in text

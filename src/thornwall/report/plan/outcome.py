@@ -72,7 +72,8 @@ def render_terminal(outcome: Outcome, console: Console, *, verbose: bool = False
             ending.mended(outcome.before, outcome.after)
             ending.fresh(outcome.before, outcome.after)
             ending.left(outcome.before, outcome.after, outcome.to_come)
-            ending.to_come(outcome.after, outcome.to_come)
+            ending.to_come(outcome.before, outcome.after, outcome.to_come)
+            ending.unseen(outcome.before, outcome.after, outcome.to_come)
         ending.remarks(outcome)
         ending.way_back(outcome)
 
@@ -189,14 +190,8 @@ class Ending(Page):
 
     def mended(self, before: Report, after: Report) -> None:
         """The findings that are no more."""
-        still = {(finding.rule, finding.subject) for finding in after.failed()}
         unseen = {finding.rule for finding in of_status(after, Status.UNKNOWN)}  # not seen is not mended
-        gone = [
-            finding
-            for finding in before.failed()
-            if (finding.rule, finding.subject) not in still and finding.rule not in unseen
-        ]
-        if gone:
+        if gone := [finding for finding in _gone(before, after) if finding.rule not in unseen]:
             self.title("Mended", count(len(gone), "finding"))
             self.findings(gone, MENDED)
 
@@ -217,12 +212,19 @@ class Ending(Page):
             self.title("Left", count(len(left), "finding"))
             self.findings(left, LEFT, remedy=True)
 
-    def to_come(self, after: Report, to_come: tuple[Mend, ...]) -> None:
+    def to_come(self, before: Report, after: Report, to_come: tuple[Mend, ...]) -> None:
         """What is a finding still, and will be none once a job of the first start has done its work."""
         coming = {(mend.rule, mend.subject) for mend in to_come}
-        found = [finding for finding in after.failed() if (finding.rule, finding.subject) in coming]
+        found = [each for each in (*after.failed(), *_unseen(before, after)) if (each.rule, each.subject) in coming]
         if found:
             self.title("Mended at its first start", count(len(found), "finding"))
+            self.findings(found, LEFT)
+
+    def unseen(self, before: Report, after: Report, to_come: tuple[Mend, ...]) -> None:
+        """What was a finding, and could not be judged any more."""
+        coming = {(mend.rule, mend.subject) for mend in to_come}
+        if found := [each for each in _unseen(before, after) if (each.rule, each.subject) not in coming]:
+            self.title("Not known now", f"{count(len(found), 'finding')} of before, which could not be judged again")
             self.findings(found, LEFT)
 
     def findings(self, found: list[Finding], most: int, *, remedy: bool = False) -> None:
@@ -276,3 +278,15 @@ class Ending(Page):
             self.command(f"sudo sh {shlex.quote(line(outcome.undo))}", 2)
             if packages:
                 self.command(f"sudo sh {shlex.quote(undo_path(packages))}", 2)
+
+
+def _gone(before: Report, after: Report) -> list[Finding]:
+    """What fails no more."""
+    still = {(finding.rule, finding.subject) for finding in after.failed()}
+    return [finding for finding in before.failed() if (finding.rule, finding.subject) not in still]
+
+
+def _unseen(before: Report, after: Report) -> list[Finding]:
+    """What fails no more, and may be there still: its rule could not judge all."""
+    unseen = {finding.rule for finding in of_status(after, Status.UNKNOWN)}
+    return [finding for finding in _gone(before, after) if finding.rule in unseen]
