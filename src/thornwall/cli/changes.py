@@ -22,8 +22,8 @@ def stands(change: Change, typed: str, *, at_rest: bool = False) -> str:
         return f"The packages of change {change.id} are on their way, and come to their end by themselves: wait."
     if change.packages and change.state == "open":
         return (
-            f"The packages of change {change.id} were cut off, unless they are about to begin. "
-            f"To take back what came: thornwall undo {typed} {change.id}"
+            f"The packages of change {change.id} were cut off, unless they are about to begin. Look again in a moment; "
+            f"to take back what came: thornwall undo {typed} {change.id}"
         )
     if change.stuck:
         goes_on = "It does not try again before its next start" if change.gave_up else f"It tries again {left}"
@@ -85,8 +85,10 @@ def json_of(change: Change) -> dict[str, object]:
     }
 
 
-def show_table(changes: tuple[Change, ...], typed: str) -> None:
-    """Print all of them, and how to take the newest back. `typed`: the host, as the words of a command."""
+def show_table(changes: tuple[Change, ...], typed: str, *, at_rest: bool = False) -> None:
+    """Print all of them, and how to take the newest back. `typed`: the host, as the words of a command. `at_rest`: as
+    for `stands`.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -97,7 +99,8 @@ def show_table(changes: tuple[Change, ...], typed: str) -> None:
     for heading in ("change", "made", "state", "what"):
         table.add_column(heading)
     for change in changes:
-        state = f"{state_of(change)}{why(change)}"
+        waits = at_rest and change.state == "open" and not change.packages
+        state = "goes back at its next start" if waits else f"{state_of(change)}{why(change)}"
         # (as text: what a host tells is no markup)
         table.add_row(change.id, when_made(change), Text(state), Text(printable(change.title)))
     out.print(table)
@@ -125,7 +128,8 @@ def time_of(seconds: int) -> str:
 
 JOB = (
     "What had to wait for the first start is still to be done, in part at least: a job on the host does it, once it "
-    "gets its packages and, for the firewall, nothing new begins to listen (five minutes at least). "
+    "gets its packages and, for the firewall, nothing new begins to listen (five minutes at least, from its last start "
+    "on). While another change waits, it does not; what it could not do it tries again every hour or so. "
     "How far it is, on the host: sudo journalctl -u thornwall-first-start"
 )
 _STATES = {

@@ -182,7 +182,7 @@ def history(
     if as_json:
         sys.stdout.write(json.dumps([json_of(change) for change in changes], indent=2) + "\n")
     else:
-        show_table(changes, way.link.typed)
+        show_table(changes, way.link.typed, at_rest=way.link.root is not None)
     return Exit.OK
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from thornwall.apply.events import Change, Event, Left, Undone
 from thornwall.cli import console, undo
-from thornwall.cli.changes import stands
+from thornwall.cli.changes import show_table, stands
 from thornwall.errors import (
     AuthenticationError,
     Exit,
@@ -246,6 +246,13 @@ def test_history_names_all_that_undo_takes_back(
     monkeypatch.setattr(undo, "_way", lambda *_, **__: Device((PACKAGES, HARDENED), ()))
     assert undo.history("pi@host") == Exit.OK
     assert "Take 0002 back, with its packages (0001): thornwall undo pi@host" in capsys.readouterr().out
+
+
+def test_what_waited_when_a_card_was_taken_out_waits_for_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table((replace(HARDENED, state="open"),), "dir:/mnt", at_rest=True)
+    assert "goes back at its next start" in " ".join(capsys.readouterr().out.split())
+    show_table((replace(HARDENED, state="open"),), "pi@host")
+    assert "waits to be confirmed" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
