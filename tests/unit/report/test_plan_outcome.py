@@ -134,6 +134,7 @@ def test_what_did_not_go_back_at_once_is_said_and_how_long_to_wait() -> None:
     assert "Not everything went back at once: nginx.service does not run." in text
     assert "takes everything back by itself when its time is up (09:12:30), if it must with one restart" in text
     assert "Once it answers: thornwall status pi@raspberrypi.local" in text
+    assert "or else Should it never answer" in text
 
 
 def test_what_comes_by_itself_is_counted_apart_from_what_is_left() -> None:

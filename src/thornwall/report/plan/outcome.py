@@ -37,6 +37,10 @@ _UNSEEN = (
     "The device takes everything back by itself{}, if it must with one restart soon after. Whether it has done so was "
     "not seen from here."
 )
+_NEVER = (
+    "Should it never answer, something else than this change may keep it from the network: look at it with a screen and a "
+    "keyboard, or pull its plug and start it again, which takes back whatever nobody confirmed."
+)
 _LATER = "The device tries that again when its time is up, and then restarts for it if it must."
 _RESTART = "Restart when it suits you. Should SSH not come up with that start, the device takes the change back:"
 _NEWER = "The upgrades stay: older versions are not brought back. "
@@ -146,7 +150,8 @@ class Ending(Page):
             by = f" when its time is up ({outcome.by})" if outcome.by else ""
             now = _PAST.format(outcome.by) if outcome.late else _UNSEEN.format(by)
             when = f"It answers, but {line(outcome.refused)}. To look" if outcome.refused else "Once it answers"
-            return [*told, ("now", now), ("next", f"{when}: thornwall status {target}")]
+            told += [("now", now), ("next", f"{when}: thornwall status {target}")]
+            return told if outcome.refused or not outcome.before.live else [*told, ("or else", _NEVER)]
         next_ = f"thornwall status {target}; to go back: thornwall undo {target}"
         return [*told, ("now", _UNPROVED), ("next", next_)]
 
