@@ -38,8 +38,8 @@ _UNSEEN = (
     "not seen from here."
 )
 _NEVER = (
-    "Should it never answer, something else than this change may keep it from the network: look at it with a screen and a "
-    "keyboard, or pull its plug and start it again, which takes back whatever nobody confirmed."
+    "Should it never answer, something else than this change may keep it from the network: look at it with a screen and "
+    "a keyboard, or pull its plug and start it again, which takes back whatever nobody confirmed."
 )
 _LATER = "The device tries that again when its time is up, and then restarts for it if it must."
 _RESTART = "Restart when it suits you. Should SSH not come up with that start, the device takes the change back:"
