@@ -144,6 +144,8 @@ def test_what_comes_by_itself_is_counted_apart_from_what_is_left() -> None:
     left, coming = text.index("Left 1 finding"), text.index("Mended at its first start 1 finding")
     assert left < text.index(TELNET.title, left) < coming < text.index(BLUETOOTH.title, coming)
     assert "at its first start" not in flat(show(DONE))
+    assert "What its first start brings are changes of their own" in text
+    assert "What its first start" not in flat(show(DONE))
 
 
 def test_what_could_not_be_judged_again_is_in_one_of_the_lists() -> None:

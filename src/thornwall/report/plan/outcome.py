@@ -38,8 +38,8 @@ _UNSEEN = (
     "not seen from here."
 )
 _NEVER = (
-    "Should it never answer, something else than this change may keep it from the network: look at it with a screen and "
-    "a keyboard, or pull its plug and start it again, which takes back whatever nobody confirmed."
+    "Should it never answer, something else than this change may keep it from the network: look at it with a screen "
+    "and a keyboard, or pull its plug and start it again, which takes back whatever nobody confirmed."
 )
 _LATER = "The device tries that again when its time is up, and then restarts for it if it must."
 _RESTART = "Restart when it suits you. Should SSH not come up with that start, the device takes the change back:"
@@ -47,6 +47,10 @@ _NEWER = "The upgrades stay: older versions are not brought back. "
 _ON = (
     "What packages brought goes on (their settings and jobs; automatic updates, where these came), until they are "
     "removed:"
+)
+_FIRST_STARTS = (
+    "What its first start brings are changes of their own (thornwall history): undo those first, the newest before the "
+    "others. Until it is done, undoing this one ends the job as well."
 )
 _UNPROVED = "The change is on the device, and not all that was to be proved of it held."
 
@@ -283,6 +287,8 @@ class Ending(Page):
             self.command(f"sudo sh {shlex.quote(line(outcome.undo))}", 2)
             if packages:
                 self.command(f"sudo sh {shlex.quote(undo_path(packages))}", 2)
+        if outcome.to_come:
+            self.say(_FIRST_STARTS, 2)
 
 
 def _gone(before: Report, after: Report) -> list[Finding]:

@@ -125,7 +125,8 @@ class Sheet(Page):
     def step(self, number: int, step: Step) -> None:  # type: ignore[override]  # a step of a plan
         """What is done, what that mends and may break, and how it is taken back."""
         self.blank()
-        facts = [words.undoing(step), *(["awaits a restart"] if step.awaits_reboot else [])]
+        waits = "awaits one more restart, after its first start" if step.first_start else "awaits a restart"
+        facts = [words.undoing(step), *([waits] if step.awaits_reboot else [])]
         title = Text().append(line(step.title), style="bold").append(f"  ({'; '.join(facts)})", style="dim")
         self.row([(Text(f"{number:>2}."), 3)], title)
         if step.mends:
