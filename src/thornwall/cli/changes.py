@@ -59,7 +59,8 @@ def why(change: Change) -> str:
     """For what it was taken back, and what that took; or what does not hold although it stands."""
     if change.state == "confirmed":
         return f", but {printable(change.unsaid)}" * bool(change.unsaid)
-    reasons = [change.why] + [change.unsaid] * (change.unsaid not in change.why)
+    again = change.unsaid in change.why or (change.why and change.why in change.unsaid)  # the device had told that why
+    reasons = [change.why] + [change.unsaid] * (not again)
     since = "; ".join(printable(each) for each in reasons if each)
     told = f", since {since}" * bool(since) + ", and it took a restart" * change.restarted
     return told + f"; stuck: {printable(change.stuck)}" * bool(change.stuck)

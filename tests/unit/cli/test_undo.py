@@ -146,6 +146,10 @@ def test_it_is_not_named_where_it_is_given_or_no_password_is_concerned(undone: U
             ),
             "0002: taken back on 2026-11-18 11:11 UTC, since too late; this did not hold: the login was refused.",
         ),
+        (  # (it was the device that had told)
+            replace(TAKEN_BACK, why="it started again", unsaid="this did not hold: taken back, since it started again"),
+            "0002: taken back on 2026-11-18 11:11 UTC, since it started again.",
+        ),
         (
             replace(HARDENED, unsaid="this did not hold: a login by password is refused"),
             "0002: confirmed, but this did not hold: a login by password is refused.",
