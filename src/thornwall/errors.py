@@ -79,8 +79,8 @@ class UnansweredError(AuthenticationError):
     """There was nobody to answer what the host asks for."""
 
 
-class SudoError(AuthenticationError):
-    """The login worked; sudo refused, or its password was wrong."""
+class NotRootError(AuthenticationError):
+    """The login worked, and did not lead to root: sudo refused, or is not there, or a password must be changed."""
 
 
 class HostKeyError(ThornwallError):

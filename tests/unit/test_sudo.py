@@ -60,7 +60,7 @@ def test_grants_are_what_sudo_lists(listing: Path) -> None:
 
 def test_who_comes_from_elsewhere() -> None:
     strangers = policy_of(load(CASES / "sudo/strangers")).strangers
-    assert [(who, place.line) for who, place in strangers] == [("%ldap-admins", 1), ("anna", 2)]
+    assert [(who, place.line) for who, place in strangers.items()] == [("%ldap-admins", 1), ("anna", 2), ("clara", 8)]
 
 
 def test_there_are_listings() -> None:

@@ -19,7 +19,7 @@ from thornwall.errors import (
     Exit,
     HostAnswerError,
     LinkBrokeError,
-    SudoError,
+    NotRootError,
     UnansweredError,
     UnreachableError,
     UsageError,
@@ -291,7 +291,7 @@ def _waiting(link: Link) -> Iterator[None]:
         # (an answer that is none has a hint of its own, and so has a question that nobody answers)
         if isinstance(link.target, SshTarget) and not isinstance(error, (HostAnswerError, UnansweredError)):
             now = time.time()
-            waits, got_in = on_its_way(link.target, now), isinstance(error, (SudoError, LinkBrokeError))
+            waits, got_in = on_its_way(link.target, now), isinstance(error, (NotRootError, LinkBrokeError))
             # (a change that waits tells more of a login that fails than what ssh supposes)
             own = "" if waits and not got_in else error.hint
             kept = "" if waits or got_in else lately_kept(link.target, now)

@@ -77,6 +77,7 @@ _LOCAL = {"files", "compat", "db", "systemd", "mymachines", "cache"}
 
 MAX_GRANTS = 50_000
 MAX_ITEMS = 1_000  # of one alias, resolved
+MAX_STRANGERS = 100  # who are named; more are no more to anybody
 
 _OWN = re.compile(r"^User (\S+) may run the following commands", re.MULTILINE)
 _OWN_GRANT = re.compile(r"^ {4,}\(([^)]*)\) (?:[A-Z_]+: )*NOPASSWD: (?:[A-Z_]+: )*(.+)$", re.MULTILINE)
@@ -111,7 +112,7 @@ def _policy(capture: Capture) -> Fact[Policy]:
             skipped=tuple(statements.skipped),
             unread=statements.unread,
             bad=tuple(statements.bad),
-            strangers=tuple(_strangers(statements, accounts, host)) if _has_directory(capture) else (),
+            strangers=_strangers(statements, accounts, host) if _has_directory(capture) else {},
         )
     )
 
@@ -174,16 +175,22 @@ def _has_directory(capture: Capture) -> bool:
             return False
 
 
-def _strangers(statements: Statements, accounts: Accounts, host: str) -> Iterator[tuple[str, Place]]:
-    """Names that no file of this host explains: perhaps those of the directory."""
-    known = {"ALL", *accounts.by_name, *statements.aliases["User"], *(f"%{group.name}" for group in accounts.groups)}
+def _strangers(statements: Statements, accounts: Accounts, host: str) -> dict[str, Place]:
+    """Names that no file of this host explains, perhaps those of the directory; the last entry of each decides."""
+    known = {"ALL", *accounts.by_name, *(f"%{group.name}" for group in accounts.groups)}
+    found: dict[str, Place] = {}
     for spec in statements.specs:
         on_host = sudoers.ask(spec.hosts, statements.aliases["Host"], lambda text: _is_host(text, host))
+        if on_host in {Answer.DENY, Answer.SILENT}:
+            continue
         free = any(command.nopasswd and not command.negated for command in spec.commands)
-        if free and on_host in {Answer.ALLOW, Answer.MAYBE}:
-            for negated, text in spec.users:
-                if not negated and text not in known and not text.startswith(("#", "+", "%#", "%:")):
-                    yield text, spec.place
+        for negated, text in islice(_expand(spec.users, statements.aliases["User"]), MAX_ITEMS):
+            if negated or text in known or text.startswith(("#", "+", "%#", "%:")):
+                continue
+            found.pop(text, None)
+            if free and len(found) < MAX_STRANGERS:
+                found[text] = spec.place
+    return found
 
 
 def _grant(command: Command, users: tuple[str, ...], place: tuple[str, Place], *, as_root: bool, maybe: bool) -> Grant:

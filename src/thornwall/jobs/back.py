@@ -22,6 +22,9 @@ _NO_RECORD = "The host that answers there keeps no record of change"
 _RESTARTED = "The device started again for that."
 _BY_ANOTHER = "Somebody has confirmed it meanwhile, and it stays: see whether you can log in."
 _TAKES_AGAIN = "Once it is back, SSH takes passwords again, should your key not open it any more."
+STARTED_AGAIN = "the host started again"
+"""So begins what a device says that has lost its power, say, while a change waited."""
+_A_WORD = 40.0  # seconds that the device has for it
 _CERTAIN = 2  # looks that find that it does not try again, one after the other: it may have been about to
 
 
@@ -84,13 +87,9 @@ async def _afterwards(proving: Proving, outcome: Outcome) -> Outcome:
     if known and outcome.begun:
         holds = "holds" if outcome.verified else "may hold"
         outcome = _noted(outcome, f"The password of {known} that everybody knows {holds} again: change it.")
-    if (
-        outcome.verified
-        and outcome.begun
-        and not outcome.proofs
-        and (why := await device_says(proving, proving.change))
-    ):
-        outcome = _noted(outcome, f"The device says: {why}.")  # (of a link that broke, this may be the cause)
+    if proving.broke and outcome.verified and outcome.begun:
+        why = await device_says(proving, proving.change)
+        outcome = _noted(outcome, f"The device says: {why}.") if STARTED_AGAIN in why else outcome
     ports = proving.open_before & set(proving.claims.kept)
     if not outcome.verified or not ports:
         return outcome
@@ -133,8 +132,9 @@ async def _looked_after(proving: Proving, outcome: Outcome, *, applied: bool) ->
 async def device_says(proving: Proving, change: str) -> str:
     """Why it has taken the change back; empty where it does not tell that."""
     try:
-        known = await history(proving.link, proving.step)
-    except ThornwallError:
+        async with asyncio.timeout(_A_WORD):
+            known = await history(proving.link, proving.step)
+    except (ThornwallError, TimeoutError):
         return ""
     return next((f"it was taken back, since {each.why}" for each in known if each.id == change and each.why), "")
 

@@ -169,6 +169,7 @@ async def _transaction(work: Work, first: Report) -> Outcome:
         gone = Outcome(plan.target, first, transaction=staged.id)
         if said.first(events.Failed):
             gone = replace(_failed(plan, said, first), verified=False)
+        proving.broke = not gone.failed
         return await back(proving, gone, error.message, applied=False)
     if applied is None:
         return await back(proving, _failed(plan, said, first), "", applied=False)

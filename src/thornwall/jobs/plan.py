@@ -174,7 +174,8 @@ def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, addr
 def _keys_alone(report: Report) -> bool:
     """Whether SSH takes no password from anybody as it is."""
     found = {each.status for each in report.findings if each.rule == "ssh-password-login"}
-    return found == {Status.PASS}
+    typed = [each for each in report.failed() if each.rule == "ssh-keyboard-interactive-password"]
+    return found == {Status.PASS} and not typed
 
 
 def _with_job(plan: Plan, situation: Situation, choice: Choice, found: Sequence[Finding]) -> Plan:

@@ -13,7 +13,7 @@ from thornwall.apply.compile import confirm_script
 from thornwall.errors import AuthenticationError, HostKeyError, RefusedError, ThornwallError, UnreachableError
 from thornwall.facts.registry import snapshot
 from thornwall.jobs.audit import assess
-from thornwall.jobs.back import back, device_says
+from thornwall.jobs.back import STARTED_AGAIN, back, device_says
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.proving import PAUSE, Proving, not_held
 from thornwall.jobs.read import Reading, read_host
@@ -101,9 +101,12 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
 
 async def _not_kept(proving: Proving, outcome: Outcome, why: str, *, refused: bool = False) -> Outcome:
     """Have it taken back. Where no login worked for a while, or the device refuses, it may be back already (it lost its
-    power, say): then it tells why, and what was seen since was seen of a device that was back.
+    power, say): then it tells why, and what was seen since was seen of a device that was back. That its time was up
+    tells nothing of why nobody got in until then.
     """
-    if (proving.missed or refused) and (said := await device_says(proving, outcome.transaction)):
+    proving.link.ask_nobody()
+    said = await device_says(proving, outcome.transaction) if proving.missed or refused else ""
+    if said and (refused or STARTED_AGAIN in said):
         outcome = replace(outcome, proofs=(Proof(_STILL_THERE, ok=False, detail=said),))
         why = _NOT_CONFIRMED
     return await back(proving, outcome, why)

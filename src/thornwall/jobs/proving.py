@@ -39,6 +39,7 @@ class Proving:
     known: tuple[tuple[str, Secret], ...] = ()  # passwords that are now, or were, those of accounts
     asked: bool = False  # the device is being told to keep it
     kept: bool = False  # it has said that it does
+    broke: bool = False  # the link, before the device had told that all is done
     missed: str = ""  # the last attempt to log in anew that failed
     change: str = ""  # its number on the device, once that would take it back
     until: float = 0.0  # when it does, in seconds since 1970 by this machine's clock

@@ -66,9 +66,9 @@ def _of(known: Known, state: str) -> str:
 def on_its_way(host: SshTarget, now: float) -> str:
     """For whoever cannot get in just now: that a change of this host goes back by itself, and by when; else empty."""
     known = _read().get(key_of(host), {})
-    last = max((number for number, each in known.items() if each.kept), default="")
-    # (who has confirmed a later one knows what became of the one before)
-    waiting = [(each.until, number) for number, each in known.items() if each.until and number > last]
+    last = max((each.kept for each in known.values()), default=0.0)
+    # (who has confirmed another one since knows what became of it; a new card counts from 1 again)
+    waiting = [(each.until, number) for number, each in known.items() if each.until > last]
     if not waiting or max(waiting)[0] + REBOOT < now:
         return ""
     until, number = max(waiting)

@@ -102,7 +102,7 @@ class Policy:
     skipped: tuple[str, ...] = ()
     unread: Mapping[str, Unknown] = field(default_factory=dict)
     bad: tuple[Place, ...] = ()
-    strangers: tuple[tuple[str, Place], ...] = ()
+    strangers: Mapping[str, Place] = field(default_factory=dict)
 
     def effective(self, account: str) -> Iterator[Grant]:
         """The grants of an account that no later one takes back, changes or repeats."""

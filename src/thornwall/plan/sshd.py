@@ -87,14 +87,16 @@ def in_block(situation: Situation, path: str, number: int | None, keyword: str, 
 def activate(situation: Situation) -> tuple[Wish, ...]:
     """sshd reads its files again; nothing where it does not run, or is started for each connection.
 
-    One that systemd listens for (`ssh.socket`) dies of a reload: it binds its addresses anew, and cannot.
+    One that systemd listens for (`ssh.socket`) dies of a reload: it binds its addresses anew, and cannot. (Of a system
+    at rest it is not known which will listen.)
     """
     match situation.facts.services:
         case Known(services):
             for name in ("ssh", "sshd"):
                 unit = services.unit(f"{name}.service")
                 if unit is not None and unit.active in {"", "active", "reloading", "activating"}:
-                    return (Activate(unit.name, "restart" if services.active(f"{name}.socket") else "reload"),)
+                    anew = not situation.capture.live or services.active(f"{name}.socket")
+                    return (Activate(unit.name, "restart" if anew else "reload"),)
         case _:
             pass
     return ()

@@ -165,7 +165,7 @@ def _by_policy(sudo: Sudo, accounts: Accounts) -> Iterator[Verdict]:
                 if "NOPASSWD" in place.text:
                     where = f"{place.file}:{place.line}"
                     yield unknown(f"{where} cannot be understood: sudo may or may not follow it", subject=where)
-            for who, place in policy.strangers:
+            for who, place in policy.strangers.items():
                 database, name = ("group", who[1:]) if who.startswith("%") else ("passwd", who)
                 yield unknown(
                     f"{place.file}:{place.line} lets {who} off the password: if it is one of the directory's "

@@ -11,10 +11,9 @@ from enum import Enum, auto
 from typing import Protocol
 
 from thornwall.errors import (
-    AuthenticationError,
     HostAnswerError,
     LinkBrokeError,
-    SudoError,
+    NotRootError,
     ThornwallError,
     UnansweredError,
     UsageError,
@@ -171,7 +170,7 @@ class Exchange:
 
     def _decide(self) -> None:
         if self._nosudo in self._before:
-            raise AuthenticationError(
+            raise NotRootError(
                 f"there is no sudo on {self._who}",
                 hint="log in as root, or have root install sudo (su -c 'apt install sudo && adduser NAME sudo'); "
                 "an audit without --ask-sudo-pass does without",
@@ -185,7 +184,7 @@ class Exchange:
             self._refusal = of_sudo(said.partition(f" {self.wire.b}".encode())[0]) or "sudo refused"
         self._uid = uid
         if self.wire.become.mode == "password" and self._uid != 0:
-            raise AuthenticationError(f"sudo on {self._who} did not lead to root but to uid {self._uid}")
+            raise NotRootError(f"sudo on {self._who} did not lead to root but to uid {self._uid}")
         rest = bytes(self._before[end:])
         self._before.clear()
         self._prompts.clear()
@@ -249,7 +248,7 @@ class Exchange:
                 f"sudo on {self._who} asks for a password, and there is nobody to ask",
                 hint="run it in a terminal; all but audit, capture and surface take a file too: --secrets FILE",
             )
-        return SudoError(f"sudo on {self._who} refused the password", hint=_WRONG)
+        return NotRootError(f"sudo on {self._who} refused the password", hint=_WRONG)
 
     def _too_much(self, stream: str) -> ThornwallError:
         return HostAnswerError(
@@ -285,7 +284,7 @@ class Exchange:
         said = told(bytes(self._prompts)) or last_line(bytes(self._before))
         because = f": {said}" if said else ""
         if self._stage is _Stage.HELLO and "password change required" in said.lower():
-            return AuthenticationError(
+            return NotRootError(
                 f"the password of {self._who} must be changed before anything else: {said}",
                 hint=f"log in at a terminal and give it a new one: ssh {self._who}",
             )
@@ -297,10 +296,10 @@ class Exchange:
         if self.wire.become.mode != "password":
             return HostAnswerError(f"the shell of {self._who} ended at once (status {status}){because}")
         if b"must have a tty" in self._prompts:
-            return SudoError(
+            return NotRootError(
                 f"sudo on {self._who} wants a terminal (Defaults requiretty)",
                 hint=f"exempt the account there: `Defaults:{printable(self._who.partition('@')[0])} !requiretty`",
             )
         if self._tries:
-            return SudoError(f"sudo on {self._who} refused{because}", hint=_WRONG)
-        return SudoError(f"sudo on {self._who} refused before it asked for a password{because}")
+            return NotRootError(f"sudo on {self._who} refused{because}", hint=_WRONG)
+        return NotRootError(f"sudo on {self._who} refused before it asked for a password{because}")

@@ -18,8 +18,8 @@ from thornwall.errors import (
     Exit,
     HostAnswerError,
     LinkBrokeError,
+    NotRootError,
     RefusedError,
-    SudoError,
     ThornwallError,
     UnansweredError,
     UnreachableError,
@@ -273,7 +273,7 @@ def test_what_waited_when_a_card_was_taken_out_waits_for_nobody(capsys: pytest.C
         # it may be another host altogether
         (HostAnswerError("nonsense", hint="it may be compromised"), "it may be compromised"),
         # he is in, and this is what he did
-        (SudoError("3 wrong", hint="Check it."), "Check it.\nChange 0007 of this host was not confirmed from here"),
+        (NotRootError("3 wrong", hint="Check it."), "Check it.\nChange 0007 of this host was not confirmed from here"),
     ],
 )
 def test_who_does_not_get_in_is_told_of_the_change_that_waits(
@@ -297,7 +297,7 @@ def test_who_does_not_get_in_is_told_of_the_change_that_waits(
         ),
         (HostAnswerError("nonsense", hint="it may be compromised"), "it may be compromised"),
         # no reason to think of its card
-        (SudoError("3 wrong", hint="Check it."), "Check it."),
+        (NotRootError("3 wrong", hint="Check it."), "Check it."),
         (LinkBrokeError("broke", hint="Undo again."), "Undo again."),
         (UnansweredError("sudo asks", hint="run it in a terminal"), "run it in a terminal"),
     ],

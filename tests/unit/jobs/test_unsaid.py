@@ -112,6 +112,9 @@ def test_who_does_not_get_in_is_told_by_when_it_goes_back(file: Path) -> None:
     unsaid.keep(host("pi@host"), "0004", Known("", kept=now + 150))
     assert unsaid.on_its_way(host("pi@host"), now + 200) == ""  # he was in since
     unsaid.keep(host("pi@host"), "0004", Known())
+    unsaid.keep(host("pi@host"), "0005", Known("", kept=now - 90000))  # of the card before, which was written anew
+    assert unsaid.on_its_way(host("pi@host"), now).startswith("Change 0003 of this host was not confirmed")
+    unsaid.keep(host("pi@host"), "0005", Known())
     unsaid.keep(host("pi@host"), "0003", Known("a reason alone", 0))
     assert unsaid.on_its_way(host("pi@host"), now) == ""
 

@@ -296,7 +296,10 @@ def test_whom_ssh_lets_in_is_named_where_a_list_is_made_of_them() -> None:
     assert dict(beware(replace(FULL, steps=(step,))))["users"] == "SSH lets in pi, webcam, and nobody else."
     assert "users" not in dict(beware(replace(FULL, steps=(replace(step, mends=()),))))
     told = dict(beware(replace(FULL, steps=(step,), keys_alone=True, keyless=("webcam",))))["users"]
-    assert told == "SSH lets in pi, webcam (once a key of theirs is there), and nobody else."
+    assert told == "SSH lets in pi, webcam (no key of theirs was found), and nobody else."
+    came = replace(FULL.way_in, user="webcam", key_proved=True)  # by a certificate, say
+    told = dict(beware(replace(FULL, steps=(step,), keys_alone=True, keyless=("webcam",), way_in=came)))["users"]
+    assert told == "SSH lets in pi, webcam, and nobody else."
 
 
 def test_what_is_another_thing_every_day_is_told_with_its_value() -> None:
@@ -310,7 +313,8 @@ def test_what_is_another_thing_every_day_is_told_with_its_value() -> None:
         "From now on: sudo asks each time; a shell in which nothing is typed for 900 seconds ends."
     )
     later = replace(files[0], content=b"Defaults timestamp_timeout=5\n")
-    told = dict(beware(replace(FULL, steps=(replace(KERNEL, operations=(later,), mends=mends[:1]),))))
+    before = PutFile("/etc/sudoers", b"Defaults timestamp_timeout=30\n", "absent")  # which ours overrules
+    told = dict(beware(replace(FULL, steps=(replace(KERNEL, operations=(before, later), mends=mends[:1]),))))
     assert told["daily"] == "From now on: sudo asks again after 5 minutes."
     assert "daily" not in dict(beware(replace(FULL, steps=(KERNEL,))))
 

@@ -161,6 +161,12 @@ def test_what_could_not_be_judged_again_is_in_one_of_the_lists() -> None:
     text = flat(show(replace(DONE, after=after, to_come=coming)))
     assert BLUETOOTH.title in text.partition("Mended at its first start 1 finding")[2]
     assert "Not known now" not in text
+    # what was not known of another subject before, and is not now, hides nothing
+    blind = replace(BLUETOOTH, status=Status.UNKNOWN, subject="another")
+    before = replace(DONE.before, findings=(*DONE.before.findings, blind))
+    rest = tuple(each for each in AFTER.findings if each.rule != BLUETOOTH.rule)
+    text = flat(show(replace(DONE, before=before, after=replace(AFTER, findings=(*rest, blind)))))
+    assert "Not known now" not in text
 
 
 def test_what_was_given_up_is_not_said_to_go_on() -> None:

@@ -34,7 +34,7 @@ left_till_start() {
   names_='' settings_=''
   while read -r line_; do
     case ${line_##* } in
-      /etc/systemd/system/*.d/*) ;;
+      /etc/systemd/system/*.d/* | */thornwall-*) ;;
       /etc/systemd/system/*.service | /etc/systemd/system/*.socket | /etc/systemd/system/*.timer | /etc/systemd/system/*.path)
         path_=${line_##*/}
         case "$names_, " in *" $path_, "*) ;; *) names_="$names_${names_:+,} $path_" ;; esac

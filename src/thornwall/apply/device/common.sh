@@ -477,7 +477,8 @@ guard_files_go() {
 # mtimes_back [" FOLDER … "]: the mtimes of the folders in which things came and went, if they hold again what they held
 mtimes_back() {
   [ ! -e "$D/armed.system" ] || touch -r "$D/armed.system" ./etc/systemd/system
-  [ ! -e "$D/armed.wants" ] || touch -r "$D/armed.wants" ./etc/systemd/system/sysinit.target.wants
+  [ ! -e "$D/armed.wants" ] || [ ! -d ./etc/systemd/system/sysinit.target.wants ] ||
+    touch -r "$D/armed.wants" ./etc/systemd/system/sysinit.target.wants
   while read -r count mtime path; do
     case ${1:-" $path "} in *" $path "*) ;; *) continue ;; esac
     [ -d "$path" ] || continue

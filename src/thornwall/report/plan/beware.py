@@ -74,7 +74,7 @@ DAILY = {
     "no-password-quality": "a new password needs {} characters, and is refused where it is easily guessed",
     "shell-never-idles-out": "a shell in which nothing is typed for {} seconds ends",
     "shell-umask-open": "other accounts cannot read new files, which the web server may have to",
-    "su-unrestricted": "su is for those who may use sudo",
+    "su-unrestricted": "su is for the group that administrates",
 }
 """What somebody who works at the device meets from then on, by the rule that brings it; with the value that is set."""
 _VALUES = {
@@ -82,7 +82,7 @@ _VALUES = {
     "no-password-quality": re.compile(rb"^minlen = (\d+)$", re.MULTILINE),
     "shell-never-idles-out": re.compile(rb"\bTMOUT=(\d+)$", re.MULTILINE),
 }
-_UNSAID = {"no-password-quality": "8"}  # pam_pwquality's own, where no file of the plan says another
+_UNSAID = {"no-password-quality": "a new password that is short, or easily guessed, is refused"}
 _UNCONFIRMED = " (a change that nobody confirms goes back whole, with that)"
 _GRAVE = (Risk.EXTREME, Risk.HIGH)
 _NAMED = 3  # of those that stay
@@ -109,8 +109,10 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     if any(mend.rule in {"ssh-root-login", "ssh-root-key-login"} for mend in plan.mends):
         told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
     if alone := _named_alone(plan):
-        keyless = {line(name) for name in plan.keyless} if _keys_alone(plan) else set()
-        let_in = [f"{name} (once a key of theirs is there)" if name in keyless else name for name in alone]
+        # (a certificate, or a command that gives keys, is not read: who has just come in by one has no need of it)
+        came = plan.way_in.user if plan.way_in.key_proved else ""
+        keyless = {line(name) for name in plan.keyless if name != came} if _keys_alone(plan) else set()
+        let_in = [f"{name} (no key of theirs was found)" if name in keyless else name for name in alone]
         told.append(("users", f"SSH lets in {', '.join(let_in)}, and nobody else."))
     if plan.shut_out:
         # (a key that lies elsewhere, or in a certificate, is not read)
@@ -159,9 +161,9 @@ def _daily(plan: Plan) -> list[tuple[str, str]]:
         steps = [step for step in plan.steps if any(mend.rule == rule for mend in step.mends)]
         files = [each.content for step in steps for each in step.operations if isinstance(each, PutFile)]
         found = [said[1].decode() for text in files if rule in _VALUES and (said := _VALUES[rule].search(text))]
-        told = what.format(found[0] if found else _UNSAID.get(rule, "some")).replace(
-            "again after 0 minutes", "each time"
-        )
+        # (our own file is the last of them)
+        told = what.format(found[-1]) if found else _UNSAID.get(rule, what.format("some"))
+        told = told.replace("again after 0 minutes", "each time")
         met += [told] * bool(steps)
     return [("daily", f"From now on: {'; '.join(met)}.")] if met else []
 

@@ -199,8 +199,8 @@ class Ending(Page):
 
     def mended(self, before: Report, after: Report) -> None:
         """The findings that are no more."""
-        unseen = {finding.rule for finding in of_status(after, Status.UNKNOWN)}  # not seen is not mended
-        if gone := [finding for finding in _gone(before, after) if finding.rule not in unseen]:
+        unseen = _unseen(before, after)  # not seen is not mended
+        if gone := [finding for finding in _gone(before, after) if finding not in unseen]:
             self.title("Mended", count(len(gone), "finding"))
             self.findings(gone, MENDED)
 
@@ -298,6 +298,7 @@ def _gone(before: Report, after: Report) -> list[Finding]:
 
 
 def _unseen(before: Report, after: Report) -> list[Finding]:
-    """What fails no more, and may be there still: its rule could not judge all."""
-    unseen = {finding.rule for finding in of_status(after, Status.UNKNOWN)}
+    """What fails no more, and may be there still: its rule cannot judge any more what it could before."""
+    known = {(finding.rule, finding.subject) for finding in of_status(before, Status.UNKNOWN)}
+    unseen = {each.rule for each in of_status(after, Status.UNKNOWN) if (each.rule, each.subject) not in known}
     return [finding for finding in _gone(before, after) if finding.rule in unseen]
