@@ -134,6 +134,38 @@ def test_what_the_device_gives_up_is_told_at_once_and_not_as_what_goes_on(monkey
     assert told[1].startswith("Not everything goes back at once: nginx does not run. The device tries that again when")
 
 
+@pytest.mark.parametrize(
+    ("why", "cause"),
+    [
+        ("the host started again before anybody had confirmed it", "the change was still there to be confirmed"),
+        ("nobody confirmed it in time", "a fresh login works"),  # that tells nothing of why nobody got in
+    ],
+)
+def test_a_loss_of_power_is_the_cause_and_a_deadline_is_none(
+    why: str, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host([UNDONE.replace("harden\t-\t-", f"harden\t-\t{why}"), "UNDONE\t0007"])
+    about = proving(host, monkeypatch)
+    about.missed = "no connection"
+    shut_out = Proof("a fresh login works", ok=False, detail="no connection")
+    outcome = Outcome("pi@host", cast("Report", None), transaction="0007", proofs=(shut_out,))
+    found = asyncio.run(proof._not_kept(about, outcome, "not all was proved"))
+    assert [each.name for each in found.proofs] == [cause]
+    assert found.verified
+
+
+def test_nobody_is_asked_for_a_password_only_to_know_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host([AuthenticationError("it asks"), "UNDONE\t0007"])
+    about = proving(host, monkeypatch)
+    about.missed = "no connection"
+    muted: list[int] = []
+    monkeypatch.setattr(Link, "ask_nobody", lambda _: muted.append(host.logins))
+    outcome = Outcome("pi@host", cast("Report", None), transaction="0007", proofs=(Proof("x", ok=False),))
+    found = asyncio.run(proof._not_kept(about, outcome, "not all was proved"))
+    assert muted[0] == 0
+    assert [each.name for each in found.proofs] == ["x"]
+
+
 def test_what_somebody_has_confirmed_meanwhile_is_left_to_him(monkeypatch: pytest.MonkeyPatch) -> None:
     confirmed = OPEN.replace("\topen", "\tconfirmed")
     host = Host([UNREACHABLE, "REFUSED\tsomebody has confirmed change 0007 meanwhile\t-", confirmed])
