@@ -130,8 +130,8 @@ def time_of(seconds: int) -> str:
 JOB = (
     "What had to wait for the first start is still to be done, in part at least: a job on the host does it, once it "
     "gets its packages and, for the firewall, nothing new begins to listen (five minutes at least, from its last start "
-    "on). While another change waits, it does not; what it could not do it tries again, after an hour at first, and with "
-    "every start. "
+    "on). While another change waits, it does not; what it could not do it tries again, after an hour at first, and "
+    "with every start. "
     "How far it is, on the host: sudo journalctl -u thornwall-first-start"
 )
 _STATES = {
