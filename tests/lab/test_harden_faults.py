@@ -269,6 +269,9 @@ def test_the_host_is_back(played: Mapping[str, Future[Ended]], name: str, code: 
         assert "since nobody confirmed it in time; " in ended.status
         assert ended.locked_out.startswith("Error: "), ended.locked_out
         assert "Change 0001 of this host was not confirmed from here. Unless somebody has, " in ended.locked_out
+    if name in {"the power is lost", "the power is lost, and servers are slow"}:
+        assert ended.status.count("since the host started again before anybody had confirmed it") == 1  # told once
+        assert "this did not hold" not in ended.status
     if name in {"sshd is gone", "the firewall drops"}:
         # (the host did it by itself, and was told only afterwards what had failed)
         assert (

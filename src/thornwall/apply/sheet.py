@@ -198,7 +198,10 @@ class _Maker:
             self.sheet.new.append(f"hashed {user} {self._count} {shlex.quote(_line(secret))}")
         self.sheet.runtime.append(f"account {self._count} {user} {operation.field.value} {value}")
         self.sheet.back.append([f"account_back {user} {operation.field.value} {value}"])
-        self.sheet.summary.append(f"  account {user}: {operation.field.value} as it was")
+        before = "as it was"
+        if operation.known_default:
+            before = "stays the new one, for everybody knows the one before (--bring-back-known-passwords)"
+        self.sheet.summary.append(f"  account {user}: {operation.field.value} {before}")
 
     def _tool(self, operation: Tool) -> None:
         number = self._count

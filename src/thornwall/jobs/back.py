@@ -24,6 +24,7 @@ _BY_ANOTHER = "Somebody has confirmed it meanwhile, and it stays: see whether yo
 _TAKES_AGAIN = "Once it is back, SSH takes passwords again, should your key not open it any more."
 STARTED_AGAIN = "the host started again"
 """So begins what a device says that has lost its power, say, while a change waited."""
+STILL_THERE = "the change was still there to be confirmed"
 _A_WORD = 40.0  # seconds that the device has for it
 _CERTAIN = 2  # looks that find that it does not try again, one after the other: it may have been about to
 
@@ -41,7 +42,7 @@ async def back(proving: Proving, outcome: Outcome, why: str, *, applied: bool = 
     if outcome.verified:
         proving.forget()
         return await _afterwards(proving, outcome)
-    proving.remember(_lost(outcome))
+    proving.remember(_news(outcome))
     _tell_waiting(proving, outcome)
     patience, pause, given_up, told = time.monotonic() + proving.window + REBOOT, PAUSE, 0, False
     while time.monotonic() < patience:
@@ -64,12 +65,25 @@ async def back(proving: Proving, outcome: Outcome, why: str, *, applied: bool = 
 def _tell_waiting(proving: Proving, outcome: Outcome) -> None:
     """While it is waited for: what failed, by when it is back, and that nobody need stay."""
     why = _lost(outcome)
+    if _it_told(outcome):
+        proving.tell(f"The change is not kept; {why}. This looks whether all of it is back.")
+        return
     until = clock(time.time() + proving.window + REBOOT)
     by = f"by {outcome.by} or with a restart soon after" if time.time() < proving.until else "or has done so by now"
     proving.tell(
         f"The change is not kept; {why}. {outcome.target} takes it back by itself, {by}. "
         f"Until {until} this looks whether it is back; to stop it changes nothing there."
     )
+
+
+def _it_told(outcome: Outcome) -> bool:
+    """Whether it is the device that has told why the change goes back."""
+    return any(proof.name == STILL_THERE for proof in outcome.proofs)
+
+
+def _news(outcome: Outcome) -> str:
+    """What the device does not know of why it was not confirmed."""
+    return "" if _it_told(outcome) else _lost(outcome)
 
 
 def _lost(outcome: Outcome) -> str:
@@ -141,7 +155,7 @@ async def device_says(proving: Proving, change: str) -> str:
 
 def _script(proving: Proving, outcome: Outcome, nonce: str) -> str:
     """What this program itself has asked to be confirmed, and was not told that it is, is taken back all the same."""
-    return back_script(outcome.transaction, nonce=nonce, why=_lost(outcome), unless_confirmed=not proving.asked)
+    return back_script(outcome.transaction, nonce=nonce, why=_news(outcome), unless_confirmed=not proving.asked)
 
 
 def _of_record(

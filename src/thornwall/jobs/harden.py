@@ -246,8 +246,9 @@ _PACKAGES_CUT = (
 )
 _LATER = (
     "At its first start, once it has a network where packages are needed, a job on it does the rest: {}. "
-    "That takes six minutes or more: leave it on. Meanwhile it lets in SSH, and then what listens. To see what came of "
-    "it, with the address that it has then: thornwall history USER@ADDRESS; on it: journalctl -u thornwall-first-start."
+    "That takes five minutes or more: leave it on. Meanwhile it lets in SSH, and then what listens. To see what came "
+    "of it, with the address that it has then: thornwall history USER@ADDRESS; on it: "
+    "journalctl -u thornwall-first-start."
 )
 _RUNS_ON = (
     "Whatever else was updated and runs, or uses a library that was, goes on with the old version until it, or the "

@@ -13,7 +13,7 @@ from thornwall.apply.compile import confirm_script
 from thornwall.errors import AuthenticationError, HostKeyError, RefusedError, ThornwallError, UnreachableError
 from thornwall.facts.registry import snapshot
 from thornwall.jobs.audit import assess
-from thornwall.jobs.back import STARTED_AGAIN, back, device_says
+from thornwall.jobs.back import STARTED_AGAIN, STILL_THERE, back, device_says
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.proving import PAUSE, Proving, not_held
 from thornwall.jobs.read import Reading, read_host
@@ -32,7 +32,6 @@ T = TypeVar("T")
 
 _NOT_HELD = "not all was proved that must be, before it may stay"
 _NOT_CONFIRMED = "it could not be confirmed"
-_STILL_THERE = "the change was still there to be confirmed"
 _COUNTED = (
     "Its firewall counts logins, these tries too: if it refuses the next one, wait for half a minute and log in again."
 )
@@ -107,7 +106,7 @@ async def _not_kept(proving: Proving, outcome: Outcome, why: str, *, refused: bo
     proving.link.ask_nobody()
     said = await device_says(proving, outcome.transaction) if proving.missed or refused else ""
     if said and (refused or STARTED_AGAIN in said):
-        outcome = replace(outcome, proofs=(Proof(_STILL_THERE, ok=False, detail=said),))
+        outcome = replace(outcome, proofs=(Proof(STILL_THERE, ok=False, detail=said),))
         why = _NOT_CONFIRMED
     return await back(proving, outcome, why)
 

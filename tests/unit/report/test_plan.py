@@ -243,6 +243,8 @@ def test_what_stays_of_packages_is_told_at_the_end() -> None:
         "Before all else 2 packages are installed, with what is needed, 1 package is removed, every update is "
         "installed; that stays should the rest be taken back."
     )
+    told = dict(beware(replace(FULL, steps=(step,))))["removed"]
+    assert told == "telnetd, until you undo it: that puts back what went."
     assert "packages" not in dict(beware(replace(FULL, steps=(KERNEL,))))
 
 

@@ -19,8 +19,8 @@ _GUARD = (
     "Everything but packages is one transaction. The device itself takes it back after {}, if it must with a restart, "
     "unless fresh logins, over new connections and under the new rules, have proved by then that you can still get in "
     "and still become root. If you are shut out before, or the connection breaks, do nothing: it goes back. {}Once the "
-    "logins have proved it, mostly within half a minute, the change is confirmed and stays: what shuts you out only "
-    "later does not take it back. At any time: thornwall undo."
+    "logins have proved it, mostly within half a minute (a whole one where a firewall counts logins), the change is "
+    "confirmed and stays: what shuts you out only later does not take it back. At any time: thornwall undo."
 )
 _AT_REST = (
     "It is one transaction, in place at once: nobody can log in to a system that does not run, to prove it. "
@@ -28,7 +28,7 @@ _AT_REST = (
 )
 _FIRST_FIREWALL = (
     " Before that start has a network, a filter lets in SSH alone, then also what listens. The firewall takes its "
-    "place six minutes later or more (leave it on), with what listens by then; it is kept only if it lets SSH in. "
+    "place five minutes later or more (leave it on), with what listens by then; it is kept only if it lets SSH in. "
     "Nobody is asked."
 )
 _JOB_WAITS = (
@@ -86,7 +86,9 @@ _UNSAID = {"no-password-quality": "a new password that is short, or easily guess
 _UNCONFIRMED = " (a change that nobody confirms goes back whole, with that)"
 _GRAVE = (Risk.EXTREME, Risk.HIGH)
 _NAMED = 3  # of those that stay
-_PACKAGES = "Packages that came stay then, and upgrades: thornwall undo removes the packages. "
+_PACKAGES = (
+    "Packages that came stay then, and upgrades: thornwall undo removes the packages, and puts back those that went. "
+)
 
 
 def guard(plan: Plan, window: int | None = None) -> str:
@@ -216,7 +218,11 @@ def _packages(plan: Plan) -> list[tuple[str, str]]:
     told += ["every update is installed"] if any(each.upgrade for each in work) else []
     if not told:
         return []
-    return [("packages", f"Before all else {', '.join(told)}; that stays should the rest be taken back.")]
+    gone = f"{', '.join(map(line, sorted(go)))}, until you undo it: that puts back what went."
+    return [
+        ("packages", f"Before all else {', '.join(told)}; that stays should the rest be taken back."),
+        *([("removed", gone)] if go else []),
+    ]
 
 
 def _first_start(plan: Plan) -> list[tuple[str, str]]:

@@ -46,7 +46,7 @@ _RESTART = "Restart when it suits you. Should SSH not come up with that start, t
 _NEWER = "The upgrades stay: older versions are not brought back. "
 _ON = (
     "What packages brought goes on (their settings and jobs; automatic updates, where these came), until they are "
-    "removed:"
+    "removed; that also puts back those that went:"
 )
 _FIRST_STARTS = (
     "What its first start brings are changes of their own (thornwall history): undo those first, the newest before the "
