@@ -214,3 +214,9 @@ def test_what_only_undo_runs_is_told_by_its_command() -> None:
     made = sheet((Step("usb", Purpose.KERNEL, "USB", (tool,)),), live=True, secrets={})
     assert "  usb: echo 'it'\"'\"'s' 1" in made.summary
     assert not made.needs
+
+
+def test_undo_says_that_a_password_which_everybody_knows_does_not_come_back() -> None:
+    said = scripts()["transaction"]
+    assert "# account pi: password stays the new one, for everybody knows the one before" in " ".join(said.split())
+    assert "account pi: shell as it was" in said
