@@ -22,7 +22,8 @@ from pathlib import Path
 from random import Random
 
 from thornwall.apply.compile import Transaction, confirm_script, transaction_script, undo_script
-from thornwall.apply.events import Applied, Event, Reader, Refused
+from thornwall.apply.events import Applied, Event, Refused
+from thornwall.apply.reader import Reader
 from thornwall.errors import ThornwallError
 from thornwall.model.change import sha256
 from thornwall.model.secret import Secret

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from thornwall.apply.compile import history_script
-from thornwall.apply.events import Brought, Event, Reader, Trouble
+from thornwall.apply.events import Brought, Event, Trouble
 from thornwall.apply.packages import packages_script
+from thornwall.apply.reader import Reader
 from thornwall.model.change import Packages
 
 from . import faults

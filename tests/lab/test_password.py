@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
-from thornwall.apply.events import Event, Matches, Reader
+from thornwall.apply.events import Event, Matches
 from thornwall.apply.password import password_script
+from thornwall.apply.reader import Reader
 from thornwall.model.secret import Secret
 
 from .host import Host

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from thornwall.apply.events import Applied, Brought, Event, Reader, Refused, Trouble, Undone
+from thornwall.apply.events import Applied, Brought, Event, Refused, Trouble, Undone
 from thornwall.apply.packages import packages_script
+from thornwall.apply.reader import Reader
 from thornwall.model.change import (
     ABSENT,
     AccountDo,

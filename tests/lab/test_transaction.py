@@ -39,12 +39,12 @@ from thornwall.apply.events import (
     Event,
     Failed,
     Left,
-    Reader,
     Refused,
     Stuck,
     TakenBack,
     Undone,
 )
+from thornwall.apply.reader import Reader
 from thornwall.errors import UnreachableError
 from thornwall.model.change import (
     ABSENT,

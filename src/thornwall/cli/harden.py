@@ -48,6 +48,24 @@ SecretsFile: TypeAlias = Annotated[
         rich_help_panel=_WHICH,
     ),
 ]
+Format: TypeAlias = Annotated[
+    str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal, json, html, sh, ansible or cloud-init.")
+]
+Output: TypeAlias = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there.")]
+Yes: TypeAlias = Annotated[
+    bool, typer.Option("--yes", "-y", help="Ask nothing: what would need an answer is left out.")
+]
+Interactive: TypeAlias = Annotated[bool, typer.Option("--interactive", help="Ask for each step.")]
+ConfirmWithin: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--confirm-within",
+        metavar="SECONDS",
+        min=30,
+        max=3600,
+        help="The device takes everything back unless a fresh login confirms it within this time.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -67,11 +85,8 @@ _CODES = (
 
 def plan(
     target: options.TargetArgument = "",
-    shape: Annotated[
-        str,
-        typer.Option("--format", "-f", metavar="FORMAT", help="terminal, json, html, sh, ansible or cloud-init."),
-    ] = "terminal",
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there.")] = None,
+    shape: Format = "terminal",
+    output: Output = None,
     only: Only = None,
     skip: Skip = None,
     accept: Accept = None,
@@ -109,13 +124,8 @@ def plan(
     passwords = {} if shape == "sh" else known.passwords
     wishes = Wishes(Answers(passwords, _accepts(accept)), _choice(only, skip))
     found = _look(target, reaching, judging_for(target, preset, policy, profile), wishes, Keyholder(known), quiet=quiet)
-    told = typed(
-        named(target, found.situation.capture.manifest),
-        identity=identity,
-        preset=preset,
-        policy=policy,
-        profile=profile,
-    )
+    where = named(target, found.situation.capture.manifest)
+    told = typed(where, identity=identity, preset=preset, policy=policy, profile=profile)
     made = replace(found.plan, typed=replace(told, choosing=choosing(only, skip, accept, secrets)))
     tell_idle_accepts(made)
     if shape == "terminal" and output is None:
@@ -158,20 +168,9 @@ def _look(
 
 def harden(
     target: options.TargetArgument = "",
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Ask nothing: what would need an answer is left out.")
-    ] = False,
-    interactive: Annotated[bool, typer.Option("--interactive", help="Ask for each step.")] = False,
-    confirm_within: Annotated[
-        int,
-        typer.Option(
-            "--confirm-within",
-            metavar="SECONDS",
-            min=30,
-            max=3600,
-            help="The device takes everything back unless a fresh login confirms it within this time.",
-        ),
-    ] = _WINDOW,
+    yes: Yes = False,
+    interactive: Interactive = False,
+    confirm_within: ConfirmWithin = _WINDOW,
     secrets: SecretsFile = None,
     only: Only = None,
     skip: Skip = None,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from thornwall.apply import events
+from thornwall.apply.reader import Reader
 from thornwall.errors import HostAnswerError, RefusedError, StoppedError
 from thornwall.jobs.link import Link
 
@@ -88,7 +89,7 @@ async def follow(link: Link, script: Callable[[str], str], said: Said, *, second
     Raises the errors of `Transport.run`; what had been said until then is in `said`.
     """
     nonce = new_nonce()
-    reader = events.Reader(nonce)
+    reader = Reader(nonce)
 
     def feed(data: bytes) -> None:
         for event in reader.feed(data):

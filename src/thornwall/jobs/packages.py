@@ -9,6 +9,7 @@ from thornwall import __version__
 from thornwall.apply import events
 from thornwall.apply.first_start import without_later
 from thornwall.apply.packages import packages_script, together
+from thornwall.apply.reader import Reader
 from thornwall.jobs.follow import Said, new_nonce
 from thornwall.jobs.read import Before
 from thornwall.model.change import Packages
@@ -43,7 +44,7 @@ class Bringing:
 
     def __init__(self, wanted: Packages, step: Callable[[str], None]) -> None:
         self._nonce = new_nonce()
-        self._reader = events.Reader(self._nonce)
+        self._reader = Reader(self._nonce)
         self._script = packages_script(wanted, nonce=self._nonce, version=__version__)
         self.said = Said(step)
 

@@ -32,11 +32,11 @@ from thornwall.apply.events import (
     Event,
     Failed,
     Left,
-    Reader,
     Refused,
     Skipped,
     Undone,
 )
+from thornwall.apply.reader import Reader
 from thornwall.apply.sheet import sheet
 from thornwall.model.change import (
     ABSENT,

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thornwall.apply.events import Applied, Change, Doing, End, Event, Failed, Reader, Refused, Staged
+from thornwall.apply.events import Applied, Change, Doing, End, Event, Failed, Refused, Staged
+from thornwall.apply.reader import Reader
 from thornwall.errors import HostAnswerError
 
 NONCE = "abcdef0123456789"

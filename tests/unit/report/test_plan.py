@@ -25,8 +25,9 @@ from thornwall.plan.registry import FIXES
 from thornwall.report.plan import PLAN_FORMATS, render
 from thornwall.report.plan.beware import DAILY, ENDS, beware, guard
 from thornwall.report.plan.diff import unified
+from thornwall.report.plan.operations import shown
 from thornwall.report.plan.terminal import render_terminal
-from thornwall.report.plan.words import shown, way_in
+from thornwall.report.plan.words import way_in
 
 
 def show(plan: Plan, width: int = 80, *, colour: bool = False, verbose: bool = False) -> str:

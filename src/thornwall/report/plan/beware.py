@@ -8,7 +8,8 @@ from collections.abc import Collection
 from thornwall.model.change import AccountDo, AccountField, Packages, Purpose, PutFile, UnitDo
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Mend, Plan, Step, Undoing
-from thornwall.report.plan.words import PURPOSES, masked
+from thornwall.report.plan.operations import masked
+from thornwall.report.plan.words import PURPOSES
 from thornwall.report.text import count, line
 
 UNPRIVILEGED = (

@@ -24,7 +24,7 @@ from thornwall.model.change import (
     sha256,
 )
 from thornwall.model.plan import Step
-from thornwall.report.plan import words
+from thornwall.report.plan import operations
 from thornwall.report.text import line
 
 FOLDER = "/var/lib/thornwall/first-boot"
@@ -123,10 +123,10 @@ def _lines(step: Step, operation: Operation) -> Iterator[str]:
             yield from _put(step, operation)
         case DropFile(path, expect):
             yield f"if may {_argv(path, expect, ABSENT)}; then rm -f {_argv(path)}; fi"
-        case PutLink(path, target, expect) if not words.masked(operation):
+        case PutLink(path, target, expect) if not operations.masked(operation):
             yield f"if may {_argv(path, expect, f'link:{target}')}; then ln -sfn {_argv(target, path)}; fi"
         case PutLink():
-            yield f"systemctl mask {_argv(words.masked(operation))}"
+            yield f"systemctl mask {_argv(operations.masked(operation))}"
         case Chmod():
             yield from _chmod(operation)
         case UnitDo(action, units):

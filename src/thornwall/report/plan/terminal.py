@@ -8,9 +8,9 @@ from rich.text import Text
 from thornwall.model.change import Purpose
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Held, Mend, Plan, Standing, Step
-from thornwall.report.plan import accepting, beware, onward, words
+from thornwall.report.plan import accepting, beware, onward, operations, words
 from thornwall.report.plan.diff import Line
-from thornwall.report.plan.words import Shown
+from thornwall.report.plan.operations import Shown
 from thornwall.report.ranking import Group, groups
 from thornwall.report.terminal import STYLES, Page, captured
 from thornwall.report.text import brief, count, first_sentence, line
@@ -132,7 +132,7 @@ class Sheet(Page):
         if step.mends:
             self.labelled("mends", words.why_told(step.mends, len(step.mends) if self.verbose else 3))
         seen: dict[str, int] = {}
-        for told in words.shown(step, 3 if self.verbose else 1, whole=self.verbose):
+        for told in operations.shown(step, 3 if self.verbose else 1, whole=self.verbose):
             seen[told.verb] = seen.get(told.verb, 0) + 1
             if self.verbose or seen[told.verb] <= ALIKE:
                 self.change(told)

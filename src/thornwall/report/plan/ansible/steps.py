@@ -21,7 +21,7 @@ from thornwall.model.change import (
     sha256,
 )
 from thornwall.model.plan import Step
-from thornwall.report.plan import words
+from thornwall.report.plan import operations
 from thornwall.report.plan.ansible import others
 from thornwall.report.plan.ansible.parts import COMMAND, SAID, Task, name_of, shell
 from thornwall.report.plan.ansible.units import unit_tasks
@@ -39,7 +39,7 @@ def of_step(step: Step, secrets: Sequence[str]) -> list[Task]:
                 made.append(_put(operation))
             case DropFile(path):
                 made.append(_file(f"Remove {name_of(path)}", {"path": path, "state": "absent"}))
-            case PutLink(path, target) if not words.masked(operation):
+            case PutLink(path, target) if not operations.masked(operation):
                 made.append(_link(path, target))
             case Chmod():
                 modes.append(operation)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from thornwall.model.change import DropFile, PutFile, UnitDo
 from thornwall.model.plan import Step
-from thornwall.report.plan import words
+from thornwall.report.plan import operations
 from thornwall.report.plan.ansible.parts import COMMAND, Task, name_of, within
 from thornwall.report.plan.yaml_text import Template, Yaml
 
@@ -55,7 +55,7 @@ def _handler(unit: str, action: str) -> Task:
 
 def unit_tasks(step: Step) -> Iterator[Task]:
     """A unit that is masked and stopped, or enabled and started, is so in one task."""
-    masked = [unit for each in step.operations if (unit := words.masked(each))]
+    masked = [unit for each in step.operations if (unit := operations.masked(each))]
     stopped, started, enabled = (_named(step, action) for action in ("stop", "start", "enable"))
     unmasked = [unit for unit in _named(step, "unmask") if unit not in enabled]
     both = [unit for unit in masked if unit in stopped]

@@ -6,9 +6,9 @@ from collections import Counter
 
 from thornwall.model.plan import Step, Undoing
 from thornwall.report.page.elements import Child, Html, prose, tag
-from thornwall.report.plan import words
+from thornwall.report.plan import operations, words
 from thornwall.report.plan.diff import Line
-from thornwall.report.plan.words import Shown
+from thornwall.report.plan.operations import Shown
 from thornwall.report.text import line
 
 CHANGES = 200  # of one step
@@ -21,7 +21,7 @@ _GLANCE = 3  # things named in the summary of a card
 
 def step_card(number: int, step: Step) -> Html:
     """Closed it says what is touched; open it says all."""
-    told = words.shown(step, whole=False)
+    told = operations.shown(step, whole=False)
     return tag(
         "details",
         tag(
