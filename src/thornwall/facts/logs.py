@@ -1,4 +1,4 @@
-"""What the host records of itself: journald.conf with its drop-ins, rsyslog's targets, the modes of the logs."""
+"""What the host records of itself: journald.conf with its drop-ins, rsyslog's targets, auditd's rules, modes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
-from thornwall.facts.redact import TEXT
+from thornwall.facts.redact import PLAIN, TEXT
 from thornwall.model.capture import Capture
-from thornwall.model.fact import ABSENT, Fact, Known, Unknown
-from thornwall.model.logs import JournalSetting, LogFile, Logs, Target
+from thornwall.model.fact import ABSENT, Absent, Fact, Known, Unknown
+from thornwall.model.logs import AuditRule, JournalSetting, LogFile, Logs, Target
 from thornwall.model.probe import Probe, Read, Run
 
 # From the one that counts most; of files with the same name only the first is read.
 _FOLDERS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd")
 _JOURNALD = ("/usr/lib/systemd/systemd-journald", "/lib/systemd/systemd-journald")
 _RSYSLOG = ("/etc/rsyslog.conf", "/etc/rsyslog.d/*.conf")
+_AUDIT = "/etc/audit/rules.d/*.rules"
+_AUDITS = "/proc/self/loginuid"  # there where the kernel has CONFIG_AUDIT
 _LOGS = (
     *("/var/log", "/var/log/journal", "/var/log/audit", "/var/log/audit/audit.log", "/var/log/auth.log"),
     *("/var/log/syslog", "/var/log/messages", "/var/log/secure", "/var/log/kern.log", "/var/log/daemon.log"),
@@ -26,6 +28,8 @@ PROBES: tuple[Probe, ...] = (
     *(Read(f"{folder}/journald.conf", TEXT) for folder in _FOLDERS),
     *(Read(f"{folder}/journald.conf.d/*.conf", TEXT) for folder in _FOLDERS),
     *(Read(pattern, TEXT) for pattern in _RSYSLOG),
+    Read(_AUDIT, TEXT),
+    Read(_AUDITS, PLAIN),
     Run(
         "log-files",
         f"stat -c '%f %U %G %n' -- {' '.join(f'.{path}' for path in _LOGS)} 2>/dev/null; exit 0",
@@ -46,7 +50,18 @@ _REMOTE = re.compile(
 
 def parse(capture: Capture) -> Fact[Logs]:
     """Always Known; its parts are what can be missing."""
-    return Known(Logs(journal=_journal(capture), files=_files(capture), remote=_remote(capture)))
+    lines = _audit_lines(capture)
+    locked = isinstance(lines, Known) and any(line.text.split()[:2] == ["-e", "2"] for line in lines.value)
+    return Known(
+        Logs(
+            journal=_journal(capture),
+            files=_files(capture),
+            remote=_remote(capture),
+            audit_rules=_audit_rules(lines),
+            audit_locked=locked,
+            kernel_audits=_kernel_audits(capture),
+        )
+    )
 
 
 def _journal(capture: Capture) -> Fact[Mapping[str, JournalSetting]]:
@@ -138,3 +153,40 @@ def _remote(capture: Capture) -> Fact[tuple[Target, ...]]:
                 case _:
                     pass
     return Known(tuple(targets))
+
+
+def _audit_lines(capture: Capture) -> Fact[tuple[AuditRule, ...]]:
+    """Every line that is none of comment; augenrules reads the files of that folder alone."""
+    if blocked := capture.blocked(_AUDIT):
+        return blocked
+    lines: list[AuditRule] = []
+    for path, record in capture.glob(_AUDIT):
+        match record:
+            case Known(file):
+                numbered = enumerate(map(str.strip, file.text.split("\n")), 1)
+                lines += [AuditRule(path, number, line) for number, line in numbered if line and line[0] != "#"]
+            case Unknown() as why:
+                return why
+            case _:
+                pass
+    return Known(tuple(lines))
+
+
+def _audit_rules(lines: Fact[tuple[AuditRule, ...]]) -> Fact[tuple[AuditRule, ...]]:
+    match lines:
+        case Known(found):
+            return Known(tuple(line for line in found if line.text.startswith(("-a", "-A", "-w"))))
+        case other:
+            return other
+
+
+def _kernel_audits(capture: Capture) -> Fact[bool]:
+    if not capture.live:
+        return Unknown("a directory cannot tell: it needs the running system", "audit the running host")
+    match capture.read(_AUDITS):
+        case Known():
+            return Known(value=True)
+        case Absent() if not isinstance(capture.read("/proc/sys/kernel/osrelease"), Known):
+            return Unknown("this kernel was not asked whether it has an audit log")
+        case other:
+            return other

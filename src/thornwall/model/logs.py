@@ -39,6 +39,15 @@ class Target:
     text: str
 
 
+@record
+class AuditRule:
+    """A line of /etc/audit/rules.d that watches something (`-w`, `-a`, `-A`)."""
+
+    file: str
+    line: int
+    text: str
+
+
 NOT_READ = Unknown("it was not read")
 
 
@@ -48,9 +57,14 @@ class Logs:
 
     `journal`: by lower-case name (`storage`), every setting of `[Journal]` that is set, and Storage's default; Absent
     where there is no journald. `files`: of the paths that are looked for those that are there; the directory
-    /var/log/journal is what makes `Storage=auto` persistent. `remote`: where rsyslog sends the log.
+    /var/log/journal is what makes `Storage=auto` persistent. `remote`: where rsyslog sends the log. `audit_rules`: what
+    auditd loads at boot; `audit_locked`: whether they end with `-e 2`, so that the next start alone can change them.
+    `kernel_audits`: Absent where the running kernel was built without CONFIG_AUDIT, so that auditd cannot start.
     """
 
     journal: Fact[Mapping[str, JournalSetting]] = NOT_READ
     files: Fact[Mapping[str, LogFile]] = NOT_READ
     remote: Fact[tuple[Target, ...]] = field(default=NOT_READ)
+    audit_rules: Fact[tuple[AuditRule, ...]] = field(default=NOT_READ)
+    audit_locked: bool = False
+    kernel_audits: Fact[bool] = field(default=NOT_READ)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from thornwall.model.fact import Known
+from thornwall.model.fact import Absent, Known
 from thornwall.model.finding import (
     Attacker,
     Consequence,
@@ -32,6 +32,9 @@ from thornwall.model.rule import (
 from thornwall.rules.logs_ask import AWARE, BLIND, LOGGING, logs, services, syslog
 
 _CLOCKS = ("systemd-timesyncd", "chrony", "chronyd", "ntp", "ntpd", "ntpsec", "openntpd")
+_WATCH_SHADOW = (
+    "echo '-a always,exit -F path=/etc/shadow -F perm=wa -F key=accounts' | sudo tee /etc/audit/rules.d/own.rules"
+)
 
 
 @rule(
@@ -120,12 +123,68 @@ def no_auditd(ctx: Context) -> Iterator[Verdict]:
     Risk of the remedy:
         Many rules make a small board slow and write much to its card.
     """
-    started = services(ctx)
-    unit = started.unit("auditd")
+    unit = services(ctx).unit("auditd")
     if unit is not None and unit.enabled:
         yield passed("auditd starts at boot.", Evidence(unit.where))
+    elif isinstance(logs(ctx).kernel_audits, Absent):
+        yield not_applicable("This kernel was built without an audit log.")
     else:
         yield fail("auditd does not start at boot.", Evidence("systemctl is-enabled auditd"))
+
+
+@rule(
+    "no-audit-rules",
+    "The kernel's audit log is told to watch nothing",
+    subject="logs",
+    kind=Kind.OPERATIONAL,
+    fault_class=FaultClass.CONFIGURATION,
+    likelihood=1,
+    impact=2,
+    attacker=Attacker.FAR,
+    reach=Reach.LOCAL,
+    consequence=Consequence.BLINDNESS,
+    effort=Effort.MINUTE,
+    fixable=Fixable.AUTOMATIC,
+    preset=Preset.STRICT,
+    commands=(_WATCH_SHADOW, "sudo augenrules --load"),
+    references=References(
+        document=LOGGING,
+        cis_debian12=("6.2.3.1", "6.2.3.5", "6.2.3.8", "6.2.3.19"),
+        ssg=(
+            "audit_rules_sudoers",
+            *(f"audit_rules_usergroup_modification_{name}" for name in ("passwd", "group", "shadow", "gshadow")),
+            "audit_rules_kernel_module_loading",
+        ),
+        nist=AWARE,
+        owasp_top10=BLIND,
+        cwe=(778,),
+    ),
+)
+def no_audit_rules(ctx: Context) -> Iterator[Verdict]:
+    """Whether auditd has rules.
+
+    What:
+        auditd starts at boot, and no file of /etc/audit/rules.d has a rule.
+    Why:
+        Without rules the audit log holds little but logins: who changed an account, sudo, a key of SSH or what
+        starts at boot stands nowhere.
+    Remedy:
+        Watch what decides who gets in and what starts: accounts, sudo, PAM, SSH, units, cron, kernel modules. What
+        was seen: `sudo ausearch -i -k accounts`.
+    Risk of the remedy:
+        A line in /var/log/audit (five files of 8 MB at most) for each change of these files, updates too; each call
+        of the kernel takes a little longer.
+    """
+    unit = services(ctx).unit("auditd")
+    if unit is None or not unit.enabled:
+        yield not_applicable("auditd does not start at boot.")
+        return
+    found = ctx.known(logs(ctx).audit_rules, absent="auditd is not there")
+    if found:
+        evidence = (Evidence(each.file, each.text, each.line) for each in found[:4])
+        yield passed(f"auditd has {len(found)} rules.", *evidence)
+    else:
+        yield fail("auditd has no rules.", Evidence("/etc/audit/rules.d"))
 
 
 @rule(
@@ -227,4 +286,4 @@ def log_review(ctx: Context) -> Iterator[Verdict]:
     yield manual("Does somebody look at the log of this device at least once a week?")
 
 
-RULES: tuple[Rule, ...] = (no_remote_log, no_auditd, no_time_sync, log_review)
+RULES: tuple[Rule, ...] = (no_remote_log, no_auditd, no_audit_rules, no_time_sync, log_review)

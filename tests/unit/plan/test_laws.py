@@ -175,6 +175,7 @@ _TOOL = "ufw, firewalld, pam-auth-update, apt or systemd's own enable does it"
 EXCEPT = BEYOND | dict.fromkeys(
     (
         *("firewall-no-ssh-rate-limit", "needless-service-installed", "no-auditd"),
+        *("no-audit-rules",),
         *("no-file-integrity-check", "no-firewall", "no-time-sync", "pending-security-updates"),
         *("pending-updates", "stale-package-lists", "update-news-untold"),
         *("updates-leave-old-code-running",),

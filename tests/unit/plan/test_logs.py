@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from thornwall.model.change import EditLine, OwnLine, Packages, SetMode, Tool, UnitsOn
+from thornwall.model.change import EditLine, OwnLine, Packages, SetMode, Tool, UnitsOn, WriteFile
 from thornwall.plan.fixes import logs
 
 from .ways import Host
@@ -83,9 +83,51 @@ def test_logs_are_closed() -> None:
     }
 
 
-def test_auditd() -> None:
-    assert host({}).wants("no-auditd") == (Packages(("auditd",)), UnitsOn(("auditd.service",)))
-    assert host({}, container=True).wants("no-auditd") == ()
+LOAD = ("augenrules", "--load")
+LOADS = Tool("auditd", (LOAD,), ("/etc/audit/audit.rules", "/etc/audit/audit.rules.prev"), undo_after=(LOAD,))
+AUDITD: dict[str, str | None] = {
+    "/etc/systemd/system/multi-user.target.wants/auditd.service": "[Service]\nExecStart=/usr/sbin/auditd\n"
+}
+LOCKED = "/etc/audit/rules.d/99-finalize.rules"
+
+
+def test_auditd_comes_with_what_it_is_to_watch() -> None:
+    package, rules, *rest = host({}).wants("no-auditd")
+    assert package == Packages(("auditd",))
+    assert isinstance(rules, WriteFile)
+    assert (rules.path, rules.mode) == ("/etc/audit/rules.d/60-thornwall.rules", 0o640)
+    assert rest == [LOADS, UnitsOn(("auditd.service",))]
+
+
+def test_what_auditd_is_to_watch_was_seen_to_load_on_a_booted_debian() -> None:
+    """`auditctl -l` told as many rules on trixie and bookworm; the last is for 32 bits."""
+    rules = next(each for each in host({}).wants("no-auditd") if isinstance(each, WriteFile)).content.decode()
+    watched = [line for line in rules.splitlines() if line.startswith("-a ")]
+    assert "-a always,exit -F perm=wa -F path=/etc/shadow -F key=accounts" in watched
+    assert all(line.startswith("-a always,exit -F ") and " -F key=" in line for line in watched)
+    assert rules.index("\n-i\n") < rules.index("-a ")  # what is not there keeps nothing of the rest from loading
+
+
+def test_auditd_with_rules_of_its_owner_keeps_them() -> None:
+    there = host({"/etc/audit/rules.d/own.rules": "-w /etc/passwd -p wa -k mine\n"})
+    assert there.wants("no-auditd") == (Packages(("auditd",)), UnitsOn(("auditd.service",)))
+
+
+@pytest.mark.parametrize("rule", ["no-auditd", "no-audit-rules"])
+def test_a_kernel_without_an_audit_log(rule: str) -> None:
+    units = AUDITD if rule == "no-audit-rules" else {}
+    assert host(units, container=True).wants(rule) == ()
+
+
+def test_auditd_without_rules_gets_some() -> None:
+    rules, *rest = host(AUDITD).wants("no-audit-rules")
+    assert isinstance(rules, WriteFile)
+    assert rest == [LOADS, UnitsOn(("auditd.service",))]
+
+
+def test_locked_rules_are_left() -> None:
+    """`-e 2`: until the next start augenrules cannot load others, and its failure would take the change back."""
+    assert host(AUDITD | {LOCKED: "-e 2\n"}).wants("no-audit-rules") == ()
 
 
 def test_the_clock() -> None:

@@ -6,15 +6,20 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from thornwall.model.change import EditLine, OwnLine, Packages, Purpose, SetMode, Tool, UnitsOn
-from thornwall.model.fact import Known
+from thornwall.model.change import EditLine, OwnLine, Packages, Purpose, SetMode, Tool, UnitsOn, WriteFile
+from thornwall.model.fact import Absent, Known
 from thornwall.model.finding import Finding
 from thornwall.model.logs import JournalSetting
 from thornwall.model.services import Services
 from thornwall.plan.fix import Fix, Situation, Want, fix
 
 DROP_IN = "/etc/systemd/journald.conf.d/99-thornwall.conf"
-PATHS: tuple[str, ...] = ("/etc/systemd/journald.conf", "/etc/systemd/journald.conf.d/*", "/etc/systemd/system/*")
+PATHS: tuple[str, ...] = (
+    "/etc/systemd/journald.conf",
+    "/etc/systemd/journald.conf.d/*",
+    "/etc/systemd/system/*",
+    "/etc/audit/rules.d/*",
+)
 
 _CAP = "200M"
 _JOURNALD = ("systemd-journald.socket", "systemd-journald-dev-log.socket", "systemd-journald.service")
@@ -131,16 +136,73 @@ def _installed(situation: Situation, package: str) -> bool | None:
     return package in updates.value.packages.value
 
 
-@fix("no-auditd", step="auditd", purpose=Purpose.LOGS, title="Keep the kernel's audit log")
+AUDIT_RULES = "/etc/audit/rules.d/60-thornwall.rules"
+_AUDITD = "auditd.service"
+_AUDIT_TITLE = "Keep the kernel's audit log, of what decides who gets in and what starts"
+_AUDIT_BREAKS = ("Each change of accounts, sudo, PAM, SSH, units and cron is a line in /var/log/audit.",)
+# What is not on this host (`-i`) is no reason to load nothing of the rest. perm comes first: it is decided at once.
+_WATCHED = {
+    "accounts": ("path=/etc/passwd", "path=/etc/group", "path=/etc/shadow", "path=/etc/gshadow"),
+    "sudo": ("path=/etc/sudoers", "dir=/etc/sudoers.d"),
+    "pam": ("dir=/etc/pam.d", "dir=/etc/security"),
+    "ssh": ("dir=/etc/ssh", "dir=/root/.ssh"),
+    "starts": (
+        *("dir=/etc/systemd/system", "path=/etc/crontab", "dir=/etc/cron.d", "dir=/var/spool/cron/crontabs"),
+        "path=/etc/ld.so.preload",
+    ),
+    "firewall": ("dir=/etc/ufw", "path=/etc/nftables.conf"),
+    "modules": ("dir=/etc/modprobe.d", "dir=/etc/modules-load.d"),
+    "audit": ("dir=/etc/audit",),
+}
+_RULES = "".join(
+    (
+        "# What decides who gets in and what starts. Seen with: ausearch -i -k accounts\n-i\n",
+        *(f"-a always,exit -F perm=wa -F {what} -F key={key}\n" for key, found in _WATCHED.items() for what in found),
+        *(f"-a always,exit -F arch={arch} -S init_module,finit_module -F key=modules\n" for arch in ("b64", "b32")),
+    )
+)
+
+
+@fix(
+    "no-auditd",
+    step="auditd",
+    purpose=Purpose.LOGS,
+    title=_AUDIT_TITLE,
+    may_break=_AUDIT_BREAKS,
+)
 def auditd(situation: Situation, _: Finding) -> Iterator[Want]:
-    """A container has no audit log of its own."""
-    host = situation.facts.host
+    """A container has no audit log of its own. A daemon without rules would see little but logins."""
     installed = _installed(situation, "auditd")
-    if installed is None or (isinstance(host, Known) and host.value.container):
+    if installed is None or not _has_audit_log(situation):
         return
     if not installed:
         yield Packages(("auditd",))
-    yield UnitsOn(("auditd.service",))
+    logs = situation.facts.logs
+    rules = logs.value.audit_rules if isinstance(logs, Known) else None
+    if not (isinstance(rules, Known) and rules.value):
+        yield from _watch()
+    yield UnitsOn((_AUDITD,))
+
+
+@fix("no-audit-rules", step="auditd", purpose=Purpose.LOGS, title=_AUDIT_TITLE, may_break=_AUDIT_BREAKS)
+def audit_rules(situation: Situation, _: Finding) -> Iterator[Want]:
+    """Rules that are locked until the next start are left to a person."""
+    logs = situation.facts.logs
+    if _has_audit_log(situation) and isinstance(logs, Known) and not logs.value.audit_locked:
+        yield from _watch()
+        yield UnitsOn((_AUDITD,))
+
+
+def _has_audit_log(situation: Situation) -> bool:
+    host, logs = situation.facts.host, situation.facts.logs
+    without = isinstance(logs, Known) and isinstance(logs.value.kernel_audits, Absent)
+    return not without and not (isinstance(host, Known) and host.value.container)
+
+
+def _watch() -> Iterator[Want]:
+    load = ("augenrules", "--load")
+    yield WriteFile(AUDIT_RULES, _RULES.encode(), mode=0o640)
+    yield Tool("auditd", (load,), ("/etc/audit/audit.rules", "/etc/audit/audit.rules.prev"), undo_after=(load,))
 
 
 @fix("no-time-sync", step="time-sync", purpose=Purpose.LOGS, title="Set the clock from the network")
@@ -159,4 +221,12 @@ def time_sync(situation: Situation, finding: Finding) -> Iterator[Want]:
         yield UnitsOn(("systemd-timesyncd.service",))
 
 
-FIXES: tuple[Fix, ...] = (volatile_journal, logging_disabled, journal_uncapped, log_files, auditd, time_sync)
+FIXES: tuple[Fix, ...] = (
+    volatile_journal,
+    logging_disabled,
+    journal_uncapped,
+    log_files,
+    auditd,
+    audit_rules,
+    time_sync,
+)
