@@ -61,6 +61,24 @@ def test_what_modprobe_refuses(text: str, refused: bool) -> None:
     assert (kernel(**{"/etc/modprobe.d/a.conf": text}).refused("usb-storage") is not None) is refused
 
 
+@pytest.mark.parametrize(
+    ("there", "loaded", "replaced"),
+    [
+        (("6.12.20", "6.12.25"), "bcm2835_codec 40960 0\n", False),
+        (("6.12.25",), "bcm2835_codec 40960 0\n", True),  # one package for all versions: Armbian's, raspberrypi-kernel
+        (("6.12.25",), "", False),  # it never loaded one: all it needs is in itself
+        ((), "bcm2835_codec 40960 0\n", False),
+    ],
+)
+def test_an_update_takes_the_modules_of_the_running_kernel(there: tuple[str, ...], loaded: str, replaced: bool) -> None:
+    files = {f"/lib/modules/{name}/modules.builtin": b"" for name in there}
+    files |= {"/proc/sys/kernel/osrelease": b"6.12.20\n", "/proc/modules": loaded.encode()}
+    records = {path: FileRecord(path, content=content) for path, content in files.items()}
+    fact = parse(Capture(Manifest("t", "ssh", 0, reads=READS), records))
+    assert isinstance(fact, Known)
+    assert fact.value.replaced is replaced
+
+
 SYS = "/proc/sys/net"
 
 

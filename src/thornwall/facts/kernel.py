@@ -64,6 +64,7 @@ MODPROBE_DIRECTORIES = (
 )
 
 _NAMES = "|".join(MODULES)
+_MODULES = "/lib/modules/*/modules.builtin"
 BUILTIN = Redaction(
     "builtin",
     rf"""
@@ -91,7 +92,7 @@ PROBES: tuple[Probe, ...] = (
     ),
     *(Read(f"{folder}/*.conf", TEXT) for folder in (*SYSCTL_DIRECTORIES, *MODPROBE_DIRECTORIES)),
     Read("/etc/sysctl.conf", TEXT),
-    Read("/lib/modules/*/modules.builtin", BUILTIN),
+    Read(_MODULES, BUILTIN),
     Read("/proc/modules", PLAIN),
     Read("/sys/kernel/security/lsm", PLAIN),
     Read("/sys/kernel/security/apparmor/profiles", PLAIN),
@@ -133,6 +134,7 @@ def parse(capture: Capture) -> Fact[Kernel]:
             ),
             storage_refused=next(_refusing(capture), None),
             udev_unread=_unread(capture, UDEV_RULES),
+            replaced=_replaced(capture),
         )
     )
 
@@ -234,14 +236,26 @@ def _modules(capture: Capture) -> Fact[frozenset[str]]:
 
 def _builtin(capture: Capture) -> Iterator[str]:
     """The modules that are part of the running kernel, or of any kernel of a directory."""
-    match capture.read("/proc/sys/kernel/osrelease") if capture.live else ABSENT:
-        case Known(text):
-            kernel = text.strip()
-        case _:
-            kernel = ""
-    for path, _ in capture.glob("/lib/modules/*/modules.builtin"):
+    kernel = _release(capture)
+    for path, _ in capture.glob(_MODULES):
         if not kernel or path.split("/")[-2] == kernel:
             yield from (name.replace("-", "_") for name in _KO.findall(capture.files[path].text))
+
+
+def _release(capture: Capture) -> str:
+    """Of the kernel that runs; empty where that is not known, or none runs."""
+    match capture.read("/proc/sys/kernel/osrelease") if capture.live else ABSENT:
+        case Known(text):
+            return text.strip()
+        case _:
+            return ""
+
+
+def _replaced(capture: Capture) -> bool:
+    """Whether there are modules of other kernels alone, while this one has loaded some of its own."""
+    kernel, loaded = _release(capture), _modules(capture)
+    there = {path.split("/")[-2] for path, _ in capture.glob(_MODULES)}
+    return bool(kernel and there) and kernel not in there and isinstance(loaded, Known) and bool(loaded.value)
 
 
 def _lsm(capture: Capture) -> Fact[tuple[str, ...]]:

@@ -124,8 +124,16 @@ async def _bring(work: Work, packages: Packages) -> None:
         work.choice = replace(work.choice, not_mends=work.choice.not_mends | unwanted)
         plan_anew(work)
     work.not_done = _not_done(work, agreed, missing)
+    work.notes += _held_since(work.plan, agreed)
     if work.planned and bringing.restarts:
         work.planned = replace(work.planned, plan=with_restarts(work.plan, bringing.restarts))
+
+
+def _held_since(now: Plan, agreed: Plan) -> tuple[str, ...]:
+    """Why what was agreed to is held by now: the packages were not to know."""
+    mends = set(agreed.mends)
+    held = (each for each in now.held if Mend(each.rule, each.subject) in mends)
+    return tuple(dict.fromkeys(f"{each.why} {each.unlock}" for each in held))
 
 
 def _not_done(work: Work, agreed: Plan, missing: frozenset[Mend]) -> tuple[str, ...]:

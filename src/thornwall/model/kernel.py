@@ -80,7 +80,8 @@ class Kernel:
     modprobe.d could not be read. `lsm`: the active security modules; `apparmor`: profiles by mode (`enforce`,
     `complain`…); `selinux`: `enforcing`, `permissive` or `disabled`, Absent where it is not there. `usb_disks`:
     block devices that hang on USB (`sda`). `storage_refused`: a line by which udev authorizes no USB stick or disk;
-    `udev_unread`: why some file that could hold one was not read.
+    `udev_unread`: why some file that could hold one was not read. `replaced`: an update took the modules of the kernel
+    that runs off the disk, so that none can be loaded before the next start.
     """
 
     running: Mapping[str, Fact[str]] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class Kernel:
     usb_disks: frozenset[str] = frozenset()
     storage_refused: UdevRule | None = None
     udev_unread: Unknown | None = None
+    replaced: bool = False
 
     def configured(self, name: str) -> Assignment | None:
         """What a file sets the sysctl to at boot: a line with the full name beats one with wildcards."""

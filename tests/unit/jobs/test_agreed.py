@@ -14,7 +14,7 @@ from thornwall.jobs import agreement, harden
 from thornwall.jobs.link import link_to
 from thornwall.jobs.reach import Reaching
 from thornwall.model.change import Packages, Purpose, PutFile
-from thornwall.model.plan import Answers, Mend, Plan, Step
+from thornwall.model.plan import Answers, Held, Mend, Plan, Step
 from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import Choice
 from thornwall.plan.restarts import with_restarts
@@ -48,6 +48,15 @@ def test_a_step_that_is_new_after_the_packages_is_left_out(monkeypatch: pytest.M
     assert work.choice == replace(Choice(skip=frozenset({"backup"})), not_mends=unwanted)
     # (what is neither failing nor planned any more, the packages themselves have mended)
     assert work.not_done == ("not-to-be-had", "gone")
+
+
+def test_what_packages_made_an_interlock_hold_is_told_with_its_reason() -> None:
+    """An update of the kernel takes the modules of the running one, say."""
+    agreed = Plan("host", (step("firewall"), step("old")))
+    why = Held("firewall-on", "firewall", "host", "No filter can be loaded.", "Restart it.")
+    before = Held("wifi-off", "wifi-on", "host", "Your way in leads through it.", "Plug in a cable.")
+    now = Plan("host", (step("old"),), (before, why))
+    assert harden._held_since(now, agreed) == ("No filter can be loaded. Restart it.",)
 
 
 def test_what_was_updated_is_told_also_where_no_change_follows(monkeypatch: pytest.MonkeyPatch) -> None:

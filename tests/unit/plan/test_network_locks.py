@@ -10,6 +10,7 @@ from thornwall.model.change import EditLine, EditWords, Firewall, RemoveFile, To
 from thornwall.model.fact import Known
 from thornwall.model.firewall import Firewall as Filter
 from thornwall.model.firewall import Keeper, Ruleset
+from thornwall.model.kernel import Kernel
 from thornwall.model.network import Address, Network, Route
 from thornwall.model.plan import WayIn
 from thornwall.model.radios import Adapter, Radio, Radios, Security, WifiNetwork
@@ -113,6 +114,21 @@ def test_a_connection_over_ipv6_needs_ipv6() -> None:
     assert names(host, ON) == ["firewall-on"]
     host.way_in = SSH
     assert names(host, ON) == []
+
+
+def test_no_filter_without_its_modules() -> None:
+    host = Host(kernel=Kernel(replaced=True))
+    (hold,) = held(host, ON)
+    assert (hold.interlock, hold.accept, hold.unlock) == (
+        "firewall-on",
+        False,
+        "Restart the device, then harden it again.",
+    )
+    assert names(host, Firewall(log=True)) == []
+    host.kernel = Kernel()
+    assert names(host, ON) == []
+    on = replace(KEEPER, enabled=True)
+    assert names(Host(kernel=Kernel(replaced=True), firewall=Filter(Known(Ruleset()), (on,))), ON) == []
 
 
 @pytest.mark.parametrize("wish", NO_WIFI)

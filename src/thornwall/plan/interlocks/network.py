@@ -58,6 +58,22 @@ def firewall_on(situation: Situation, wish: Wish) -> Hold | None:
     return None
 
 
+def filter_not_loadable(situation: Situation, wish: Wish) -> Hold | None:
+    """A container's kernel is another's, which has loaded what is needed; so has a filter that is on."""
+    kernel, host = situation.facts.kernel, situation.facts.host
+    if not isinstance(wish, Firewall) or not wish.enable or is_on(situation, chosen(situation)):
+        return None
+    contained = isinstance(host, Known) and host.value.container
+    if contained or not isinstance(kernel, Known) or not kernel.value.replaced:
+        return None
+    return Hold(
+        "firewall-on",
+        "The firewall stays as it is: the modules of the kernel that runs are no longer on the disk, as after an "
+        "update of it, so that no filter can be loaded.",
+        "Restart the device, then harden it again.",
+    )
+
+
 def _ufw(situation: Situation, wish: Firewall) -> Hold | None:
     """ufw takes the first rule that fits: one that was told before comes before ours."""
     way = situation.way_in
@@ -251,6 +267,7 @@ def way_in_off(situation: Situation, wish: Wish) -> Hold | None:
 
 INTERLOCKS: tuple[Interlock, ...] = (
     firewall_on,
+    filter_not_loadable,
     wifi_off,
     avahi_off,
     serial_console_off,
