@@ -30,6 +30,7 @@ from thornwall.model.rule import (
     rule,
 )
 from thornwall.rules.logs_ask import AWARE, BLIND, LOGGING, logs, services, syslog
+from thornwall.rules.sysctl import contained
 
 _CLOCKS = ("systemd-timesyncd", "chrony", "chronyd", "ntp", "ntpd", "ntpsec", "openntpd")
 _WATCH_SHADOW = (
@@ -114,7 +115,8 @@ def no_auditd(ctx: Context) -> Iterator[Verdict]:
     """Whether auditd starts at boot.
 
     What:
-        auditd is not installed, or does not start at boot.
+        auditd is not installed, or does not start at boot. Containers have no audit log of their own, nor have kernels
+        that were built without.
     Why:
         The kernel can record who ran what and who changed which file, in a log that an ordinary program cannot forge;
         without auditd nobody keeps it.
@@ -126,6 +128,8 @@ def no_auditd(ctx: Context) -> Iterator[Verdict]:
     unit = services(ctx).unit("auditd")
     if unit is not None and unit.enabled:
         yield passed("auditd starts at boot.", Evidence(unit.where))
+    elif contained(ctx):
+        yield not_applicable("A container has no audit log: it is the kernel's, and so that of the machine around it.")
     elif isinstance(logs(ctx).kernel_audits, Absent):
         yield not_applicable("This kernel was built without an audit log.")
     else:

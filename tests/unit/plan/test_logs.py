@@ -113,10 +113,10 @@ def test_auditd_with_rules_of_its_owner_keeps_them() -> None:
     assert there.wants("no-auditd") == (Packages(("auditd",)), UnitsOn(("auditd.service",)))
 
 
-@pytest.mark.parametrize("rule", ["no-auditd", "no-audit-rules"])
-def test_a_kernel_without_an_audit_log(rule: str) -> None:
-    units = AUDITD if rule == "no-audit-rules" else {}
-    assert host(units, container=True).wants(rule) == ()
+def test_a_kernel_without_an_audit_log() -> None:
+    """A folder of an owner's may have brought auditd along. (What it lacks altogether is no finding there.)"""
+    assert host(AUDITD, container=True).wants("no-audit-rules") == ()
+    assert host(AUDITD | {"/proc/sys/kernel/osrelease": "4.19.66-v7l+\n"}).wants("no-audit-rules") == ()
 
 
 def test_auditd_without_rules_gets_some() -> None:

@@ -171,9 +171,9 @@ _RULES = "".join(
     may_break=_AUDIT_BREAKS,
 )
 def auditd(situation: Situation, _: Finding) -> Iterator[Want]:
-    """A container has no audit log of its own. A daemon without rules would see little but logins."""
+    """A daemon without rules would see little but logins."""
     installed = _installed(situation, "auditd")
-    if installed is None or not _has_audit_log(situation):
+    if installed is None:
         return
     if not installed:
         yield Packages(("auditd",))
