@@ -41,6 +41,15 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+_SEEN = {
+    "walk": "files and folders",
+    "known-passwords": "passwords that everybody knows",
+    "package-lists": "lists of packages",
+    "log-files": "logs",
+}
+"""Commands of the audit that take their time, for people."""
+
+
 class Step(Protocol):
     """Told the name of each part of the work as it begins."""
 
@@ -62,8 +71,12 @@ class Person:
             return
         with err.status(Text(what)) as self._status:
             status = self._status
-            # (what needs a second line leaves it behind)
-            yield lambda name: status.update(Text(f"{what} · {printable(name)}"[: max(20, err.width - 4)]))
+
+            def step(name: str) -> None:
+                told = f"{what} · {printable(_SEEN.get(name, name))}"
+                status.update(Text(told[: max(20, err.width - 4)]))  # (what needs a second line leaves it behind)
+
+            yield step
         self._status = None
 
     @contextmanager

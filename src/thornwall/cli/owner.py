@@ -217,7 +217,7 @@ class Owner(Keyholder):
         from thornwall.report.plan.beware import beware
 
         for label, told in beware(plan):
-            err.print(printable(f"{label}: {told}"), markup=False, soft_wrap=True)
+            err.print(printable(f"{label}: {told}"), markup=False)
 
     def tell(self, text: str) -> None:
         """Something that he must know now."""

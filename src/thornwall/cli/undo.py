@@ -111,7 +111,7 @@ def _agreed(going: Sequence[Change], target: str, *, known_passwords: bool) -> b
     for each in going:
         err.print(f"  {each.id}  {when_made(each)}  {printable(each.title)}{_of_packages(each)}", markup=False)
         if each.reopens:
-            err.print(f"  As before then: {printable(each.reopens)}.", markup=False, soft_wrap=True)
+            err.print(f"  As before then: {printable(each.reopens)}.", markup=False)
     if any(each.state == "open" and not each.packages for each in going):
         err.print("It was not confirmed, so all goes back as it was, known default passwords too.", markup=False)
     elif not known_passwords and not all(each.packages for each in going):

@@ -14,6 +14,7 @@ from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
 from thornwall.jobs.proving import Proving
 from thornwall.jobs.read import Before
+from thornwall.model.finding import Finding
 from thornwall.model.outcome import Brought
 from thornwall.model.plan import Answers, Mend, Plan, Question, Step
 from thornwall.model.secret import Secret
@@ -87,6 +88,8 @@ class Work:
     packages: str = ""  # the record of those that came
     brought: Brought = field(default_factory=Brought)  # how many
     not_done: tuple[str, ...] = ()  # titles of steps that were agreed to, and left out
+    gone: tuple[Finding, ...] = ()  # what went with packages, as it was before them
+    silenced: frozenset[int] = frozenset()  # TCP ports that answered before packages went, and are to answer no more
     said: Said | None = None  # by the device, of the change
     proving: Proving | None = None
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 from thornwall.apply import events
 from thornwall.apply.compile import canary_script
-from thornwall.errors import ThornwallError, TunnelError
+from thornwall.errors import HostAnswerError, LinkBrokeError, ThornwallError, TunnelError, UnreachableError
 from thornwall.jobs.follow import Said
-from thornwall.jobs.link import Link
+from thornwall.jobs.link import COUNTED_FOR, Link
 from thornwall.model.secret import Secret
+from thornwall.transport.base import Ran
 
 _NO_WAY = "it could not be reached: SSH forwards no connection to the device itself; the guard watches all the same"
 
@@ -22,14 +25,28 @@ async def answer_canary(link: Link, said: Said, password: Secret | None) -> None
     """
     await said.canary.wait()
     canary = said.need(events.Canary)
+
+    async def say(answer: str) -> None:
+        script = canary_script(canary.id, key=canary.key, answer=answer)
+        with contextlib.suppress(ThornwallError):  # the device does not wait for ever
+            await _patient(lambda: link.run(script, feed=lambda _: None), said)
+
     try:
-        await link.run_canary(canary.port, canary_script(canary.id, key=canary.key), password)
+        script = canary_script(canary.id, key=canary.key)
+        await _patient(lambda: link.run_canary(canary.port, script, password), said)
     except TunnelError:
-        await _say(link, canary, f"skip {_NO_WAY}")
+        await say(f"skip {_NO_WAY}")
     except ThornwallError as error:
-        await _say(link, canary, f"no {error.message}")
+        await say(f"no {error.message}")
 
 
-async def _say(link: Link, canary: events.Canary, answer: str) -> None:
-    with contextlib.suppress(ThornwallError):  # the device does not wait for ever
-        await link.run(canary_script(canary.id, key=canary.key, answer=answer), feed=lambda _: None)
+async def _patient(login: Callable[[], Awaitable[Ran]], said: Said) -> Ran:
+    """Once more, where no connection comes about: a firewall that counts may have been reached by somebody else too."""
+    try:
+        return await login()
+    except (TunnelError, LinkBrokeError, HostAnswerError):
+        raise
+    except UnreachableError:
+        said.step(f"waiting for {COUNTED_FOR:.0f} s: the host takes no connection, as a firewall that counts logins")
+        await asyncio.sleep(COUNTED_FOR)
+        return await login()

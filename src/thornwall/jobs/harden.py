@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +11,7 @@ from thornwall import __version__
 from thornwall.apply import events
 from thornwall.apply.compile import Transaction, transaction_script
 from thornwall.apply.first_start import without_later
-from thornwall.errors import ThornwallError, UnreachableError
+from thornwall.errors import StoppedError, ThornwallError, UnreachableError
 from thornwall.jobs.agreement import Owner, Telling, Wanted, Work, ask, choose, plan_anew, read, refuse
 from thornwall.jobs.audit import assess
 from thornwall.jobs.back import back
@@ -32,9 +32,10 @@ from thornwall.model.plan import Answers, Mend, Plan, Step
 from thornwall.model.secret import Secret
 from thornwall.plan.agreed import not_agreed
 from thornwall.plan.planner import secrets_needed
-from thornwall.plan.reopens import reopens
+from thornwall.plan.reopens import reopens, went_with_packages
 from thornwall.plan.restarts import restarted, with_restarts
 from thornwall.prove.claims import claims, ways_out
+from thornwall.prove.ports import open_ports
 from thornwall.transport.base import Limits
 
 
@@ -73,7 +74,9 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     try:
         with stopped(lambda: _goes_on(work)):
             outcome = await _transaction(work, first)
-    except ThornwallError:
+    except ThornwallError as error:
+        if isinstance(error, StoppedError) and work.proving is not None and work.proving.until:
+            work.proving.remember(_STOPPED)
         if work.packages:
             owner.tell(_CAME.format(work.packages, link.typed))
         if units := restarted(work.plan):
@@ -88,6 +91,9 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
         brought=work.brought,
         not_done=work.not_done,
     )
+
+
+_STOPPED = "whoever made it stopped this program before its end"
 
 
 def _goes_on(work: Work) -> str:
@@ -113,7 +119,11 @@ async def _bring(work: Work, packages: Packages) -> None:
     What did not come is no longer planned for; what is new in the plan was not agreed to, and waits for next time.
     """
     agreed = work.plan
+    assert work.planned is not None  # noqa: S101
+    before = work.planned.report.findings
     work.step("packages")
+    if packages.remove and work.link.name and agreed.host.address:
+        work.silenced = await open_ports(agreed.host.address, agreed.closes)
     bringing = Bringing(packages, work.step)
     await read(work, bringing.before)
     work.notes += bringing.notes
@@ -123,9 +133,12 @@ async def _bring(work: Work, packages: Packages) -> None:
     if unwanted:
         work.choice = replace(work.choice, not_mends=work.choice.not_mends | unwanted)
         plan_anew(work)
-    work.not_done = _not_done(work, agreed, missing)
+    failing = {Mend(each.rule, each.subject) for each in work.planned.report.failed()}
+    went = went_with_packages(agreed, work.plan, failing)
+    work.gone = tuple(each for each in before if Mend(each.rule, each.subject) in went)
+    work.not_done = _not_done(work.plan, agreed, missing, failing)
     work.notes += _held_since(work.plan, agreed)
-    if work.planned and bringing.restarts:
+    if bringing.restarts:
         work.planned = replace(work.planned, plan=with_restarts(work.plan, bringing.restarts))
 
 
@@ -136,26 +149,25 @@ def _held_since(now: Plan, agreed: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{each.why} {each.unlock}" for each in held))
 
 
-def _not_done(work: Work, agreed: Plan, missing: frozenset[Mend]) -> tuple[str, ...]:
+def _not_done(now: Plan, agreed: Plan, missing: frozenset[Mend], failing: Collection[Mend]) -> tuple[str, ...]:
     """Titles of the steps that were agreed to, and what they mend is neither mended by now nor planned for."""
-    assert work.planned is not None  # noqa: S101
-    failing = {Mend(finding.rule, finding.subject) for finding in work.planned.report.failed()}
-    planned = {step.id for step in work.plan.steps}
+    planned = {step.id for step in now.steps}
     return tuple(
         step.title
         for step in agreed.steps
         if (step.purpose.packages and missing.intersection(step.mends))
-        or (not step.purpose.packages and step.id not in planned and failing.intersection(step.mends))
+        or (not step.purpose.packages and step.id not in planned and not set(failing).isdisjoint(step.mends))
     )
 
 
 async def _transaction(work: Work, first: Report) -> Outcome:
     plan, link = work.plan, work.link
     assert work.planned is not None  # noqa: S101
+    claimed = claims(plan, work.planned.report.findings, work.planned.situation.facts)
     proving = Proving(
         link,
         plan,
-        claims(plan, work.planned.report.findings, work.planned.situation.facts),
+        replace(claimed, closed=tuple(sorted({*claimed.closed, *work.silenced}))),
         work.judging,
         work.step,
         work.wanted.window,
@@ -166,6 +178,7 @@ async def _transaction(work: Work, first: Report) -> Outcome:
     )
     work.proving = proving
     await proving.look_before()
+    proving.open_before |= work.silenced
     work.said = said = Said(work.step, {step.id: step.title for step in plan.steps}, armed=proving.begin)
     try:
         applied = await _apply(work, said)
@@ -282,7 +295,13 @@ def own_password(work: Work) -> Secret | None:
 async def _apply(work: Work, said: Said) -> events.Applied | None:
     """None where a step failed and the device takes it back."""
     assert work.planned is not None  # noqa: S101
-    needed, found = set(secrets_needed(work.plan)), work.planned.report.findings
+    needed, found = set(secrets_needed(work.plan)), (*work.planned.report.findings, *work.gone)
+    changed = replace(
+        work.plan,
+        steps=without_later(work.plan.steps),
+        closes=tuple(sorted({*work.plan.closes, *work.silenced})),
+    )
+    gone = [Mend(each.rule, each.subject) for each in work.gone]
 
     def script(nonce: str) -> str:
         return transaction_script(
@@ -292,7 +311,7 @@ async def _apply(work: Work, said: Said) -> events.Applied | None:
                 window=work.wanted.window,
                 root=str(work.link.root or "/"),
                 title=_title(work),
-                reopens=reopens(replace(work.plan, steps=without_later(work.plan.steps)), found),
+                reopens=reopens(changed, found, gone),
                 secrets={name: secret for name, secret in work.answers.passwords.items() if name in needed},
                 version=__version__,
                 # (it cannot wait for a code, nor for two of them; the guard can)
@@ -317,7 +336,8 @@ def _title(work: Work) -> str:
     """What the change is called in the host's history, for ever: also that it is not all that was wanted."""
     missing = len(work.not_done)
     steps = "1 step" if missing == 1 else f"{missing} steps"
-    return work.choice.titled(work.plan.preset) + f", in part: {steps} could not be done" * bool(missing)
+    accepted = "".join(f" --accept {name}" for name in sorted(work.wanted.accepts))
+    return work.choice.titled(work.plan.preset) + accepted + f", in part: {steps} could not be done" * bool(missing)
 
 
 # what the device does besides the steps

@@ -23,7 +23,8 @@ from thornwall.transport.target import CaptureTarget, DirectoryTarget, LocalTarg
 
 # `ufw limit` refuses the sixth connection of one address within 30 s, and counts what it refuses. One is the canary's,
 # which cannot wait.
-_AT_ONCE, _COUNTED_FOR = 4, 31.0
+_AT_ONCE = 4
+COUNTED_FOR = 31.0  # seconds
 
 
 @dataclass
@@ -77,9 +78,9 @@ class Link:
     async def turn(self, step: Callable[[str], None]) -> None:
         """Wait until the host takes another connection, and count that one."""
         now = time.monotonic()
-        wait = self._made[0] + _COUNTED_FOR - now if self.name and len(self._made) == _AT_ONCE else 0
+        wait = self._made[0] + COUNTED_FOR - now if self.name and len(self._made) == _AT_ONCE else 0
         if self.counted and 0 < wait < self.until - now:
-            step(f"waiting for {wait:.0f} s: the firewall there counts logins")
+            step(f"waiting for {math.ceil(wait)} s: the firewall there counts logins")
             await asyncio.sleep(wait)
         self._made.append(time.monotonic())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from thornwall.model.change import Packages, Purpose, Sysctl, Tool, UnitsOff, UnitsOn, Wish
+from thornwall.model.change import Firewall, Packages, Purpose, Sysctl, Tool, UnitsOff, UnitsOn, Wish
 from thornwall.model.finding import Finding
 from thornwall.model.plan import Mend, Undoing
 from thornwall.plan import files
@@ -26,6 +26,7 @@ _AT_ONCE = (
     "the old one until it, or the device, is restarted."
 )
 _THEN = "What listens on no port in the first minutes of that start is closed to others until you allow its port."
+_COUNTED = "Whoever opens six SSH connections within half a minute has to wait for as long."
 _PACKAGE_TITLES = {
     "install": "Install packages",
     "upgrade": "Install the updates that are waiting",
@@ -87,7 +88,8 @@ def add(drafts: dict[str, Draft], fix: Fix, finding: Finding, wishes: Sequence[W
         draft.purpose = Purpose.REMOVALS if wish.remove else Purpose.PACKAGES
         draft.titles = {_PACKAGE_TITLES[kind]: None}
     if rest:
-        breaks = (*fix.may_break, *filter(None, [finding.remedy.may_break]))
+        counted = (_COUNTED,) if any(isinstance(wish, Firewall) and wish.limit for wish in rest) else ()
+        breaks = (*fix.may_break, *counted, *filter(None, [finding.remedy.may_break]))
         draft = drafts.setdefault(f"{fix.step}{_LATER * first_start}", Draft(fix, first_start=first_start))
         draft.take(
             Draft(

@@ -23,7 +23,6 @@ _SSH_OFF = (
     "is it on, and is SSH? On a Raspberry Pi: `sudo raspi-config`, Interface Options, SSH; "
     "or an empty file named ssh on the boot partition"
 )
-_TOO_OFTEN = ". Or does its firewall count logins, and there were some just now? Then wait for half a minute"
 _NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.EHOSTDOWN}
 
 
@@ -128,7 +127,8 @@ def _os_error(error: OSError, client: Client, place: str, seconds: float) -> Tho
     if isinstance(error, TimeoutError) or code == errno.ETIMEDOUT:
         return _timeout(client, place, seconds)
     if code == errno.ECONNREFUSED:
-        return UnreachableError(f"{place} refuses the connection: nothing listens there", hint=_SSH_OFF + _TOO_OFTEN)
+        said = f"{place} refuses the connection: nothing listens there, or its firewall counts logins, and has enough"
+        return UnreachableError(said, hint=f"wait for half a minute. Still so? {_SSH_OFF[0].upper()}{_SSH_OFF[1:]}")
     if code in _NO_ROUTE:
         return UnreachableError(f"there is no way to {place}", hint="is it on, and in the same network?")
     if code in {errno.ECONNRESET, errno.EPIPE}:

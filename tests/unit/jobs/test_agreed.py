@@ -35,7 +35,7 @@ def test_a_step_that_is_new_after_the_packages_is_left_out(monkeypatch: pytest.M
         link_to("pi@host", Reaching(), Nobody()), cast("Any", None), cast("Any", None), agreement.Wanted(),
         lambda _: None, Answers(), Choice(skip=frozenset({"backup"})),
     )  # fmt: skip
-    work.planned = cast("Any", SimpleNamespace(plan=agreed))
+    work.planned = cast("Any", SimpleNamespace(plan=agreed, report=SimpleNamespace(findings=())))
     report = SimpleNamespace(failed=lambda: [SimpleNamespace(rule="gone", subject="host")])
 
     async def read(work: agreement.Work, before: object = None) -> None:

@@ -9,7 +9,7 @@ import pytest
 from thornwall.model.change import AccountDo, AccountField, Purpose
 from thornwall.model.finding import Finding, Risk
 from thornwall.model.plan import Mend, Plan, Step
-from thornwall.plan.reopens import reopens
+from thornwall.plan.reopens import reopens, went_with_packages
 
 
 class Found:
@@ -70,3 +70,25 @@ def test_the_password_before_is_named_unless_everybody_knows_it() -> None:
     )
     made = Plan("host", (Step("x", Purpose.ACCOUNTS, "X", sets, ()),))
     assert reopens(made, []) == "the password before of webcam holds again"
+
+
+def test_what_went_with_its_package_comes_back_with_it() -> None:
+    """`strict` removes the package of telnet before all else: the plan that follows has no step for it."""
+    telnet, package = Mend("telnet-listening", "telnet"), Mend("needless-service-installed", "inetutils-telnetd")
+    cups, update = Mend("cups-listening", "cups"), Mend("pending-updates", "host")
+    agreed = Plan(
+        "host",
+        (
+            Step("packages-upgrade", Purpose.PACKAGES, "", (), (update,)),
+            Step("packages-remove", Purpose.REMOVALS, "", (), (package,)),
+            Step("service-telnet", Purpose.SERVICES, "", (), (telnet,)),
+            Step("service-cups", Purpose.SERVICES, "", (), (cups,)),
+        ),
+    )
+    now = Plan("host", (agreed.steps[3],), closes=(23, 631))
+    gone = went_with_packages(agreed, now, {cups})
+    assert gone == {telnet, package}
+    found = cast("Any", [Found(telnet.rule, telnet.subject, "Telnet answers on the network", Risk.EXTREME)])
+    assert reopens(now, found, gone) == "tcp 23, 631 answer again; Telnet answers on the network (telnet)"
+    without = Plan("host", (agreed.steps[0], agreed.steps[2]))
+    assert went_with_packages(without, Plan("host"), set()) == frozenset()

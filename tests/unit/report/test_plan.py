@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.unit.report.hostile import STEERING, TEXTS
 from tests.unit.report.plan_sample import FULL, HELD, KERNEL, MODES, NOTHING, REFUSED, SSHD, hostile_plan
-from thornwall.model.change import Chmod, Operation, Packages, Purpose, PutFile, Tool, UnitDo
+from thornwall.model.change import AccountDo, AccountField, Chmod, Operation, Packages, Purpose, PutFile, Tool, UnitDo
 from thornwall.model.finding import HostName
 from thornwall.model.plan import Mend, Plan, Standing, Step, Undoing, WayIn
 from thornwall.model.typed import Typed
@@ -303,6 +303,48 @@ def test_whom_ssh_lets_in_is_named_where_a_list_is_made_of_them() -> None:
     came = replace(FULL.way_in, user="webcam", key_proved=True)  # by a certificate, say
     told = dict(beware(replace(FULL, steps=(step,), keys_alone=True, keyless=("webcam",), way_in=came)))["users"]
     assert told == "SSH lets in pi, webcam, and nobody else."
+
+
+def test_who_is_on_the_list_and_shut_out_all_the_same_is_named_by_one_line_alone() -> None:
+    file = PutFile("/etc/ssh/sshd_config.d/00-thornwall.conf", b"AllowUsers pi root webcam\n", "absent")
+    mends = (Mend("ssh-no-user-restriction", "host"), Mend("ssh-root-login", "host"))
+    step = replace(KERNEL, operations=(file,), mends=mends)
+    told = dict(beware(replace(FULL, steps=(step,), shut_out=("webcam",))))
+    assert told["users"] == "SSH lets in pi, and nobody else."
+    assert told["root"].startswith("SSH lets root in no longer")
+    assert told["no key"].startswith("No key was found of webcam: SSH will no longer let them in.")
+
+
+def test_a_date_that_comes_by_itself_is_told() -> None:
+    aged = tuple(AccountDo(user, AccountField.MAX_DAYS, "365") for user in ("pi", "webcam"))
+    told = dict(beware(Plan("pi@host", (replace(KERNEL, operations=aged, mends=()),))))
+    assert told["daily"] == (
+        "From now on: 365 days after its last change the password of pi, webcam must be changed, at logins by key too."
+    )
+
+
+def test_that_the_firewall_counts_is_told_wherever_it_comes_from() -> None:
+    """It is a step of its own only where the firewall was on before."""
+    counts = Tool("ufw", (("ufw", "limit", "22/tcp"), ("ufw", "--force", "enable")), ("/etc/ufw",))
+    told = dict(beware(Plan("pi@host", (replace(KERNEL, operations=(counts,), mends=()),))))
+    assert told["daily"].startswith("From now on: the sixth SSH connection within half a minute is refused")
+    admits = replace(counts, run=(("ufw", "allow", "22/tcp"),))
+    assert "daily" not in dict(beware(Plan("pi@host", (replace(KERNEL, operations=(admits,), mends=()),))))
+
+
+def test_sudo_that_goes_on_asking_nothing_is_not_said_to_ask() -> None:
+    file = PutFile("/etc/sudoers.d/zz-thornwall", b"Defaults timestamp_timeout=0\n", "absent")
+    step = replace(KERNEL, operations=(file,), mends=(Mend("sudo-timestamp-timeout", "host"),))
+    left = Plan("pi@host", (step,), grave=(Mend("sudo-nopasswd", "pi"),))
+    assert dict(beware(left))["daily"] == "From now on: sudo asks each time, where it asks at all."
+
+
+def test_a_board_that_starts_otherwise_is_not_left_alone() -> None:
+    file = PutFile("/boot/firmware/cmdline.txt", b"root=/dev/mmcblk0p2 lsm=apparmor\n", "0" * 64)
+    step = replace(KERNEL, operations=(file,), awaits_reboot=True)
+    assert dict(beware(Plan("pi@host", (step,))))["restart"].endswith("have somebody near it.")
+    other = replace(step, operations=(replace(file, path="/etc/modprobe.d/thornwall.conf"),))
+    assert "have somebody near it" not in dict(beware(Plan("pi@host", (other,))))["restart"]
 
 
 def test_what_is_another_thing_every_day_is_told_with_its_value() -> None:

@@ -25,6 +25,7 @@ take_back() {
   [ -z "$problems" ] || { tell NOT_YET "$problems"; return 1; }
   settle
   [ "$LIVE" = 0 ] || [ -f "$D/units" ] || ! systemd || left_till_start
+  [ "$LIVE" = 0 ] || same_boot || started_with
   token undoing undone || return 1
   clear_away
 }
@@ -44,6 +45,18 @@ left_till_start() {
   done <"$D/items"
   [ -z "$names_" ] || tell LEFT "what is on again, and does not run before the next start of the host:$names_"
   [ -z "$settings_" ] || tell LEFT "settings of the kernel, which hold until the next start of the host"
+}
+
+# what the host has started with since
+started_with() {
+  names_=''
+  while read -r line_; do
+    path_=${line_##* }
+    case $path_ in
+      /etc/fstab | */cmdline.txt | */config.txt | /etc/systemd/system/*.mount.d/*) names_="$names_${names_:+,} $path_" ;;
+    esac
+  done <"$D/items"
+  [ -z "$names_" ] || tell LEFT "what the host has started with, until its next start:$names_"
 }
 
 # what was there to take it back goes; where that is cut short, it is done by whoever comes next

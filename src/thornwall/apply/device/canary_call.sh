@@ -24,7 +24,7 @@ canary() {
     "ok $key") say VALID "a login under the new rules" - ;;
     "skip "*) say VALID "a login under the new rules" "${answer#skip }" ;;
     "no "*) refuse "a login under the new rules failed: ${answer#no }" "nothing was changed; what would shut you out is in that sentence" ;;
-    *) refuse "nobody logged in under the new rules in time" "nothing was changed; try again" ;;
+    *) refuse "nobody logged in under the new rules in time" "nothing was changed; does the firewall of this host count logins, and were there some just now? Then wait for half a minute, and try again" ;;
   esac
 }
 

@@ -56,7 +56,10 @@ trouble() { tell TROUBLE "$1" "$text"; }
 
 update() {
   doing "fetch the lists of packages"
-  apt update || trouble "fetching the lists"
+  apt update || { trouble "fetching the lists" && return 0; }
+  # (apt is content with what it had)
+  silent=$(printf '%s\n' "$said" | grep -c '^Err:')
+  [ "$silent" = 0 ] || { text="$silent of them did not come, and what was known before counts (sudo apt-get update names them)" && trouble "fetching the lists"; }
 }
 
 # lists that are too old name files that are gone; and one package that cannot be had must not keep the others out

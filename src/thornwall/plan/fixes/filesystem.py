@@ -10,6 +10,7 @@ from thornwall.model.change import EditLine, OwnLine, Purpose, SetMode
 from thornwall.model.fact import Known
 from thornwall.model.filesystem import Entry, FileSystem
 from thornwall.model.finding import Finding
+from thornwall.model.plan import Undoing
 from thornwall.plan.fix import Fix, Hold, Situation, Want, fix
 
 TMP_MOUNT = "/etc/systemd/system/tmp.mount.d/thornwall.conf"
@@ -219,7 +220,8 @@ def root_config(situation: Situation, finding: Finding) -> Iterator[Want]:
     step="mount-options",
     purpose=Purpose.BOOT,
     title="Mount folders that everybody may write to without programs and devices",
-    may_break=("Package scripts and installers that start programs in /tmp or /var/tmp fail.",),
+    may_break=("Package scripts and installers that start programs there fail.",),
+    undoing=Undoing.REBOOT,
     awaits_reboot=True,
 )
 def mount_options(situation: Situation, finding: Finding) -> Iterator[Want]:

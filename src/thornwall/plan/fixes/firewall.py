@@ -198,7 +198,6 @@ def no_logging(situation: Situation, _finding: Finding) -> Iterator[Want]:
     step=_STEP,
     purpose=Purpose.FIREWALL,
     title="Count connections to the SSH server",
-    may_break=("Whoever opens six SSH connections within half a minute has to wait for as long.",),
 )
 def no_rate_limit(situation: Situation, finding: Finding) -> Iterator[Want]:
     """`ufw limit`, in the place of the rule that admits everybody."""

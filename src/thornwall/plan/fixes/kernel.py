@@ -349,6 +349,7 @@ _APPARMOR = ("apparmor", "apparmor-profiles", "apparmor-utils")
     purpose=Purpose.BOOT,
     title="Switch AppArmor on",
     may_break=("The next start of the board has another line of kernel parameters: have somebody near it then.",),
+    undoing=Undoing.REBOOT,
     awaits_reboot=True,
 )
 def apparmor(situation: Situation, _: Finding) -> Iterator[Want]:

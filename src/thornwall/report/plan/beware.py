@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from thornwall.model.change import AccountDo, AccountField, Packages, Purpose, PutFile, UnitDo
+from thornwall.model.change import AccountDo, AccountField, Packages, Purpose, PutFile, Tool, UnitDo
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Mend, Plan, Step, Undoing
 from thornwall.report.plan.operations import masked
@@ -41,6 +41,7 @@ _HEALTH = (
     "Should SSH not listen after that one, the device takes the change back by itself; a device that does not start at "
     "all needs its card in another computer."
 )
+_NEAR = " The kernel or the firmware starts with other settings then: have somebody near it."
 _NO_KEY = (
     "No key was found of {}: SSH will no longer let them in. "
     "To keep that: a key for each before (ssh-copy-id), or --skip ssh-password-login."
@@ -85,6 +86,7 @@ _VALUES = {
 }
 _UNSAID = {"no-password-quality": "a new password that is short, or easily guessed, is refused"}
 _UNCONFIRMED = " (a change that nobody confirms goes back whole, with that)"
+_ROOT = frozenset({"ssh-root-login", "ssh-root-key-login"})
 _GRAVE = (Risk.EXTREME, Risk.HIGH)
 _NAMED = 3  # of those that stay
 _PACKAGES = (
@@ -109,9 +111,9 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     if ways:
         told.append(("ways in", f"{', '.join(ways)} change, last of all; read these steps."))
     told += _packages(plan) + _ports(plan) + _ends(plan) + _daily(plan) + _name(plan) + _you(plan) + _passwords(plan)
-    if any(mend.rule in {"ssh-root-login", "ssh-root-key-login"} for mend in plan.mends):
+    if any(mend.rule in _ROOT for mend in plan.mends):
         told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
-    if alone := _named_alone(plan):
+    if alone := _listed(plan):
         # (a certificate, or a command that gives keys, is not read: who has just come in by one has no need of it)
         came = plan.way_in.user if plan.way_in.key_proved else ""
         keyless = {line(name) for name in plan.keyless if name != came} if _keys_alone(plan) else set()
@@ -127,14 +129,27 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
         told.append(("first start", _JOB_WAITS))
     if not at_rest and (waiting := [number for number, step in enumerate(steps, 1) if step.awaits_reboot]):
         effect = f"{_numbered(waiting)} {_have(waiting)} full effect from the next restart on."
-        told.append(("restart", f"{effect} {_YOURS} {_HEALTH}"))
+        told.append(("restart", f"{effect} {_YOURS} {_HEALTH}{_NEAR if _boots_otherwise(plan) else ''}"))
     if stays := _stays(plan):
         told.append(("stays", f"Undo does not bring back {'; nor '.join(stays)}."))
     return told + _left(plan)
 
 
+def _boots_otherwise(plan: Plan) -> bool:
+    """Whether a mistake in a file could keep the board from starting."""
+    steps = (step for step in plan.steps if step.awaits_reboot and not step.first_start)
+    files = (each for step in steps for each in step.operations if isinstance(each, PutFile))
+    return any(each.path.endswith(("/cmdline.txt", "/config.txt")) for each in files)
+
+
+def _listed(plan: Plan) -> list[str]:
+    """Whom SSH lets in by the list that the plan makes, without those of whom another line says that it does not."""
+    out = {*map(line, plan.shut_out), *("root" for mend in plan.mends if mend.rule in _ROOT)}
+    names = _named_alone(plan)
+    return [name for name in names if name not in out] or names
+
+
 def _named_alone(plan: Plan) -> list[str]:
-    """Whom SSH lets in, where the plan makes a list of them."""
     steps = (step for step in plan.steps if any(mend.rule == "ssh-no-user-restriction" for mend in step.mends))
     files = (each for step in steps for each in step.operations if isinstance(each, PutFile))
     words = (said.split() for file in files for said in file.content.decode(errors="replace").splitlines())
@@ -167,7 +182,16 @@ def _daily(plan: Plan) -> list[tuple[str, str]]:
         # (our own file is the last of them)
         told = what.format(found[-1]) if found else _UNSAID.get(rule, what.format("some"))
         told = told.replace("again after 0 minutes", "each time")
+        if rule == "sudo-timestamp-timeout" and any(mend.rule == "sudo-nopasswd" for mend in plan.grave):
+            told += ", where it asks at all"
         met += [told] * bool(steps)
+    operations = [each for step in plan.steps for each in step.operations]
+    if any("limit" in argv for each in operations if isinstance(each, Tool) for argv in each.run):
+        met.append("the sixth SSH connection within half a minute is refused, and those that follow for as long")
+    aged = [each for each in operations if isinstance(each, AccountDo) and each.field is AccountField.MAX_DAYS]
+    for days in dict.fromkeys(each.value for each in aged):
+        names = ", ".join(line(each.user) for each in aged if each.value == days)
+        met.append(f"{days} days after its last change the password of {names} must be changed, at logins by key too")
     return [("daily", f"From now on: {'; '.join(met)}.")] if met else []
 
 

@@ -42,7 +42,11 @@ _NEVER = (
     "and a keyboard, or pull its plug and start it again, which takes back whatever nobody confirmed."
 )
 _LATER = "The device tries that again when its time is up, and then restarts for it if it must."
-_RESTART = "Restart when it suits you. Should SSH not come up with that start, the device takes the change back:"
+_OWN_SCORE = "each preset counts findings of its own, and so has a score of its own"
+_RESTART = (
+    "Restart when it suits you. Should SSH not come up with that start, the device takes the change back. Until then "
+    "what is mended here may count above:"
+)
 _NEWER = "The upgrades stay: older versions are not brought back. "
 _ON = (
     "What packages brought goes on (their settings and jobs; automatic updates, where these came), until they are "
@@ -186,7 +190,7 @@ class Ending(Page):
 
     def standings(self, before: Report, after: Report) -> None:
         """Score and counts, side by side."""
-        self.title("Before and after")
+        self.title("Before and after", _OWN_SCORE * (before.preset != "recommended"))
         self.row([(Text("before"), 7)], self.bar(before.score), 2)
         self.row([(Text("after"), 7)], self.bar(after.score).append(f"  {verdict(after)}"), 2)
         self.blank()
@@ -280,7 +284,8 @@ class Ending(Page):
             return
         if not number:
             return
-        self.title("To go back", f"change {number}" + (f", and {packages} for its packages" if packages else ""))
+        along = f", and {packages} for its packages, which goes with it" if packages else ""
+        self.title("To go back", f"change {number}{along}")
         self.command(f"thornwall undo {target} {shlex.quote(number)}", 2)
         if outcome.undo:
             self.say("Or on the device itself, without this program, Python or a network; it can be read first:", 2)

@@ -8,6 +8,7 @@ from rich.text import Text
 from thornwall.model.change import Purpose
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Held, Mend, Plan, Standing, Step
+from thornwall.model.rule import Preset
 from thornwall.report.plan import accepting, beware, onward, operations, words
 from thornwall.report.plan.diff import Line
 from thornwall.report.plan.operations import Shown
@@ -76,7 +77,8 @@ class Sheet(Page):
             name.append(f"  {line(plan.target, 120)}", style="dim")
         self.blank()
         self.say(name)
-        for told in (machine(host), f"preset {plan.preset.name.lower()}", words.way_in(plan.way_in)):
+        own = "" if plan.preset is Preset.RECOMMENDED else " (with a score of its own: it counts other findings)"
+        for told in (machine(host), f"preset {plan.preset.name.lower()}{own}", words.way_in(plan.way_in)):
             if told:
                 self.say(Text(told, style="dim"))
         self.blank()
