@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pexpect
+import pytest
 
 from .compare import difference, snapshot
 from .hardening import NEW, Desk
@@ -121,16 +122,26 @@ def test_by_a_certificate(release: str, tmp_path: Path) -> None:
         assert difference(before, snapshot(host)) == []
 
 
-def test_by_a_key_that_forwards_nothing(release: str, tmp_path: Path) -> None:
-    """The login under the new rules would go through it: it is left out, and that is said."""
+# a shell from which no program can pass bytes on
+NOTHING_PASSES_ON = "chsh -s /bin/dash pi; chmod o-x /bin/bash; ! command -v nc"
+
+
+@pytest.mark.parametrize("passes_on", [True, False])
+def test_by_a_key_that_forwards_nothing(release: str, tmp_path: Path, passes_on: bool) -> None:
+    """The login under the new rules goes through a program then; where none can, it is left out, and that is said."""
     with start(release, "planted") as host:
         host.run("sed -i 's/^ssh-/no-port-forwarding &/' /home/pi/.ssh/authorized_keys", check=True)
+        if not passes_on:
+            host.run(NOTHING_PASSES_ON, check=True)
         before = snapshot(host)
         desk = Desk(host, tmp_path)
         done = desk.harden(*SOME)
         assert done.code == 0, done.stdout + done.stderr
         told = " ".join(done.stdout.split())
-        assert "not tried: a login under the new rules worked before they held it could not be reached: SSH" in told
+        if passes_on:
+            assert "✓ a login under the new rules worked before they held" in told
+        else:
+            assert "not tried: a login under the new rules worked before they held it could not be reached: SSH" in told
         assert "✓ a fresh login works and becomes root by publickey, sudo took the password" in told
         assert host.login("true", methods=["password"]).returncode == 255
         assert desk.undo().code == 0

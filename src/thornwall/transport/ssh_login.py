@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import asyncssh
 
-from thornwall.errors import UsageError
+from thornwall.errors import TunnelError, UsageError
 from thornwall.transport.base import Asker
 from thornwall.transport.exchange import Exchange
 from thornwall.transport.ssh import Access
 from thornwall.transport.ssh_client import Client, Patience
 from thornwall.transport.ssh_errors import explain
+from thornwall.transport.ssh_relay import relay
 from thornwall.transport.ssh_session import Session
 from thornwall.transport.ssh_settings import Settings, resolve
 from thornwall.transport.target import SshTarget
@@ -66,8 +67,16 @@ class Login:
         if self._access.canary_port:
             inner = resolve(target, identity=self._access.identity, keywords=_INSIST | only | {"proxy_command": ()})
             asker = self._access.canary_asker or self._asker
-            return await self._hop(inner.at_loopback(self._access.canary_port), conn, asker)
+            return await self._to_loopback(inner.at_loopback(self._access.canary_port), conn, asker)
         return conn
+
+    async def _to_loopback(
+        self, settings: Settings, conn: asyncssh.SSHClientConnection, asker: Asker
+    ) -> asyncssh.SSHClientConnection:
+        try:
+            return await self._hop(settings, conn, asker)
+        except TunnelError:
+            return await self._hop(settings, None, asker, await relay(conn, self._access.canary_port))
 
     async def open(self, conn: asyncssh.SSHClientConnection, exchange: Exchange) -> None:
         """Start the command line of `exchange` on the one channel of `conn`."""
@@ -125,11 +134,16 @@ class Login:
         return jumps
 
     async def _hop(
-        self, settings: Settings, tunnel: asyncssh.SSHClientConnection | None, asker: Asker | None = None
+        self,
+        settings: Settings,
+        tunnel: asyncssh.SSHClientConnection | None,
+        asker: Asker | None = None,
+        sock: socket.socket | None = None,
     ) -> asyncssh.SSHClientConnection:
+        """Over a connection of its own, one through `tunnel`, or one that is there (`sock`)."""
         patience = Patience(self._limit(settings))
         client = Client(settings, asker or self._asker, accept_new=self._access.accept_new, extend=patience.extend)
-        keywords: dict[str, Any] = {"sock": None}
+        keywords: dict[str, Any] = {"sock": sock}
         if settings.options.config.get("HostKeyAlgorithms") is None:
             keywords["server_host_key_algs"] = client.host_key_algorithms()
         if settings.options.config.get("Ciphers") is None:
@@ -137,7 +151,7 @@ class Login:
             keywords["encryption_algs"] = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
         try:
             async with patience.start():
-                if tunnel is None:
+                if tunnel is None and sock is None:
                     keywords["sock"] = await _dial(settings.options)
                 conn = await asyncssh.connect(
                     *settings.place,
