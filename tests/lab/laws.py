@@ -80,6 +80,7 @@ class Trial:
     `prepare` runs before their plants. `only`: rules or subjects that are mended, all where it is empty; `skip`: what
     is not; `accepts`: interlocks. `packages`: apt has what recipes/packages.sh lists. `sixth`: plan again and undo
     over IPv6, since ufw counts the connections of each address; `differs`: a pattern for what of the comparison may.
+    `machine`: a virtual machine, with a kernel of its own, which takes patience, and starts anew before a look.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Trial:
     packages: bool = False
     sixth: bool = False
     differs: str = "(?!)"
+    machine: bool = False
 
     def on(self, release: str) -> tuple[Case, ...]:
         """The cases of that release."""
@@ -251,16 +253,14 @@ def try_laws(trial: Trial, release: str, folder: Path, said: Callable[[str], Non
     """Plant, harden, look, plan again, undo, look again. Raises what `harden` and `undo` raise."""
     with start(release, "planted", packages=trial.packages) as host:
         cases = trial.on(release)
-        script = PRELUDE + trial.prepare + "".join(f"\n# {case.rule}\n{case.plant}\n" for case in cases) + FINISH
-        done = host.run(["sh", "-c", script], timeout=120)
-        assert done.returncode == 0, f"{trial.name}: planting failed:\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
+        plant(host, trial, release)
         said("planted")
         owner = Owner(host)
         link = linked(host, folder, owner, host.address)
         before = _looks(cases, host)
         state = snapshot(host)
         said("hardening")
-        outcome = asyncio.run(harden(link, judging(trial), owner, _wanted(trial), said))
+        outcome = asyncio.run(harden(link, judging(trial), owner, wanted(trial), said))
         assert outcome is not None, f"{trial.name}: nothing to do; {owner.shown[-1].held}"
         assert not outcome.failed, f"{trial.name}: {outcome.failed} {outcome.notes} {outcome.proofs}"
         after = _looks(cases, host)
@@ -279,10 +279,20 @@ def try_laws(trial: Trial, release: str, folder: Path, said: Callable[[str], Non
         return Seen(before, after, undone, plan, outcome, again.plan, again.report, differs, back.heard, counted)
 
 
-def linked(host: Host, folder: Path, owner: Owner, address: str) -> Link:
+def plant(host: Host, trial: Trial, release: str) -> None:
+    """Put the faults of a trial onto the host."""
+    cases = "".join(f"\n# {case.rule}\n{case.plant}\n" for case in trial.on(release))
+    done = host.run(["sh", "-c", PRELUDE + trial.prepare + cases + FINISH], timeout=120)
+    assert done.returncode == 0, f"{trial.name}: planting failed:\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
+
+
+def linked(host: Host, folder: Path, owner: Owner, address: str, *, patient: bool = False) -> Link:
     """How the host is reached by its owner, from a home of his own."""
     os.environ["HOME"] = home(host, folder)["HOME"]  # put back by whoever called
-    reaching = Reaching(identity=host.private_key, become="password", password_seconds=1)
+    if patient:
+        (folder / ".ssh/config").write_text("ConnectTimeout 120\n")
+    seconds, password_seconds = (1200, 30) if patient else (120, 1)
+    reaching = Reaching(host.private_key, become="password", seconds=seconds, password_seconds=password_seconds)
     return link_to(f"ssh://{host.user}@[{address}]" if ":" in address else f"{host.user}@{address}", reaching, owner)
 
 
@@ -295,8 +305,9 @@ def _choice(trial: Trial) -> Choice:
     return Choice(only=trial.only, skip=trial.skip)
 
 
-def _wanted(trial: Trial) -> Wanted:
-    return Wanted(_choice(trial), trial.accepts, window=90)
+def wanted(trial: Trial) -> Wanted:
+    """What the owner says of the change."""
+    return Wanted(_choice(trial), trial.accepts, window=3600 if trial.machine else 90)
 
 
 def wishes(trial: Trial) -> Wishes:

@@ -62,3 +62,53 @@ TRIALS = (
     _firewall("firewall-gone", laws_apart.GONE, differs=r"nft table ip6? filter: |unit network-pre\.target"),
     _firewall("firewall-idle", laws_apart.IDLE),
 )
+
+
+# an archive on the host itself, which apt reaches without a network, with an update that is none for security
+_ARCHIVE = """
+mkdir -p /srv/archive/frame/DEBIAN
+cd /srv/archive
+for version in 1 2; do
+    printf 'Package: frame\\nVersion: %s\\nArchitecture: all\\nMaintainer: nobody\\nDescription: pictures\\n' $version \
+        >frame/DEBIAN/control
+    dpkg-deb --root-owner-group -b frame frame_$version.deb >/dev/null
+done
+dpkg -i frame_1.deb >/dev/null
+{
+    cat frame/DEBIAN/control
+    printf 'Filename: ./frame_2.deb\\nSize: %s\\n' "$(stat -c %s frame_2.deb)"
+    printf 'SHA256: %s\\n' "$(sha256sum frame_2.deb | cut -d' ' -f1)"
+} >Packages
+printf '%s: %s\\n' Origin Frames Label Frames Suite stable Codename trixie >Release
+rm -r frame frame_1.deb
+rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] file:/srv/archive ./' >/etc/apt/sources.list.d/frames.list
+apt-get -qq update
+cd /
+"""
+_LONG_AGO = "find /var/lib/apt/lists /var/lib/apt/periodic -exec touch -d -90days {} +\n"
+_SERVED = frozenset({"avahi-listening", "cups-listening", "rpcbind-listening", "telnet-listening"})
+_TOOLS = frozenset({"no-file-integrity-check", "package-files-unchecked", "updates-leave-old-code-running"})
+
+RECORDED = (
+    *TRIALS,
+    Trial(
+        "packages",
+        (),
+        only=_SERVED
+        | _TOOLS
+        | {"needless-service-installed", "no-password-quality", "pending-security-updates", "update-news-untold"},
+        accepts=ACCEPTS,
+        packages=True,
+    ),
+    Trial("lists", (), prepare=_ARCHIVE + _LONG_AGO, only=frozenset({"stale-package-lists"})),
+    Trial("archive", (), prepare=_ARCHIVE, only=frozenset({"pending-updates"})),
+    Trial(
+        "machine",
+        (),
+        only=frozenset({"no-auditd", "no-mac", "no-time-sync", "usb-devices-allowed"}),
+        accepts=ACCEPTS,
+        machine=True,
+    ),
+)
+"""Those that are captured before and after, for the laws in memory: see laws_captures.py."""

@@ -1,8 +1,9 @@
-"""The laws of every fix, in memory, on each host of tests/cases and tests/hosts.
+"""The laws of every fix, in memory, on each host of tests/cases, and those that tests/recorded.py has.
 
 What a plan mends is no finding once it is done, the second plan has nothing of it, and each operation knows the bytes
 that it finds, which undo gives back.
 
+What a tool does as it likes is left to `test_laws_recorded.py`, which also tells what no host has, and why.
 `tests/lab/test_laws.py` has the same laws on booted hosts, where the owner's own tools say what is so.
 """
 
@@ -13,70 +14,30 @@ from functools import cache
 
 import pytest
 
-from tests import casefolder
-from thornwall.collect.archive import load
-from thornwall.facts.registry import probes, snapshot
+from tests import casefolder, recorded
+from tests.recorded import BEYOND
+from thornwall.facts.registry import probes
 from thornwall.model.capture import Capture
-from thornwall.model.change import Packages, Tool, UnitDo
-from thornwall.model.fact import Known
-from thornwall.model.finding import Status
-from thornwall.model.originals import Originals
-from thornwall.model.plan import Answers, Mend, Plan, Step, WayIn
-from thornwall.model.policy import Policy
+from thornwall.model.plan import Mend, Plan, Step
 from thornwall.model.probe import Run
-from thornwall.model.profile import Profile
-from thornwall.model.rule import Preset
-from thornwall.model.secret import Secret
 from thornwall.plan.fix import Situation
-from thornwall.plan.interlocks.names import ANSWERABLE
-from thornwall.plan.planner import Choice, make_plan
-from thornwall.plan.registry import FIXES, INTERLOCKS
-from thornwall.rules.judge import judge
-from thornwall.rules.registry import RULES
+from thornwall.plan.planner import Choice
 
-from . import memory
+from . import laws_hosts, memory
+from .laws_hosts import situation
 
-HOSTS = casefolder.CASES.parent / "hosts"
-POLICY = Policy(Preset.STRICT)
-SUBJECTS = {rule.id: rule.subject for rule in RULES}
-OVER_SSH = WayIn(
-    "ssh",
-    "pi",
-    1000,
-    "host",
-    "192.168.1.5",
-    22,
-    "192.168.1.9",
-    "eth0",
-    ("publickey",),
-    key_proved=True,
-    password_proved=True,
-)
-AT_REST = WayIn("offline", "pi", key_proved=True, password_proved=True)
-
-_LISTENS = "who holds the socket is told by the answer of a command, which no file changes"
-BEYOND = {
-    "database-open-to-network": _LISTENS,
-    "llmnr-listening": _LISTENS,
-    "backup-open-to-others": "its list of files is a command's of its own",
-    "password-hash-in-passwd": "passwd's own field is chpasswd's to write",
-    "rpcbind-listening": _LISTENS,
-    "rsh-listening": _LISTENS,
-    "small-services-listening": _LISTENS,
-}
-"""What a host in memory cannot show: rule -> why."""
-BEYOND_ON = {"laws-other-trixie": frozenset({"remote-console-listening", "telnet-listening"})}
+BEYOND_ON = {"recorded/other": frozenset({"remote-console-listening", "telnet-listening"})}
 """Of single hosts: their sockets are inetd's and systemd's own."""
 
 
 @cache
 def cases() -> tuple[tuple[str, Capture], ...]:
-    """Every host of tests/cases, and those of tests/hosts, on which the booted laws were tried; each that ran once more
-    as a card, without what only a running one tells."""
+    """Every host of tests/cases, and those on which hardenings were recorded, as they were before; each that ran once
+    more as a card, without what only a running one tells."""
     running = {probe.name for probe in probes() if isinstance(probe, Run) and probe.live}
     folders = [file.parent for file in sorted(casefolder.CASES.glob("*/*/expect.toml"))]
     hosts = [(str(folder.relative_to(casefolder.CASES)), casefolder.load(folder)) for folder in folders]
-    hosts += [(file.name.partition(".")[0], load(file)) for file in sorted(HOSTS.glob("*.tar.gz"))]
+    hosts += [(f"recorded/{name}", recorded.capture(name, "before")) for name in recorded.table()]
     found: list[tuple[str, Capture]] = []
     for name, capture in hosts:
         if capture.manifest.uid:
@@ -89,27 +50,9 @@ def cases() -> tuple[tuple[str, Capture], ...]:
     return tuple(found)
 
 
-def situation(capture: Capture) -> Situation:
-    """All of it known to the byte, and an owner who says yes to whatever may be answered."""
-    facts = snapshot(capture)
-    found = judge(facts, RULES, policy=POLICY, profile=Profile())
-    hashes = {path: memory.state(capture, path) for path in capture.files}
-    names = facts.accounts.value.by_name if isinstance(facts.accounts, Known) else {}
-    return Situation(
-        facts=facts,
-        capture=capture,
-        originals=Originals(hashes, asked=tuple("/*" * depth for depth in range(1, 9)), free_kib=10**7),
-        way_in=OVER_SSH if capture.live else AT_REST,
-        answers=Answers({name: Secret("Tulip-9-kettle-rain") for name in names}, ANSWERABLE),
-        preset=Preset.STRICT,
-        values={rule.id: POLICY.values_of(rule) for rule in RULES if rule.options},
-        findings=tuple(each for each in found if each.status is Status.FAIL),
-    )
-
-
 def plan(there: Situation) -> Plan:
     # (AppArmor is a package, and its step the kernel's command line, which others share)
-    return make_plan(there, FIXES, INTERLOCKS, SUBJECTS, Choice(skip=frozenset({"no-mac"})))
+    return laws_hosts.plan(there, Choice(skip=frozenset({"no-mac"})))
 
 
 def done_in_memory(made: Plan) -> tuple[Step, ...]:
@@ -119,9 +62,7 @@ def done_in_memory(made: Plan) -> tuple[Step, ...]:
 
 
 def _elsewhere(step: Step) -> bool:
-    enabling = any(isinstance(each, UnitDo) and each.action == "enable" for each in step.operations)
-    tools = any(isinstance(each, Tool | Packages) for each in step.operations)
-    return tools or enabling or step.first_start
+    return recorded.elsewhere(step) or step.first_start
 
 
 @dataclass(frozen=True)
@@ -167,28 +108,11 @@ def test_the_laws_hold(number: int) -> None:
     assert _of_disk(found.back) == _of_disk(cases()[number][1])
 
 
+def seen(number: int) -> frozenset[Mend]:
+    """What is mended there, and no finding any more."""
+    found = tried(number)
+    return found.wanted - found.still
+
+
 def _of_disk(capture: Capture) -> dict[str, object]:
     return {path: record for path, record in capture.files.items() if not path.startswith("/proc/")}
-
-
-_TOOL = "ufw, firewalld, pam-auth-update, apt or systemd's own enable does it"
-EXCEPT = BEYOND | dict.fromkeys(
-    (
-        *("firewall-no-ssh-rate-limit", "needless-service-installed", "no-auditd"),
-        *("no-audit-rules",),
-        *("no-file-integrity-check", "no-firewall", "no-time-sync", "pending-security-updates"),
-        *("pending-updates", "stale-package-lists", "update-news-untold"),
-        *("updates-leave-old-code-running",),
-        *("firewall-allows-unused-port", "firewall-default-accept", "firewall-no-ipv6", "firewall-no-logging"),
-        *("firewall-not-persistent", "firewall-not-running", "mail-server-listening", "no-login-throttle"),
-        *("no-mac", "usb-devices-allowed"),
-    ),
-    _TOOL,
-)
-
-
-def test_every_fix_has_a_host_or_a_reason() -> None:
-    seen = {mend.rule for number in range(len(NAMES)) for mend in tried(number).wanted - tried(number).still}
-    assert sorted(FIXES.keys() - seen - EXCEPT.keys()) == []
-    assert sorted(seen & EXCEPT.keys()) == []
-    assert sorted(EXCEPT.keys() - FIXES.keys()) == []
