@@ -106,6 +106,7 @@ RECORDED = (
     Trial(
         "machine",
         (),
+        prepare="systemctl disable -q --now systemd-timesyncd.service\n",
         only=frozenset({"no-auditd", "no-mac", "no-time-sync", "usb-devices-allowed"}),
         accepts=ACCEPTS,
         machine=True,

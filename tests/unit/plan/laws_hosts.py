@@ -64,9 +64,9 @@ def situation(
     )
 
 
-def verdicts(capture: Capture, preset: Preset = Preset.STRICT) -> dict[tuple[str, str], Status]:
+def verdicts(there: Situation) -> dict[tuple[str, str], Status]:
     """By rule and subject."""
-    found = judge(snapshot(capture), RULES, policy=Policy(preset), profile=Profile())
+    found = judge(there.facts, RULES, policy=Policy(there.preset), profile=Profile())
     return {(each.rule, each.subject): each.status for each in found}
 
 
