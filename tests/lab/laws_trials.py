@@ -111,5 +111,12 @@ RECORDED = (
         accepts=ACCEPTS,
         machine=True,
     ),
+    Trial(
+        "machine-audited",
+        (),
+        prepare="DEBIAN_FRONTEND=noninteractive apt-get -qq install auditd >&2\n",
+        only=frozenset({"no-audit-rules"}),
+        machine=True,
+    ),
 )
 """Those that are captured before and after, for the laws in memory: see laws_captures.py."""

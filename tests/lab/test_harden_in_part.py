@@ -59,3 +59,20 @@ def test_passwords_that_are_taken_again(desk: Desk) -> None:
     # (the host has been told nothing of it: it is this computer that knows)
     status = " ".join(desk.run("status", desk.where).stdout.split())
     assert "confirmed, but this did not hold: a login by password is refused: the SSH server asks" in status
+
+
+def test_what_the_host_has_started_with_stays_until_its_next_start(desk: Desk) -> None:
+    """Undo gives back the file at once; what is mounted by it goes on, and that is said."""
+    noexec = "findmnt -no OPTIONS /dev/shm | tr , '\\n' | grep -cx noexec"
+    words = ("--preset", "strict", "--only", "mount-options-missing")
+    assert desk.harden(*words).code == 0
+    at_once = desk.undo()
+    assert "started with" not in at_once.stderr  # it had not started since
+    assert desk.harden(*words).code == 0
+    desk.host.reboot()
+    assert desk.host.run(noexec).stdout == "1\n"
+    undone = " ".join(desk.undo().stderr.split())
+    assert "Left as it is: what the host has started with, until its next start: /etc/fstab." in undone
+    assert desk.host.run(noexec).stdout == "1\n"
+    desk.host.reboot()
+    assert desk.host.run(noexec).stdout == "0\n"

@@ -100,7 +100,7 @@ def test_auditd_comes_with_what_it_is_to_watch() -> None:
 
 
 def test_what_auditd_is_to_watch_was_seen_to_load_on_a_booted_debian() -> None:
-    """`auditctl -l` told as many rules on trixie and bookworm; the last is for 32 bits."""
+    """tests/lab/test_vm_audit.py: they load, and see, on trixie and bookworm."""
     rules = next(each for each in host({}).wants("no-auditd") if isinstance(each, WriteFile)).content.decode()
     watched = [line for line in rules.splitlines() if line.startswith("-a ")]
     assert "-a always,exit -F perm=wa -F path=/etc/shadow -F key=accounts" in watched

@@ -177,9 +177,7 @@ def auditd(situation: Situation, _: Finding) -> Iterator[Want]:
         return
     if not installed:
         yield Packages(("auditd",))
-    logs = situation.facts.logs
-    rules = logs.value.audit_rules if isinstance(logs, Known) else None
-    if not (isinstance(rules, Known) and rules.value):
+    if _watches_nothing(situation):
         yield from _watch()
     yield UnitsOn((_AUDITD,))
 
@@ -187,8 +185,7 @@ def auditd(situation: Situation, _: Finding) -> Iterator[Want]:
 @fix("no-audit-rules", step="auditd", purpose=Purpose.LOGS, title=_AUDIT_TITLE, may_break=_AUDIT_BREAKS)
 def audit_rules(situation: Situation, _: Finding) -> Iterator[Want]:
     """Rules that are locked until the next start are left to a person."""
-    logs = situation.facts.logs
-    if _has_audit_log(situation) and isinstance(logs, Known) and not logs.value.audit_locked:
+    if _has_audit_log(situation) and _watches_nothing(situation):
         yield from _watch()
         yield UnitsOn((_AUDITD,))
 
@@ -197,6 +194,11 @@ def _has_audit_log(situation: Situation) -> bool:
     host, logs = situation.facts.host, situation.facts.logs
     without = isinstance(logs, Known) and isinstance(logs.value.kernel_audits, Absent)
     return not without and not (isinstance(host, Known) and host.value.container)
+
+
+def _watches_nothing(situation: Situation) -> bool:
+    logs = situation.facts.logs
+    return isinstance(logs, Known) and logs.value.audit_rules == Known(()) and not logs.value.audit_locked
 
 
 def _watch() -> Iterator[Want]:
