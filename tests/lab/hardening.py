@@ -35,6 +35,9 @@ WITHOUT_PACKAGES = tuple(itertools.chain.from_iterable(("--skip", name) for name
 
 _VAULT = "var/lib/thornwall"
 
+NOTHING_PASSES_ON = "chsh -s /bin/dash pi; chmod o-x /bin/bash; ! command -v nc"
+"""From the shell of the owner's account no program can pass on the bytes of a connection."""
+
 
 @dataclass(frozen=True)
 class Desk:

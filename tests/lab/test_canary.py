@@ -21,6 +21,7 @@ from thornwall.model.secret import Secret
 from thornwall.transport.base import Nobody
 
 from .compare import difference, snapshot
+from .hardening import NOTHING_PASSES_ON
 from .host import Host
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-thornwall.conf"
@@ -103,8 +104,28 @@ async def test_what_passes_every_validator_and_shuts_the_owner_out(planted: Host
     assert difference(before, snapshot(planted)) == []
 
 
+NO_FORWARDING = "echo AllowTcpForwarding no > /etc/ssh/sshd_config.d/01-own.conf && systemctl restart ssh"
+
+
+async def test_where_ssh_forwards_nothing_a_program_there_does(planted: Host, link: Link) -> None:
+    planted.run(NO_FORWARDING, check=True)
+    said = await change(link, put(planted, DROP_IN, "PermitRootLogin no\n"))
+    assert events.Valid("a login under the new rules", "") in said.heard
+    assert said.first(events.Applied)
+
+
+async def test_what_shuts_the_owner_out_is_found_that_way_too(planted: Host, link: Link) -> None:
+    planted.run(NO_FORWARDING, check=True)
+    before = snapshot(planted)
+    said = await change(link, put(planted, DROP_IN, "AllowUsers nobody\n"))
+    refused = said.first(events.Refused)
+    assert refused is not None, said.heard
+    assert "a login under the new rules failed" in refused.why
+    assert difference(before, snapshot(planted)) == []
+
+
 async def test_where_no_canary_can_be_reached_the_guard_is_there_still(planted: Host, link: Link) -> None:
-    planted.run("echo AllowTcpForwarding no > /etc/ssh/sshd_config.d/01-own.conf && systemctl restart ssh", check=True)
+    planted.run(f"{NOTHING_PASSES_ON}; {NO_FORWARDING}", check=True)
     said = await change(link, put(planted, DROP_IN, "PermitRootLogin no\n"))
     (valid,) = [each for each in said.all(events.Valid) if each.check == "a login under the new rules"]
     assert "could not be reached" in valid.skipped

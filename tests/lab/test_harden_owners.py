@@ -9,7 +9,7 @@ import pexpect
 import pytest
 
 from .compare import difference, snapshot
-from .hardening import NEW, Desk
+from .hardening import NEW, NOTHING_PASSES_ON, Desk
 from .host import Host, start
 
 SOME = ("--only", "ssh", "--only", "sudo", "--only", "accounts")
@@ -120,10 +120,6 @@ def test_by_a_certificate(release: str, tmp_path: Path) -> None:
         assert host.login("true", methods=["password"]).returncode == 255
         assert desk.undo().code == 0
         assert difference(before, snapshot(host)) == []
-
-
-# a shell from which no program can pass bytes on
-NOTHING_PASSES_ON = "chsh -s /bin/dash pi; chmod o-x /bin/bash; ! command -v nc"
 
 
 @pytest.mark.parametrize("passes_on", [True, False])
