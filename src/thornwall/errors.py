@@ -65,6 +65,10 @@ class TunnelError(UnreachableError):
     """A host that was logged in to does not pass a connection on: the port is closed there, or forwarding is off."""
 
 
+class LoopbackError(TunnelError):
+    """Neither its SSH server nor a program passes a connection on to the loopback of a host that was logged in to."""
+
+
 class HostAnswerError(UnreachableError):
     """The host is reachable and answers, but with something that is no evidence: garbage, too much, too slowly."""
 

@@ -61,6 +61,7 @@ def test_an_audit_log_that_runs_already(release: str, tmp_path: Path) -> None:
         machine.run(NO_TIMERS, check=True)
         machine.run("DEBIAN_FRONTEND=noninteractive apt-get -qq install auditd >&2", check=True, timeout=1200)
         assert machine.run(RULES).stdout == "No rules\n"
+        machine.run("rm -f /etc/audit/audit.rules /etc/audit/audit.rules.prev")  # augenrules would leave one
         before = snapshot(machine)
         done = desk.mend(*WHAT)
         assert done.code == 0, done.stdout + done.stderr

@@ -65,6 +65,7 @@ MODPROBE_DIRECTORIES = (
 
 _NAMES = "|".join(MODULES)
 _MODULES = "/lib/modules/*/modules.builtin"
+_DEPMOD = "/lib/modules/*/modules.softdep"  # a short file that depmod leaves for every kernel
 BUILTIN = Redaction(
     "builtin",
     rf"""
@@ -93,6 +94,7 @@ PROBES: tuple[Probe, ...] = (
     *(Read(f"{folder}/*.conf", TEXT) for folder in (*SYSCTL_DIRECTORIES, *MODPROBE_DIRECTORIES)),
     Read("/etc/sysctl.conf", TEXT),
     Read(_MODULES, BUILTIN),
+    Read(_DEPMOD, PLAIN),
     Read("/proc/modules", PLAIN),
     Read("/sys/kernel/security/lsm", PLAIN),
     Read("/sys/kernel/security/apparmor/profiles", PLAIN),
@@ -254,7 +256,7 @@ def _release(capture: Capture) -> str:
 def _replaced(capture: Capture) -> bool:
     """Whether there are modules of other kernels alone, while this one has loaded some of its own."""
     kernel, loaded = _release(capture), _modules(capture)
-    there = {path.split("/")[-2] for path, _ in capture.glob(_MODULES)}
+    there = {path.split("/")[-2] for pattern in (_MODULES, _DEPMOD) for path, _ in capture.glob(pattern)}
     return bool(kernel and there) and kernel not in there and isinstance(loaded, Known) and bool(loaded.value)
 
 

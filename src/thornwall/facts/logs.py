@@ -17,7 +17,10 @@ _FOLDERS = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/
 _JOURNALD = ("/usr/lib/systemd/systemd-journald", "/lib/systemd/systemd-journald")
 _RSYSLOG = ("/etc/rsyslog.conf", "/etc/rsyslog.d/*.conf")
 _AUDIT = "/etc/audit/rules.d/*.rules"
+_AUDIT_OWN = "/etc/audit/audit.rules"  # made of them by augenrules, or the owner's own
 _AUDITS = "/proc/self/loginuid"  # there where the kernel has CONFIG_AUDIT
+_AUDIT_OFF = {"audit=0", "audit=off"}
+_CMDLINE, _AT_REST = "/proc/cmdline", ("/boot/firmware/cmdline.txt", "/boot/cmdline.txt")
 _LOGS = (
     *("/var/log", "/var/log/journal", "/var/log/audit", "/var/log/audit/audit.log", "/var/log/auth.log"),
     *("/var/log/syslog", "/var/log/messages", "/var/log/secure", "/var/log/kern.log", "/var/log/daemon.log"),
@@ -29,6 +32,8 @@ PROBES: tuple[Probe, ...] = (
     *(Read(f"{folder}/journald.conf.d/*.conf", TEXT) for folder in _FOLDERS),
     *(Read(pattern, TEXT) for pattern in _RSYSLOG),
     Read(_AUDIT, TEXT),
+    Read(_AUDIT_OWN, TEXT),
+    *(Read(path, TEXT) for path in (_CMDLINE, *_AT_REST)),
     Read(_AUDITS, PLAIN),
     Run(
         "log-files",
@@ -51,14 +56,13 @@ _REMOTE = re.compile(
 def parse(capture: Capture) -> Fact[Logs]:
     """Always Known; its parts are what can be missing."""
     lines = _audit_lines(capture)
-    locked = isinstance(lines, Known) and any(line.text.split()[:2] == ["-e", "2"] for line in lines.value)
     return Known(
         Logs(
             journal=_journal(capture),
             files=_files(capture),
             remote=_remote(capture),
             audit_rules=_audit_rules(lines),
-            audit_locked=locked,
+            audit_locked=isinstance(lines, Known) and any(_LOCKS.match(line.text) for line in lines.value),
             kernel_audits=_kernel_audits(capture),
         )
     )
@@ -155,32 +159,43 @@ def _remote(capture: Capture) -> Fact[tuple[Target, ...]]:
     return Known(tuple(targets))
 
 
+_LOCKS = re.compile(r"-e\s+2\b")
+_WATCHES = re.compile(r"-w\s|-[aA]\s+(?!.*\b(?:never|exclude)\b)")  # (`-a task,never` switches watching off)
+
+
 def _audit_lines(capture: Capture) -> Fact[tuple[AuditRule, ...]]:
-    """Every line that is none of comment; augenrules reads the files of that folder alone."""
-    if blocked := capture.blocked(_AUDIT):
-        return blocked
-    lines: list[AuditRule] = []
-    for path, record in capture.glob(_AUDIT):
-        match record:
-            case Known(file):
-                numbered = enumerate(map(str.strip, file.text.split("\n")), 1)
-                lines += [AuditRule(path, number, line) for number, line in numbered if line and line[0] != "#"]
-            case Unknown() as why:
-                return why
-            case _:
-                pass
-    return Known(tuple(lines))
+    """Every line but comments. Who made audit.rules by hand has what counts there, and nothing in the folder."""
+    found: list[AuditRule] = []
+    for pattern in (_AUDIT, _AUDIT_OWN):
+        if blocked := capture.blocked(pattern):
+            return blocked
+        for path, record in capture.glob(pattern):
+            match record:
+                case Known(file):
+                    numbered = enumerate(map(str.strip, file.text.split("\n")), 1)
+                    found += [AuditRule(path, number, line) for number, line in numbered if line and line[0] != "#"]
+                case Unknown() as why:
+                    return why
+                case _:
+                    pass
+    return Known(tuple(found))
 
 
 def _audit_rules(lines: Fact[tuple[AuditRule, ...]]) -> Fact[tuple[AuditRule, ...]]:
     match lines:
-        case Known(found):
-            return Known(tuple(line for line in found if line.text.startswith(("-a", "-A", "-w"))))
+        case Known(every):
+            found = [line for line in every if _WATCHES.match(line.text)]
+            # the one file is made of the others, as a rule: what it says again does not count twice
+            said = {line.text for line in found if line.file != _AUDIT_OWN}
+            return Known(tuple(line for line in found if line.file != _AUDIT_OWN or line.text not in said))
         case other:
             return other
 
 
 def _kernel_audits(capture: Capture) -> Fact[bool]:
+    read = (capture.read(path) for path in ((_CMDLINE,) if capture.live else _AT_REST))
+    if any(_AUDIT_OFF.intersection(said.value.split()) for said in read if isinstance(said, Known)):
+        return ABSENT
     if not capture.live:
         return Unknown("a directory cannot tell: it needs the running system", "audit the running host")
     match capture.read(_AUDITS):

@@ -8,13 +8,16 @@ from collections.abc import Awaitable, Callable
 
 from thornwall.apply import events
 from thornwall.apply.compile import canary_script
-from thornwall.errors import HostAnswerError, LinkBrokeError, ThornwallError, TunnelError, UnreachableError
+from thornwall.errors import HostAnswerError, LinkBrokeError, LoopbackError, ThornwallError, UnreachableError
 from thornwall.jobs.follow import Said
 from thornwall.jobs.link import COUNTED_FOR, Link
 from thornwall.model.secret import Secret
 from thornwall.transport.base import Ran
 
-_NO_WAY = "it could not be reached: SSH forwards no connection to the device itself; the guard watches all the same"
+_NO_WAY = (
+    "it could not be reached: SSH forwards no connection to the device itself, nor does bash or nc there; the guard "
+    "watches all the same"
+)
 
 
 async def answer_canary(link: Link, said: Said, password: Secret | None) -> None:
@@ -34,7 +37,7 @@ async def answer_canary(link: Link, said: Said, password: Secret | None) -> None
     try:
         script = canary_script(canary.id, key=canary.key)
         await _patient(lambda: link.run_canary(canary.port, script, password), said)
-    except TunnelError:
+    except LoopbackError:
         await say(f"skip {_NO_WAY}")
     except ThornwallError as error:
         await say(f"no {error.message}")
@@ -44,7 +47,7 @@ async def _patient(login: Callable[[], Awaitable[Ran]], said: Said) -> Ran:
     """Once more, where no connection comes about: a firewall that counts may have been reached by somebody else too."""
     try:
         return await login()
-    except (TunnelError, LinkBrokeError, HostAnswerError):
+    except (LoopbackError, LinkBrokeError, HostAnswerError):
         raise
     except UnreachableError:
         said.step(f"waiting for {COUNTED_FOR:.0f} s: the host takes no connection, as a firewall that counts logins")

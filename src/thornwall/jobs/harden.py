@@ -76,7 +76,7 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
             outcome = await _transaction(work, first)
     except ThornwallError as error:
         if isinstance(error, StoppedError) and work.proving is not None and work.proving.until:
-            work.proving.remember(_STOPPED)
+            work.proving.remember(work.proving.why or _STOPPED)
         if work.packages:
             owner.tell(_CAME.format(work.packages, link.typed))
         if units := restarted(work.plan):
@@ -93,7 +93,7 @@ async def harden(link: Link, judging: Judging, owner: Owner, wanted: Wanted, ste
     )
 
 
-_STOPPED = "whoever made it stopped this program before its end"
+_STOPPED = "thornwall was stopped on the computer that made it, before its end"
 
 
 def _goes_on(work: Work) -> str:
@@ -135,6 +135,7 @@ async def _bring(work: Work, packages: Packages) -> None:
         plan_anew(work)
     failing = {Mend(each.rule, each.subject) for each in work.planned.report.failed()}
     went = went_with_packages(agreed, work.plan, failing)
+    work.silenced -= set(work.plan.keeps)
     work.gone = tuple(each for each in before if Mend(each.rule, each.subject) in went)
     work.not_done = _not_done(work.plan, agreed, missing, failing)
     work.notes += _held_since(work.plan, agreed)
@@ -336,8 +337,8 @@ def _title(work: Work) -> str:
     """What the change is called in the host's history, for ever: also that it is not all that was wanted."""
     missing = len(work.not_done)
     steps = "1 step" if missing == 1 else f"{missing} steps"
-    accepted = "".join(f" --accept {name}" for name in sorted(work.wanted.accepts))
-    return work.choice.titled(work.plan.preset) + accepted + f", in part: {steps} could not be done" * bool(missing)
+    title = work.choice.titled(work.plan.preset, work.wanted.accepts)
+    return title + f", in part: {steps} could not be done" * bool(missing)
 
 
 # what the device does besides the steps

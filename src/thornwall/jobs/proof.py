@@ -23,7 +23,7 @@ from thornwall.jobs.unsaid import clock
 from thornwall.model.fact import Known
 from thornwall.model.finding import Report, Status
 from thornwall.model.outcome import Outcome, Proof, undo_path
-from thornwall.model.plan import Plan
+from thornwall.model.plan import Mend, Plan
 from thornwall.prove.claims import counts_logins, ways_out
 from thornwall.prove.ports import open_ports
 from thornwall.transport.base import Limits
@@ -90,6 +90,7 @@ async def confirm(proving: Proving, applied: events.Applied, first: Report) -> O
         outcome,
         after=after,
         awaits_reboot=awaiting(proving.plan),
+        at_start=with_a_start(proving.plan),
         notes=(
             *not_mended(proving.plan, after),
             *(_COUNTED,) * proving.link.counted,
@@ -141,7 +142,14 @@ async def second_login(
             proof = Proof("a second login became root and confirmed it", ok=True)
             after, _ = await _fresh_audit(proving, time.monotonic() + 120)
             notes = tuple(not_mended(proving.plan, after))
-            return replace(outcome, after=after, proofs=(proof,), awaits_reboot=awaiting(proving.plan), notes=notes)
+            return replace(
+                outcome,
+                after=after,
+                proofs=(proof,),
+                awaits_reboot=awaiting(proving.plan),
+                at_start=with_a_start(proving.plan),
+                notes=notes,
+            )
         if state in {"undone", "rehearsal", ""}:
             failed = "no second login confirmed it in time"
             return replace(outcome, failed=failed, taken_back=True, verified=state == "undone")
@@ -152,6 +160,11 @@ async def second_login(
 def awaiting(plan: Plan) -> tuple[str, ...]:
     """Titles of the steps that have their effect at the next start only."""
     return tuple(step.title for step in plan.steps if step.awaits_reboot)
+
+
+def with_a_start(plan: Plan) -> tuple[Mend, ...]:
+    """The findings of these steps."""
+    return tuple(mend for step in plan.steps if step.awaits_reboot for mend in step.mends)
 
 
 async def _fresh_audit(proving: Proving, deadline: float) -> tuple[Report, list[Proof]]:

@@ -41,6 +41,7 @@ class Proving:
     kept: bool = False  # it has said that it does
     broke: bool = False  # the link, before the device had told that all is done
     missed: str = ""  # the last attempt to log in anew that failed
+    why: str = ""  # what was remembered last of why it was not confirmed
     change: str = ""  # its number on the device, once that would take it back
     until: float = 0.0  # when it does, in seconds since 1970 by this machine's clock
     tell: Callable[[str], None] = lambda _: None  # what the owner must know at once
@@ -79,6 +80,7 @@ class Proving:
 
     def remember(self, why: str, *, kept: float = 0.0) -> None:
         """Keep on this machine that it waits, and why it was not confirmed; or that it was, and what did not hold."""
+        self.why = why
         if isinstance(self.link.target, SshTarget) and self.change:
             unsaid.keep(self.link.target, self.change, unsaid.Known(why, self.until, kept))
 

@@ -46,7 +46,7 @@ class Outcome:
     were agreed to and not made, since what they need did not come. `failed`: why it ended early, as a
     sentence; empty where it did not. `notes`: sentences. `reaching`: options by which the host is reached, which the
     commands that are printed to be typed repeat; `again`: those of `harden` besides. `to_come`: findings that a job of
-    the first start mends.
+    the first start mends; `at_start`: those that the next start mends.
     """
 
     target: str
@@ -73,6 +73,7 @@ class Outcome:
     gave_up: bool = False
     restarted: bool = False
     to_come: tuple[Mend, ...] = ()
+    at_start: tuple[Mend, ...] = ()
 
     @property
     def stands(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from thornwall.model.change import (
@@ -51,10 +51,11 @@ class Choice:
         wanted = not names & self.skip and (not self.only or bool(names & self.only))
         return wanted and Mend(finding.rule, finding.subject) not in self.not_mends
 
-    def titled(self, preset: Preset) -> str:
+    def titled(self, preset: Preset, accepts: Collection[str] = ()) -> str:
         """What a change of this choice is called in the host's history."""
         words = ["harden", preset.name.lower()]
         words += [f"--only {name}" for name in sorted(self.only)] + [f"--skip {name}" for name in sorted(self.skip)]
+        words += [f"--accept {name}" for name in sorted(accepts)]
         return " ".join(words) + ", some steps left out" * bool(self.not_steps)
 
 

@@ -116,7 +116,7 @@ def no_auditd(ctx: Context) -> Iterator[Verdict]:
 
     What:
         auditd is not installed, or does not start at boot. Containers have no audit log of their own, nor have kernels
-        that were built without.
+        that were built without, or are started with `audit=0`.
     Why:
         The kernel can record who ran what and who changed which file, in a log that an ordinary program cannot forge;
         without auditd nobody keeps it.
@@ -126,14 +126,20 @@ def no_auditd(ctx: Context) -> Iterator[Verdict]:
         Many rules make a small board slow and write much to its card.
     """
     unit = services(ctx).unit("auditd")
-    if unit is not None and unit.enabled:
+    if why := _without_audit_log(ctx):
+        yield not_applicable(why)
+    elif unit is not None and unit.enabled:
         yield passed("auditd starts at boot.", Evidence(unit.where))
-    elif contained(ctx):
-        yield not_applicable("A container has no audit log: it is the kernel's, and so that of the machine around it.")
-    elif isinstance(logs(ctx).kernel_audits, Absent):
-        yield not_applicable("This kernel was built without an audit log.")
     else:
         yield fail("auditd does not start at boot.", Evidence("systemctl is-enabled auditd"))
+
+
+def _without_audit_log(ctx: Context) -> str:
+    """Why there is none to be kept; empty where there is."""
+    if contained(ctx):
+        return "A container has no audit log: it is the kernel's, and so that of the machine around it."
+    absent = isinstance(logs(ctx).kernel_audits, Absent)
+    return "This kernel was built without an audit log, or is started with audit=0." if absent else ""
 
 
 @rule(
@@ -168,7 +174,8 @@ def no_audit_rules(ctx: Context) -> Iterator[Verdict]:
     """Whether auditd has rules.
 
     What:
-        auditd starts at boot, and no file of /etc/audit/rules.d has a rule.
+        auditd starts at boot, and no file of /etc/audit/rules.d, nor /etc/audit/audit.rules, has a rule that watches
+        something.
     Why:
         Without rules the audit log holds little but logins: who changed an account, sudo, a key of SSH or what
         starts at boot stands nowhere.
@@ -180,13 +187,14 @@ def no_audit_rules(ctx: Context) -> Iterator[Verdict]:
         of the kernel takes a little longer.
     """
     unit = services(ctx).unit("auditd")
-    if unit is None or not unit.enabled:
-        yield not_applicable("auditd does not start at boot.")
+    why = "auditd does not start at boot." if unit is None or not unit.enabled else _without_audit_log(ctx)
+    if why:
+        yield not_applicable(why)
         return
     found = ctx.known(logs(ctx).audit_rules, absent="auditd is not there")
     if found:
         evidence = (Evidence(each.file, each.text, each.line) for each in found[:4])
-        yield passed(f"auditd has {len(found)} rules.", *evidence)
+        yield passed(f"auditd has {len(found)} {'rule' if len(found) == 1 else 'rules'}.", *evidence)
     else:
         yield fail("auditd has no rules.", Evidence("/etc/audit/rules.d"))
 

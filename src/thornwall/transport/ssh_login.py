@@ -8,7 +8,14 @@ from typing import Any, cast
 
 import asyncssh
 
-from thornwall.errors import TunnelError, UsageError
+from thornwall.errors import (
+    HostAnswerError,
+    LinkBrokeError,
+    LoopbackError,
+    TunnelError,
+    UnreachableError,
+    UsageError,
+)
 from thornwall.transport.base import Asker
 from thornwall.transport.exchange import Exchange
 from thornwall.transport.ssh import Access
@@ -73,10 +80,16 @@ class Login:
     async def _to_loopback(
         self, settings: Settings, conn: asyncssh.SSHClientConnection, asker: Asker
     ) -> asyncssh.SSHClientConnection:
+        """LoopbackError where nothing leads there; LinkBrokeError for what breaks once something does."""
         try:
-            return await self._hop(settings, conn, asker)
-        except TunnelError:
-            return await self._hop(settings, None, asker, await relay(conn, self._access.canary_port))
+            try:
+                return await self._hop(settings, conn, asker)
+            except TunnelError:
+                return await self._hop(settings, None, asker, await relay(conn, self._access.canary_port))
+        except (LoopbackError, HostAnswerError):
+            raise
+        except UnreachableError as error:
+            raise LinkBrokeError(error.message, hint=error.hint) from error
 
     async def open(self, conn: asyncssh.SSHClientConnection, exchange: Exchange) -> None:
         """Start the command line of `exchange` on the one channel of `conn`."""

@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from typing import cast
 
 import asyncssh
 
-from thornwall.errors import TunnelError
+from thornwall.errors import LoopbackError, UnreachableError
 
-_SECONDS = 10.0  # for the program to start, and for the server to greet
-# (any login shell understands that; bash reads such a path as a connection)
-_RELAY = """\
-exec sh -c 'if command -v bash >/dev/null; then
-exec bash -c "exec 3<>/dev/tcp/127.0.0.1/{port} && {{ cat <&3 & exec cat >&3; }}"; fi; exec nc 127.0.0.1 {port}'"""
+_SECONDS = 20.0  # for the program to start, and for the server to greet
+# one line, which every login shell understands; bash reads such a path as a connection; $$ is one process throughout
+_RELAY = (
+    "sh -c 'if command -v bash >/dev/null; "
+    'then exec bash -c "exec 3<>/dev/tcp/127.0.0.1/{port} && {{ {{ cat <&3; kill $$; }} & exec cat >&3; }}"; fi; '
+    "exec nc 127.0.0.1 {port}'"
+)
 _NOTHING = "nothing on the host passes a connection on"
+_GREETING = re.compile(rb"SSH-(?:2\.0|1\.99)-")
+_PEEKED = 4096  # bytes
 
 
 async def relay(conn: asyncssh.SSHClientConnection, port: int) -> socket.socket:
     """A socket that is that connection, on which an SSH server has begun to greet. It ends with `conn`.
 
-    Raises TunnelError where nothing there does it.
+    Raises LoopbackError where nothing there does it, UnreachableError where `conn` itself broke.
     """
     ours, theirs = socket.socketpair()
     try:
         async with asyncio.timeout(_SECONDS):
             _, here = await asyncio.get_running_loop().create_connection(_Here, sock=theirs)
             await conn.create_session(lambda: _There(here), _RELAY.format(port=port), encoding=None)
-            greeted = await _greets(ours)
-    except (asyncssh.Error, OSError) as error:  # a timeout is one
+            greeted = await _greets(ours, here)
+    except BaseException as error:
         ours.close()
-        raise TunnelError(f"{_NOTHING}: {error}") from error
+        if isinstance(error, asyncssh.ConnectionLost):
+            raise UnreachableError(f"the connection broke: {error}") from error
+        if isinstance(error, asyncssh.Error | OSError):  # a timeout is one
+            raise LoopbackError(f"{_NOTHING}: {error}") from error
+        raise
     if not greeted:
         ours.close()
-        raise TunnelError(_NOTHING)
+        raise LoopbackError(_NOTHING)
     return ours
 
 
@@ -74,14 +83,17 @@ class _There(asyncssh.SSHClientSession[bytes]):
             self._here.transport.close()
 
 
-async def _greets(sock: socket.socket) -> bool:
-    """Whether it is SSH that comes; what has come stays there to be read."""
+async def _greets(sock: socket.socket, here: _Here) -> bool:
+    """Whether it is SSH that comes. What a shell says before is taken away; the greeting stays there to be read."""
     sock.setblocking(False)
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(sock, readable.set)
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(sock)
-    return sock.recv(4, socket.MSG_PEEK) == b"SSH-"
+    while True:
+        try:
+            said = sock.recv(_PEEKED, socket.MSG_PEEK)
+        except BlockingIOError:
+            said = b"\n"
+        if found := _GREETING.search(said):
+            sock.recv(found.start())
+            return True
+        if len(said) == _PEEKED or here.transport is None or here.transport.is_closing():
+            return False
+        await asyncio.sleep(0.02)

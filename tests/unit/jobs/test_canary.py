@@ -8,7 +8,14 @@ from typing import Any, cast
 import pytest
 
 from thornwall.apply.events import Canary
-from thornwall.errors import AuthenticationError, LinkBrokeError, ThornwallError, TunnelError, UnreachableError
+from thornwall.errors import (
+    AuthenticationError,
+    LinkBrokeError,
+    LoopbackError,
+    ThornwallError,
+    TunnelError,
+    UnreachableError,
+)
 from thornwall.jobs.canary import answer_canary
 from thornwall.jobs.follow import Said
 
@@ -59,9 +66,15 @@ def test_a_connection_that_is_refused_is_made_once_more(monkeypatch: pytest.Monk
 
 def test_that_it_cannot_be_reached_is_said_once_more_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The device waits for an answer, and would refuse the whole change without one."""
-    device = Device([TunnelError("no forwarding")], [REFUSED, None])
+    device = Device([LoopbackError("no forwarding")], [REFUSED, None])
     assert tried(device, monkeypatch) > COUNTED
     assert "skip it could not be reached" in device.said[0]
+
+
+def test_behind_a_jump_host_a_refused_connection_is_no_lack_of_forwarding(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = Device([TunnelError("the jump host cannot connect"), None], [])
+    assert tried(device, monkeypatch) > COUNTED
+    assert device.said == []
 
 
 @pytest.mark.parametrize("error", [AuthenticationError("refused the login"), LinkBrokeError("it broke")])

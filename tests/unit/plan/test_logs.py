@@ -83,8 +83,9 @@ def test_logs_are_closed() -> None:
     }
 
 
-LOAD = ("augenrules", "--load")
-LOADS = Tool("auditd", (LOAD,), ("/etc/audit/audit.rules", "/etc/audit/audit.rules.prev"), undo_after=(LOAD,))
+LOADS = Tool(
+    "auditd", (logs._LOAD,), ("/etc/audit/audit.rules", "/etc/audit/audit.rules.prev"), undo_after=(logs._UNLOAD,)
+)
 AUDITD: dict[str, str | None] = {
     "/etc/systemd/system/multi-user.target.wants/auditd.service": "[Service]\nExecStart=/usr/sbin/auditd\n"
 }
@@ -113,10 +114,10 @@ def test_auditd_with_rules_of_its_owner_keeps_them() -> None:
     assert there.wants("no-auditd") == (Packages(("auditd",)), UnitsOn(("auditd.service",)))
 
 
-def test_a_kernel_without_an_audit_log() -> None:
-    """A folder of an owner's may have brought auditd along. (What it lacks altogether is no finding there.)"""
-    assert host(AUDITD, container=True).wants("no-audit-rules") == ()
-    assert host(AUDITD | {"/proc/sys/kernel/osrelease": "4.19.66-v7l+\n"}).wants("no-audit-rules") == ()
+def test_rules_that_the_owner_made_by_hand_are_left() -> None:
+    """augenrules would write its own in their place."""
+    own: dict[str, str | None] = {"/etc/audit/audit.rules": "-D\n-w /etc/shadow -p wa -k mine\n"}
+    assert host(own).wants("no-auditd") == (Packages(("auditd",)), UnitsOn(("auditd.service",)))
 
 
 def test_auditd_without_rules_gets_some() -> None:

@@ -148,6 +148,14 @@ def test_what_comes_by_itself_is_counted_apart_from_what_is_left() -> None:
     assert "What its first start" not in flat(show(DONE))
 
 
+def test_what_a_restart_mends_is_not_among_what_is_left() -> None:
+    mends = (Mend(BLUETOOTH.rule, BLUETOOTH.subject),)
+    text = flat(show(replace(DONE, at_start=mends)))
+    left, coming = text.index("Left 1 finding"), text.index("Mended by a restart 1 finding")
+    assert left < text.index(TELNET.title, left) < coming < text.index(BLUETOOTH.title, coming)
+    assert "Mended by a restart" not in flat(show(DONE))
+
+
 def test_what_could_not_be_judged_again_is_in_one_of_the_lists() -> None:
     """A filter of our own that waits for its first start, say, hides whether there is a firewall."""
     findings = tuple(

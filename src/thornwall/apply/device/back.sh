@@ -25,7 +25,7 @@ take_back() {
   [ -z "$problems" ] || { tell NOT_YET "$problems"; return 1; }
   settle
   [ "$LIVE" = 0 ] || [ -f "$D/units" ] || ! systemd || left_till_start
-  [ "$LIVE" = 0 ] || same_boot || started_with
+  [ "$LIVE" = 0 ] || [ -e "$D/rebooted" ] || same_boot || started_with
   token undoing undone || return 1
   clear_away
 }
@@ -52,6 +52,7 @@ started_with() {
   names_=''
   while read -r line_; do
     path_=${line_##* }
+    case $line_ in M*) continue ;; esac
     case $path_ in
       /etc/fstab | */cmdline.txt | */config.txt | /etc/systemd/system/*.mount.d/*) names_="$names_${names_:+,} $path_" ;;
     esac

@@ -40,7 +40,7 @@ answer_of_canary() {
   until [ -s "$D/canary.answer" ] && read -r answer <"$D/canary.answer"; do
     waited=$((waited + 1))
     [ "$waited" -lt 5 ] || pause=0.5
-    [ "$waited" -gt 120 ] && break
+    [ "$waited" -gt 240 ] && break
     sleep "$pause" 2>/dev/null || sleep 1
   done
 }

@@ -49,7 +49,14 @@ def new_password(situation: Situation, name: str, why: str) -> Iterator[Want]:
         else:
             yield Account(name, AccountField.PASSWORD)
     else:
-        yield Ask(f"{why} Which new one shall {name} have?", name)
+        yield Ask(f"{why} Which new one shall {name} have?{_rules_to_come(situation)}", name)
+
+
+def _rules_to_come(situation: Situation) -> str:
+    """What the change asks of passwords from then on: this one comes before that, and had better be good enough too."""
+    length = situation.values.get("no-password-quality", {}).get("length", 0)
+    judged = any(each.rule == "no-password-quality" for each in situation.findings)
+    return f" The rules to come ask for {length} characters." if judged and length else ""
 
 
 @fix(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from thornwall.model.change import EditLine, OwnLine, Packages, Purpose, SetMode, Tool, UnitsOn, WriteFile
-from thornwall.model.fact import Absent, Known
+from thornwall.model.fact import Known
 from thornwall.model.finding import Finding
 from thornwall.model.logs import JournalSetting
 from thornwall.model.services import Services
@@ -154,6 +154,13 @@ _WATCHED = {
     "modules": ("dir=/etc/modprobe.d", "dir=/etc/modules-load.d"),
     "audit": ("dir=/etc/audit",),
 }
+# (on a card nobody knows what its kernel has: where there is no audit log, nothing is to be loaded)
+_LOAD = ("sh", "-c", "auditctl -s >/dev/null 2>&1 || exit 0; exec augenrules --load")
+# what the file of before says, which augenrules would make anew
+_UNLOAD = (
+    *("sh", "-c"),
+    "auditctl -s >/dev/null 2>&1 || exit 0; f=/etc/audit/audit.rules; [ ! -f $f ] || exec auditctl -R $f; auditctl -D",
+)
 _RULES = "".join(
     (
         "# What decides who gets in and what starts. Seen with: ausearch -i -k accounts\n-i\n",
@@ -185,15 +192,9 @@ def auditd(situation: Situation, _: Finding) -> Iterator[Want]:
 @fix("no-audit-rules", step="auditd", purpose=Purpose.LOGS, title=_AUDIT_TITLE, may_break=_AUDIT_BREAKS)
 def audit_rules(situation: Situation, _: Finding) -> Iterator[Want]:
     """Rules that are locked until the next start are left to a person."""
-    if _has_audit_log(situation) and _watches_nothing(situation):
+    if _watches_nothing(situation):
         yield from _watch()
         yield UnitsOn((_AUDITD,))
-
-
-def _has_audit_log(situation: Situation) -> bool:
-    host, logs = situation.facts.host, situation.facts.logs
-    without = isinstance(logs, Known) and isinstance(logs.value.kernel_audits, Absent)
-    return not without and not (isinstance(host, Known) and host.value.container)
 
 
 def _watches_nothing(situation: Situation) -> bool:
@@ -202,9 +203,9 @@ def _watches_nothing(situation: Situation) -> bool:
 
 
 def _watch() -> Iterator[Want]:
-    load = ("augenrules", "--load")
     yield WriteFile(AUDIT_RULES, _RULES.encode(), mode=0o640)
-    yield Tool("auditd", (load,), ("/etc/audit/audit.rules", "/etc/audit/audit.rules.prev"), undo_after=(load,))
+    keeps = ("/etc/audit/audit.rules", "/etc/audit/audit.rules.prev")
+    yield Tool("auditd", (_LOAD,), keeps, undo_after=(_UNLOAD,))
 
 
 @fix("no-time-sync", step="time-sync", purpose=Purpose.LOGS, title="Set the clock from the network")

@@ -59,9 +59,9 @@ def firewall_on(situation: Situation, wish: Wish) -> Hold | None:
 
 
 def filter_not_loadable(situation: Situation, wish: Wish) -> Hold | None:
-    """A container's kernel is another's, which has loaded what is needed; so has a filter that is on."""
+    """A filter, IPv6 and counting need modules each. A container's kernel is another's, which has loaded them."""
     kernel, host = situation.facts.kernel, situation.facts.host
-    if not isinstance(wish, Firewall) or not wish.enable or is_on(situation, chosen(situation)):
+    if not isinstance(wish, Firewall) or not (wish.enable or wish.limit or wish.ipv6):
         return None
     contained = isinstance(host, Known) and host.value.container
     if contained or not isinstance(kernel, Known) or not kernel.value.replaced:

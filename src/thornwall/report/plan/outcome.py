@@ -43,10 +43,7 @@ _NEVER = (
 )
 _LATER = "The device tries that again when its time is up, and then restarts for it if it must."
 _OWN_SCORE = "each preset counts findings of its own, and so has a score of its own"
-_RESTART = (
-    "Restart when it suits you. Should SSH not come up with that start, the device takes the change back. Until then "
-    "what is mended here may count above:"
-)
+_RESTART = "Restart when it suits you. Should SSH not come up with that start, the device takes the change back:"
 _NEWER = "The upgrades stay: older versions are not brought back. "
 _ON = (
     "What packages brought goes on (their settings and jobs; automatic updates, where these came), until they are "
@@ -83,9 +80,10 @@ def render_terminal(outcome: Outcome, console: Console, *, verbose: bool = False
             ending.standings(outcome.before, outcome.after)
             ending.mended(outcome.before, outcome.after)
             ending.fresh(outcome.before, outcome.after)
-            ending.left(outcome.before, outcome.after, outcome.to_come)
-            ending.to_come(outcome.before, outcome.after, outcome.to_come)
-            ending.unseen(outcome.before, outcome.after, outcome.to_come)
+            ending.left(outcome.before, outcome.after, (*outcome.to_come, *outcome.at_start))
+            ending.coming("Mended at its first start", outcome.before, outcome.after, outcome.to_come)
+            ending.coming("Mended by a restart", outcome.before, outcome.after, outcome.at_start)
+            ending.unseen(outcome.before, outcome.after, (*outcome.to_come, *outcome.at_start))
         ending.remarks(outcome)
         ending.way_back(outcome)
 
@@ -225,12 +223,12 @@ class Ending(Page):
             self.title("Left", count(len(left), "finding"))
             self.findings(left, LEFT, remedy=True)
 
-    def to_come(self, before: Report, after: Report, to_come: tuple[Mend, ...]) -> None:
-        """What is a finding still, and will be none once a job of the first start has done its work."""
-        coming = {(mend.rule, mend.subject) for mend in to_come}
+    def coming(self, title: str, before: Report, after: Report, mends: tuple[Mend, ...]) -> None:
+        """What is a finding still, and will be none by what is still to be done."""
+        coming = {(mend.rule, mend.subject) for mend in mends}
         found = [each for each in (*after.failed(), *_unseen(before, after)) if (each.rule, each.subject) in coming]
         if found:
-            self.title("Mended at its first start", count(len(found), "finding"))
+            self.title(title, count(len(found), "finding"))
             self.findings(found, LEFT)
 
     def unseen(self, before: Report, after: Report, to_come: tuple[Mend, ...]) -> None:
