@@ -152,6 +152,7 @@ class Plan:
     keeps: tuple[int, ...] = ()  # those that answer on
     grave: tuple[Mend, ...] = ()  # findings of extreme or high risk that no step mends, worst first
     shut_out: tuple[str, ...] = ()  # people who have no key, and log in over SSH by password until now
+    ageing: tuple[tuple[str, str], ...] = ()  # whose password gets an age, and the date by which it must be changed
     keys_alone: bool = False  # whether SSH takes no password already, before any step
     keyless: tuple[str, ...] = ()  # people of whom no key was found
     job_waits: bool = False  # whether a job of its first start is not done on this host, which runs

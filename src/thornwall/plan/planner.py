@@ -31,7 +31,7 @@ from thornwall.plan.drafts import SYSCTLS, Draft, add, joined
 from thornwall.plan.firewall_tools import commands as firewall_commands
 from thornwall.plan.fix import Ask, Fix, Hold, Interlock, Situation
 from thornwall.plan.interlocks.host import refusals
-from thornwall.plan.ways_in import idle_passwords, keyless, nobodies, opens_to_all, shut_out
+from thornwall.plan.ways_in import ageing, idle_passwords, keyless, nobodies, opens_to_all, shut_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,7 @@ def make_plan(
         way_in=situation.way_in,
         idle_accepts=_idle_accepts(situation, met),
         shut_out=shut_out(situation, steps),
+        ageing=ageing(situation, steps),
         keyless=keyless(situation),
         nobodies=nobodies(situation),
         idle_passwords=idle_passwords(situation, steps, questions),

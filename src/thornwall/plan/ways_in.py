@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
 
 from thornwall.model.accounts import Account, Accounts, Password
@@ -193,3 +194,30 @@ def came_over_ssh(situation: Situation) -> bool:
 def is_root(situation: Situation) -> bool:
     """Whether the connection logged in as root itself."""
     return situation.way_in.kind == "ssh" and (situation.way_in.uid == 0 or situation.way_in.user == "root")
+
+
+def asked_on(situation: Situation, name: str, days: int) -> tuple[int, int] | None:
+    """Today, and the day on which a password of that age must be changed, in days since 1970; None where not known."""
+    match password(situation, name), situation.facts.host:
+        case Known(found), Known(host) if found.changed is not None and host.now > 0:
+            today = host.now // 86_400
+            # a new password of the same plan counts from today
+            return today, (today if replaced(situation, name) else found.changed) + days
+        case _:
+            return None
+
+
+def ageing(situation: Situation, steps: Sequence[Step]) -> tuple[tuple[str, str], ...]:
+    """Each account whose password these steps give an age, and the date by which it must be changed."""
+    operations = (each for step in steps for each in step.operations if isinstance(each, AccountDo))
+    aged = [each for each in operations if each.field is AccountField.MAX_DAYS and each.value.isdecimal()]
+    days = ((each.user, asked_on(situation, each.user, int(each.value))) for each in aged)
+    return tuple((user, date_of(found[1])) for user, found in days if found is not None)
+
+
+def date_of(days: int) -> str:
+    """Of days since 1970, as ISO 8601 has it."""
+    try:
+        return (dt.date(1970, 1, 1) + dt.timedelta(days=days)).isoformat()
+    except OverflowError:
+        return "a day that no calendar has"

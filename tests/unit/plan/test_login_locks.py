@@ -22,7 +22,7 @@ from thornwall.model.plan import Answers, Mend, Step, WayIn
 from thornwall.model.secret import Secret
 from thornwall.plan.fix import Hold
 from thornwall.plan.interlocks.login import password_login_off
-from thornwall.plan.ways_in import shut_out
+from thornwall.plan.ways_in import ageing, shut_out
 
 from .ways import ED25519, GROUP, OVER_SSH, PASSWD, PROVED, SHADOW, Host
 
@@ -236,6 +236,14 @@ def test_password_ageing_names_the_day() -> None:
     assert (hold.interlock, hold.subject, hold.accept) == ("password-ageing", "pi", True)
     assert "2027-09-04" in hold.why
     assert held(Host({"/home/pi/.ssh/authorized_keys": None}), Account("pi", AccountField.MAX_DAYS, "365")) == []
+
+
+def test_the_day_stays_in_the_plan_once_it_is_accepted() -> None:
+    operations = (AccountDo("pi", AccountField.MAX_DAYS, "365"), AccountDo("pi", AccountField.WARN_DAYS, "7"))
+    step = Step("accounts", Purpose.ACCOUNTS, "Set an age", operations)
+    assert ageing(Host().situation(), [step]) == (("pi", "2027-09-04"),)
+    given = Host(commands={"known-passwords": "pi\tmatch\t48\t48\tdefault\n"}, answers=ANSWERED)
+    assert ageing(given.situation(), [step]) == (("pi", "2027-11-23"),)  # from day 20780, on which it gets a new one
 
 
 def test_password_ageing_that_has_passed_is_a_lock_out_now() -> None:

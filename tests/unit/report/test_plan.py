@@ -317,9 +317,11 @@ def test_who_is_on_the_list_and_shut_out_all_the_same_is_named_by_one_line_alone
 
 def test_a_date_that_comes_by_itself_is_told() -> None:
     aged = tuple(AccountDo(user, AccountField.MAX_DAYS, "365") for user in ("pi", "webcam"))
-    told = dict(beware(Plan("pi@host", (replace(KERNEL, operations=aged, mends=()),))))
+    dated = (("pi", "2027-11-30"),)
+    told = dict(beware(Plan("pi@host", (replace(KERNEL, operations=aged, mends=()),), ageing=dated)))
     assert told["daily"] == (
-        "From now on: 365 days after its last change the password of pi, webcam must be changed, at logins by key too."
+        "From now on: 365 days after its last change the password of pi (2027-11-30), webcam must be changed, at "
+        "logins by key too."
     )
 
 

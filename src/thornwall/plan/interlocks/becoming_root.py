@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 
 from thornwall.model.accounts import Accounts
 from thornwall.model.change import Account, AccountField, EditLine, OwnLine, RemoveFile, Wish
-from thornwall.model.fact import Known
 from thornwall.model.sudo import Policy
 from thornwall.plan.fix import Hold, Interlock, Situation
 from thornwall.plan.ways_in import (
     accounts_of,
     admins,
+    asked_on,
     came_over_ssh,
+    date_of,
     free,
     is_root,
-    password,
     password_fault,
     policy_of,
     replaced,
@@ -142,14 +141,11 @@ def password_ageing(situation: Situation, wish: Wish) -> Hold | None:
     if not isinstance(wish, Account) or wish.field is not AccountField.MAX_DAYS or not wish.value.isdecimal():
         return None
     accounts = accounts_of(situation)
-    match password(situation, wish.user), situation.facts.host:
-        case Known(found), Known(host) if accounts is not None and found.changed is not None and host.now > 0:
-            today = host.now // 86_400
-            # a new password of the same plan counts from today
-            last = (today if replaced(situation, wish.user) else found.changed) + int(wish.value)
-        case _:
-            return Hold("password-ageing", f"When {wish.user} would be asked could not be read.", "Run it as root.")
-    date = _date(last)
+    days = asked_on(situation, wish.user, int(wish.value))
+    if accounts is None or days is None:
+        return Hold("password-ageing", f"When {wish.user} would be asked could not be read.", "Run it as root.")
+    today, last = days
+    date = date_of(last)
     renew = f"Give {wish.user} a new password first ('sudo passwd {wish.user}'): its age counts from that day."
     if last <= today + SOON:
         over = f"expired on {date} already" if last <= today else f"expires on {date}"
@@ -165,13 +161,6 @@ def password_ageing(situation: Situation, wish: Wish) -> Hold | None:
         subject=wish.user,
         accept=True,
     )
-
-
-def _date(days: int) -> str:
-    try:
-        return (dt.date(1970, 1, 1) + dt.timedelta(days=days)).isoformat()
-    except OverflowError:
-        return "a day that no calendar has"
 
 
 INTERLOCKS: tuple[Interlock, ...] = (nopasswd_off, account_lock, password_ageing)

@@ -190,8 +190,10 @@ def _daily(plan: Plan) -> list[tuple[str, str]]:
         met.append("the sixth SSH connection within half a minute is refused, and those that follow for as long")
     aged = [each for each in operations if isinstance(each, AccountDo) and each.field is AccountField.MAX_DAYS]
     for days in dict.fromkeys(each.value for each in aged):
-        names = ", ".join(line(each.user) for each in aged if each.value == days)
-        met.append(f"{days} days after its last change the password of {names} must be changed, at logins by key too")
+        dates = {line(user): date for user, date in plan.ageing}
+        names = [line(each.user) for each in aged if each.value == days]
+        dated = ", ".join(f"{name} ({dates[name]})" if name in dates else name for name in names)
+        met.append(f"{days} days after its last change the password of {dated} must be changed, at logins by key too")
     return [("daily", f"From now on: {'; '.join(met)}.")] if met else []
 
 
