@@ -341,10 +341,18 @@ def test_sudo_that_goes_on_asking_nothing_is_not_said_to_ask() -> None:
     assert dict(beware(left))["daily"] == "From now on: sudo asks each time, where it asks at all."
 
 
+def test_that_the_emergency_shell_closes_is_told() -> None:
+    locks = replace(KERNEL, operations=(AccountDo("root", AccountField.LOCK),), mends=())
+    assert "emergency shell" in dict(beware(Plan("pi@host", (locks,))))["emergency"]
+    other = replace(KERNEL, operations=(AccountDo("games", AccountField.LOCK),), mends=())
+    assert "emergency" not in dict(beware(Plan("pi@host", (other,))))
+
+
 def test_a_board_that_starts_otherwise_is_not_left_alone() -> None:
     file = PutFile("/boot/firmware/cmdline.txt", b"root=/dev/mmcblk0p2 lsm=apparmor\n", "0" * 64)
-    step = replace(KERNEL, operations=(file,), awaits_reboot=True)
-    assert dict(beware(Plan("pi@host", (step,))))["restart"].endswith("have somebody near it.")
+    step = replace(KERNEL, operations=(file,), mends=(Mend("no-mac", "host"),), awaits_reboot=True)
+    told = dict(beware(Plan("pi@host", (step,))))["restart"]
+    assert told.endswith("(step 1): have somebody near it, or leave that out: --skip no-mac")
     other = replace(step, operations=(replace(file, path="/etc/modprobe.d/thornwall.conf"),))
     assert "have somebody near it" not in dict(beware(Plan("pi@host", (other,))))["restart"]
 

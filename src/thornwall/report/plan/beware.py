@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from thornwall.model.change import AccountDo, AccountField, Packages, Purpose, PutFile, Tool, UnitDo
+from thornwall.model.change import AccountDo, AccountField, Operation, Packages, Purpose, PutFile, Tool, UnitDo
 from thornwall.model.finding import Risk
 from thornwall.model.plan import Mend, Plan, Step, Undoing
 from thornwall.report.plan.operations import masked
@@ -41,7 +41,11 @@ _HEALTH = (
     "Should SSH not listen after that one, the device takes the change back by itself; a device that does not start at "
     "all needs its card in another computer."
 )
-_NEAR = " The kernel or the firmware starts with other settings then: have somebody near it."
+_NEAR = " The kernel or the firmware starts with other settings then ({}): have somebody near it, or leave that out: {}"
+_EMERGENCY = (
+    "root's password is locked: the emergency shell of a host that does not start asks for it, and is closed then. "
+    "To keep it: --skip root-password-usable"
+)
 _NO_KEY = (
     "No key was found of {}: SSH will no longer let them in. "
     "To keep that: a key for each before (ssh-copy-id), or --skip ssh-password-login."
@@ -68,6 +72,7 @@ ENDS = {
     "ssh-x11-forwarding": "windows over SSH (-X)",
     "rpcbind-listening": "NFS before version 4",
     "root-password-usable": "su to root",
+    "mount-options-missing": "programs that start from a folder for temporary files (some installers)",
 }
 """What somebody who uses the device may miss, by the rule that ends it."""
 DAILY = {
@@ -76,6 +81,7 @@ DAILY = {
     "no-password-quality": "a new password needs {} characters, and is refused where it is easily guessed",
     "shell-never-idles-out": "a shell in which nothing is typed for {} seconds ends",
     "shell-umask-open": "other accounts cannot read new files, which the web server may have to",
+    "no-automatic-updates": "security updates install themselves, and services start anew for them at night",
     "su-unrestricted": "su is for the group that administrates",
 }
 """What somebody who works at the device meets from then on, by the rule that brings it; with the value that is set."""
@@ -113,6 +119,8 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
     told += _packages(plan) + _ports(plan) + _ends(plan) + _daily(plan) + _name(plan) + _you(plan) + _passwords(plan)
     if any(mend.rule in _ROOT for mend in plan.mends):
         told.append(("root", "SSH lets root in no longer, neither by password nor by key."))
+    if _locks_root(plan):
+        told.append(("emergency", _EMERGENCY))
     if alone := _listed(plan):
         # (a certificate, or a command that gives keys, is not read: who has just come in by one has no need of it)
         came = plan.way_in.user if plan.way_in.key_proved else ""
@@ -129,17 +137,30 @@ def beware(plan: Plan) -> list[tuple[str, str]]:
         told.append(("first start", _JOB_WAITS))
     if not at_rest and (waiting := [number for number, step in enumerate(steps, 1) if step.awaits_reboot]):
         effect = f"{_numbered(waiting)} {_have(waiting)} full effect from the next restart on."
-        told.append(("restart", f"{effect} {_YOURS} {_HEALTH}{_NEAR if _boots_otherwise(plan) else ''}"))
+        told.append(("restart", f"{effect} {_YOURS} {_HEALTH}{_near(plan)}"))
     if stays := _stays(plan):
         told.append(("stays", f"Undo does not bring back {'; nor '.join(stays)}."))
     return told + _left(plan)
 
 
-def _boots_otherwise(plan: Plan) -> bool:
-    """Whether a mistake in a file could keep the board from starting."""
-    steps = (step for step in plan.steps if step.awaits_reboot and not step.first_start)
-    files = (each for step in steps for each in step.operations if isinstance(each, PutFile))
-    return any(each.path.endswith(("/cmdline.txt", "/config.txt")) for each in files)
+def _near(plan: Plan) -> str:
+    """A mistake in these files could keep the board from starting: which steps, and how to leave them out."""
+    found = [
+        (number, step)
+        for number, step in enumerate(plan.steps, 1)
+        if step.awaits_reboot and not step.first_start and any(map(_boots, step.operations))
+    ]
+    skips = dict.fromkeys(f"--skip {line(mend.rule)}" for _, step in found for mend in step.mends)
+    return _NEAR.format(_numbered([number for number, _ in found]).lower(), " ".join(skips)) if found else ""
+
+
+def _boots(operation: Operation) -> bool:
+    return isinstance(operation, PutFile) and operation.path.endswith(("/cmdline.txt", "/config.txt"))
+
+
+def _locks_root(plan: Plan) -> bool:
+    operations = (each for step in plan.steps for each in step.operations if isinstance(each, AccountDo))
+    return any(each.user == "root" and each.field is AccountField.LOCK for each in operations)
 
 
 def _listed(plan: Plan) -> list[str]:
