@@ -30,7 +30,10 @@ AROUND = {"/proc/cmdline": b"quiet\n", "/proc/version": b"Linux version 6.12.0 (
 
 
 def main(names: list[str]) -> int:
-    """Exit status: 0."""
+    """Exit status: 0, or 2 for a name that is none."""
+    if odd := sorted(set(names) - {trial.name for trial in RECORDED}):
+        print(f"no trial: {', '.join(odd)}; there are {', '.join(trial.name for trial in RECORDED)}", file=sys.stderr)
+        return 2
     for trial in RECORDED:
         if names and trial.name not in names:
             continue
