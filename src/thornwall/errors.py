@@ -57,6 +57,10 @@ class UnreachableError(ThornwallError):
     exit_code = Exit.UNREACHABLE
 
 
+class CountedError(UnreachableError):
+    """A host whose key is known here refuses a connection at once, as a firewall does that has counted enough."""
+
+
 class LinkBrokeError(UnreachableError):
     """The login had worked, and the connection broke before the answer had ended."""
 

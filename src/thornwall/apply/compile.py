@@ -152,9 +152,9 @@ def back_script(id_: str, *, nonce: str, why: str, unless_confirmed: bool = True
     return _script("undo_call.sh", _place(nonce, "/") | values)
 
 
-def history_script(*, nonce: str, root: str = "/") -> str:
-    """The script that tells every change that the host knows, and its state."""
-    return _script("history.sh", _place(nonce, root))
+def history_script(*, nonce: str, root: str = "/", whole: bool = False) -> str:
+    """The script that tells every change that the host knows, and its state; `whole`: and what each would give back."""
+    return _script("history.sh", _place(nonce, root) | {"whole": str(int(whole))})
 
 
 status_script = history_script

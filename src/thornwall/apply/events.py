@@ -204,6 +204,8 @@ class Change:
     `guarded`: the unit of the next boot is still there. `ended`: when it had been taken back, by the clock of `made`.
     `why`: for what it was; `restarted`: the host started again for it; `stuck`: what could not be taken back, where it
     has given up for now. `reopens`: what is open again once it is taken back, in words.
+    `known`: the accounts whose password of before everybody knows, which does not come back with it.
+    `gives`: all that taking it back gives back, in lines of words, where that was asked for.
     `unsaid`: why it was not confirmed, or what did not hold once it was, which this machine alone knows. `working`:
     its packages are on their way at this moment. `job`: what it left for the first start is still to be done.
     """
@@ -221,6 +223,8 @@ class Change:
     restarted: bool = False
     stuck: str = ""
     reopens: str = ""
+    known: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
     unsaid: str = ""
     working: bool = False
     job: bool = False
@@ -238,6 +242,14 @@ class Change:
     def before(self, other: Change) -> bool:
         """Whether `other` is the very next one."""
         return int(self.id) + 1 == int(other.id)
+
+
+@dataclass(frozen=True, slots=True)
+class GivesBack:
+    """One line of what taking back the change `id` gives back, in words; a part of a step is indented."""
+
+    id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +291,7 @@ Event: TypeAlias = (
     | Difference
     | Healthy
     | Change
+    | GivesBack
     | Forgotten
     | End
 )

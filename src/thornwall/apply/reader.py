@@ -23,6 +23,7 @@ from thornwall.apply.events import (
     Event,
     Failed,
     Forgotten,
+    GivesBack,
     Healthy,
     Left,
     Matches,
@@ -86,6 +87,10 @@ class _Fields:
     def text(self, index: int) -> str:
         text = self._fields[index]
         return "" if text == "-" else text
+
+    def words(self, index: int) -> tuple[str, ...]:
+        """None, where a field is not there."""
+        return tuple(self.text(index).split()) if index < len(self._fields) else ()
 
     def id(self, index: int) -> str:
         text = self._fields[index]
@@ -156,9 +161,11 @@ _MAKE: dict[str, Callable[[_Fields], Event]] = {
         f.text(10) == "restarted",
         f.text(11),
         f.text(12),
+        f.words(13),
         working=f.text(6) == "working",
         job=f.text(6) == "job",
     ),
+    "GIVES": lambda f: GivesBack(f.id(0), "  " * (f.text(1) == "part") + f.text(2)),
     "FORGOTTEN": lambda f: Forgotten(f.id(0)),
     "END": lambda _: End(),
 }

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 from thornwall.apply.events import Change
 from thornwall.cli.console import out, printable
 from thornwall.jobs.undo import together
 from thornwall.model.outcome import undo_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
 
 
 def stands(change: Change, typed: str, *, at_rest: bool = False) -> str:
@@ -82,6 +88,7 @@ def json_of(change: Change) -> dict[str, object]:
         "restarted": change.restarted,
         "stuck": change.stuck,
         "reopens": change.reopens,
+        "gives-back": change.gives,
         "seen-from-here": change.unsaid,
     }
 
@@ -112,6 +119,37 @@ def show_table(changes: tuple[Change, ...], typed: str, *, at_rest: bool = False
         packages = f", with its packages ({others[0].id})" if others else ""
         out.print(f"Take {first.id} back{packages}: thornwall undo {typed}", markup=False)
         out.print(f"Without thornwall, on the host: sudo sh {undo_path(first.id)}", markup=False)
+
+
+def of_packages(change: Change) -> str:
+    """What becomes of packages once the change, which is theirs, is taken back."""
+    upgraded = change.title.endswith((": upgrades", "; upgrades"))
+    back = ", what went comes back" if "without " in change.title else ""
+    return f"what came in is removed again{back}{'; upgrades stay' * upgraded}"
+
+
+def show_one(change: Change) -> None:
+    """Print how it stands, and all that taking it back gives back."""
+    out.print(f"{change.id}  {when_made(change)}  {state_of(change)}{why(change)}", markup=False)
+    if change.state == "undone":
+        out.print(printable(change.title), markup=False)
+        return
+    out.print("Taken back, it gives back:", markup=False)
+    show_whole([change], out)
+    if change.reopens:
+        out.print(f"\nAs before then: {printable(change.reopens)}.", markup=False)
+    if change.known:
+        out.print(
+            f"The password of {printable(', '.join(change.known))} that everybody knows stays away.", markup=False
+        )
+
+
+def show_whole(changes: Iterable[Change], console: Console) -> None:
+    """Print all that taking each back gives back, line by line."""
+    for change in changes:
+        console.print(f"\n{change.id}  {printable(change.title)}", markup=False, style="bold")
+        for line in (of_packages(change),) if change.packages else change.gives:
+            console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def when_made(change: Change) -> str:

@@ -82,7 +82,7 @@ def undo(
     if not yes:
         _somebody()
     way = _way(target, identity, accept_new, secrets, quiet=quiet)
-    known = way.on("Asking", changes)
+    known = way.on("Asking", partial(changes, whole=not yes))
     with addressed(way.link.typed):
         going = together(known, change, packages=not keep_packages)
         if not force:
@@ -103,29 +103,24 @@ def undo(
 
 
 def _agreed(going: Sequence[Change], target: str, *, known_passwords: bool) -> bool:
-    from thornwall.cli.changes import when_made
+    from thornwall.cli.changes import of_packages, show_whole, when_made
     from thornwall.cli.console import err, printable, yes
 
     host = target or "this machine"
     err.print(f"To be taken back on {host}, so that what was mended is as open as before:", markup=False)
     for each in going:
-        err.print(f"  {each.id}  {when_made(each)}  {printable(each.title)}{_of_packages(each)}", markup=False)
+        packages = f" ({of_packages(each)})" * each.packages
+        err.print(f"  {each.id}  {when_made(each)}  {printable(each.title)}{packages}", markup=False)
         if each.reopens:
             err.print(f"  As before then: {printable(each.reopens)}.", markup=False)
     if any(each.state == "open" and not each.packages for each in going):
         err.print("It was not confirmed, so all goes back as it was, known default passwords too.", markup=False)
-    elif not known_passwords and not all(each.packages for each in going):
+    elif not known_passwords and any(each.known for each in going):
         err.print(f"Known default and empty passwords do not come back, unless with {_BRING}.", markup=False)
-    return yes("Go on?")
-
-
-def _of_packages(change: Change) -> str:
-    """What becomes of packages, in brackets; nothing for another change."""
-    if not change.packages:
-        return ""
-    upgraded = change.title.endswith((": upgrades", "; upgrades"))
-    back = ", what went comes back" if "without " in change.title else ""
-    return f" (what came in is removed again{back}{'; upgrades stay' * upgraded})"
+    if not any(each.gives for each in going):
+        return yes("Go on?")
+    err.print("To see every file, unit and account that goes back first, answer v.", style="dim")
+    return yes("Go on?", partial(show_whole, going, err))
 
 
 def _packages_looked(change: Change) -> str:
@@ -167,6 +162,9 @@ def _told(said: Said, going: tuple[Change, ...]) -> Exit:
 
 def history(
     target: options.TargetArgument = "",
+    change: Annotated[
+        str, typer.Argument(metavar="[CHANGE]", help="The number of one: show all that taking it back would give back.")
+    ] = "",
     as_json: Json = False,
     identity: options.Identity = None,
     accept_new: options.AcceptNew = False,
@@ -174,12 +172,16 @@ def history(
     quiet: options.NoProgress = False,
 ) -> int:
     """Show the changes that a host remembers, and how each stands."""
-    from thornwall.cli.changes import json_of, show_table
+    from thornwall.cli.changes import json_of, show_one, show_table
     from thornwall.jobs.undo import history as run
+    from thornwall.jobs.undo import named
 
     way = _way(target, identity, accept_new, secrets, quiet=quiet)
-    changes = way.on("Asking", run)
-    if as_json:
+    changes = way.on("Asking", partial(run, whole=as_json or bool(change)))
+    changes = named(changes, change) if change else changes
+    if change and not as_json:
+        show_one(changes[0])
+    elif as_json:
         sys.stdout.write(json.dumps([json_of(change) for change in changes], indent=2) + "\n")
     else:
         show_table(changes, way.link.typed, at_rest=way.link.root is not None)
@@ -200,7 +202,7 @@ def status(
     from thornwall.jobs.undo import history as run
 
     way = _way(target, identity, accept_new, secrets, quiet=quiet)
-    changes = way.on("Asking", run)
+    changes = way.on("Asking", partial(run, whole=as_json))
     waiting = [change for change in changes if change.state in {"open", "undoing"}]
     if as_json:
         sys.stdout.write(json.dumps([json_of(change) for change in waiting], indent=2) + "\n")

@@ -10,7 +10,8 @@ from thornwall.apply import events
 from thornwall.apply.compile import canary_script
 from thornwall.errors import HostAnswerError, LinkBrokeError, LoopbackError, ThornwallError, UnreachableError
 from thornwall.jobs.follow import Said
-from thornwall.jobs.link import COUNTED_FOR, Link
+from thornwall.jobs.link import Link
+from thornwall.jobs.patience import COUNTED_FOR
 from thornwall.model.secret import Secret
 from thornwall.transport.base import Ran
 

@@ -97,5 +97,5 @@ async def follow(link: Link, script: Callable[[str], str], said: Said, *, second
 
     await link.turn(said.step)
     # (a tool may work for long without a word, dpkg on a slow card; a dead link is found out without that)
-    await link.run(script(nonce), feed=feed, seconds=seconds, idle=seconds)
+    await link.patiently(lambda: link.run(script(nonce), feed=feed, seconds=seconds, idle=seconds), said.step)
     return said

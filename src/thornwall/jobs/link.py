@@ -7,11 +7,13 @@ import math
 import shlex
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from thornwall.errors import UsageError
+from thornwall.jobs.patience import COUNTED_FOR, patiently
 from thornwall.jobs.reach import Reaching
 from thornwall.jobs.remembering import Remembering
 from thornwall.model.capture import Source
@@ -21,10 +23,9 @@ from thornwall.transport.local import LocalTransport
 from thornwall.transport.ssh import Access, SshTransport
 from thornwall.transport.target import CaptureTarget, DirectoryTarget, LocalTarget, SshTarget, Target, parse_target
 
-# `ufw limit` refuses the sixth connection of one address within 30 s, and counts what it refuses. One is the canary's,
-# which cannot wait.
+# `ufw limit` refuses the sixth connection of one address within 30 s. One is the canary's, which cannot wait.
 _AT_ONCE = 4
-COUNTED_FOR = 31.0  # seconds
+T = TypeVar("T")
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Link:
     """One host, reached as often as needed.
 
     `counted`: its firewall counts connections, so they are spread; but never so that one would come after `until`.
+    `patient`: a connection that is refused may be tried once more after half a minute.
     """
 
     target: SshTarget | LocalTarget | DirectoryTarget
@@ -40,6 +42,7 @@ class Link:
     sudo_password: Secret | None = None
     counted: bool = False
     until: float = math.inf
+    patient: bool = True
     _made: deque[float] = field(default_factory=lambda: deque(maxlen=_AT_ONCE))
     _before: list[tuple[Remembering, Secret | None]] = field(default_factory=list)
 
@@ -83,6 +86,10 @@ class Link:
             step(f"waiting for {math.ceil(wait)} s: the firewall there counts logins")
             await asyncio.sleep(wait)
         self._made.append(time.monotonic())
+
+    async def patiently(self, login: Callable[[], Awaitable[T]], step: Callable[[str], None]) -> T:
+        """See `patiently`; while a change waits, its own time is too short for that."""
+        return await (patiently(login, step) if self.patient else login())
 
     def transport(self, *, become: Become | None = None, access: Access | None = None) -> Transport:
         """A way to it that becomes root, with sudo's password where it is known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -63,9 +63,12 @@ async def look(
     limits = Limits(seconds=seconds, idle_seconds=_PACKAGES if before else min(60, seconds))
     reading = Reading(limits, link.reaching.password_seconds, planning=True)
     await link.turn(step)
-    capture, ran = await read_host(
-        link.transport(), reading, step, target=str(link.target), source=link.source, root=link.root, before=before
-    )
+
+    def read() -> Awaitable[tuple[Capture, Ran]]:
+        target, source = str(link.target), link.source
+        return read_host(link.transport(), reading, step, target=target, source=source, root=link.root, before=before)
+
+    capture, ran = await link.patiently(read, step)
     link.asker.succeeded()
     way = way_in(capture, ran, link.name, originals(capture))
     planned = make(capture, judging, way, wishes, address=ran.address)

@@ -75,6 +75,7 @@ class Proving:
     def begin(self, change: str) -> None:
         """The device would take it back from now on: this machine knows, should nobody get in any more."""
         self.change, self.until = change, time.time() + self.window
+        self.link.patient = False
         self.waits_until(unsaid.clock(self.until))
         self.remember("")
 
@@ -87,6 +88,7 @@ class Proving:
     def stays(self, lacking: str) -> None:
         """The device keeps it. `lacking`: what did not hold all the same."""
         self.link.until, self.kept, self.until = math.inf, True, 0.0
+        self.link.patient = True
         self.waits_until("")
         self.remember(lacking, kept=time.time())
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from thornwall.errors import UsageError
+from thornwall.jobs.patience import patiently
 from thornwall.jobs.read import Reading, read_host
 from thornwall.model.capture import Capture, Source
 from thornwall.transport.base import Asker, Become, Limits
@@ -64,7 +65,7 @@ async def _read(
     if isinstance(target, SshTarget):
         access = Access(identity=reaching.identity, accept_new=reaching.accept_new)
         ssh = SshTransport(target, become=become, asker=asker, access=access)
-        capture, ran = await read_host(ssh, reading, step, target=str(target), source="ssh")
+        capture, ran = await patiently(lambda: read_host(ssh, reading, step, target=str(target), source="ssh"), step)
         return Answer(capture, ran.address, ran.refusal)
     here = LocalTransport(become=become, asker=asker)
     root = _root(target.path) if isinstance(target, DirectoryTarget) else None

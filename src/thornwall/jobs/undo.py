@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from thornwall.apply import events
 from thornwall.apply.compile import confirm_script, forget_script, history_script, undo_script
@@ -32,13 +32,25 @@ class Undoing:
     bring_back_known_passwords: bool = False
 
 
-async def history(link: Link, step: Telling) -> tuple[events.Change, ...]:
-    """The changes that the host knows, the oldest first."""
+async def history(link: Link, step: Telling, *, whole: bool = False) -> tuple[events.Change, ...]:
+    """The changes that the host knows, the oldest first. `whole`: with all that each would give back."""
     said = Said(step)
-    await follow(link, lambda nonce: history_script(nonce=nonce, root=str(link.root or "/")), said)
+    await follow(link, lambda nonce: history_script(nonce=nonce, root=str(link.root or "/"), whole=whole), said)
     said.need(events.End)
-    changes = tuple(sorted(said.all(events.Change), key=lambda change: int(change.id)))
+    given = said.all(events.GivesBack)
+    changes = tuple(
+        replace(change, gives=tuple(line.text for line in given if line.id == change.id))
+        for change in sorted(said.all(events.Change), key=lambda change: int(change.id))
+    )
     return unsaid.told(link.target, changes) if isinstance(link.target, SshTarget) else changes
+
+
+def named(changes: tuple[events.Change, ...], id_: str) -> tuple[events.Change]:
+    """The one that has this number, with or without zeros before it. Raises RefusedError where none has."""
+    for change in changes:
+        if change.id == id_.zfill(4):
+            return (change,)
+    raise RefusedError(f"there is no change {id_} on this host", hint="See: thornwall history")
 
 
 def together(changes: tuple[events.Change, ...], id_: str = "", *, packages: bool = True) -> tuple[events.Change, ...]:
@@ -48,11 +60,9 @@ def together(changes: tuple[events.Change, ...], id_: str = "", *, packages: boo
     Raises RefusedError where there is no such change.
     """
     standing = [each for each in changes if each.state in {"open", "confirmed", "undoing"}]
-    wanted = [each for each in changes if each.id == id_.zfill(4)] if id_ else standing[-1:]
-    if not wanted:
-        named = f"change {id_}" if id_ else "change that could be taken back"
-        raise RefusedError(f"there is no {named} on this host", hint="See: thornwall history")
-    change = wanted[0]
+    if not id_ and not standing:
+        raise RefusedError("there is no change that could be taken back on this host", hint="See: thornwall history")
+    change = named(changes, id_)[0] if id_ else standing[-1]
     others = [each for each in standing if each.id != change.id]
     if packages and not change.packages and others and others[-1].packages and others[-1].before(change):
         return change, others[-1]

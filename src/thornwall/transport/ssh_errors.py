@@ -10,6 +10,7 @@ import asyncssh
 
 from thornwall.errors import (
     AuthenticationError,
+    CountedError,
     HostAnswerError,
     HostKeyError,
     ThornwallError,
@@ -22,6 +23,10 @@ from thornwall.transport.text import printable
 _SSH_OFF = (
     "is it on, and is SSH? On a Raspberry Pi: `sudo raspi-config`, Interface Options, SSH; "
     "or an empty file named ssh on the boot partition"
+)
+_AGAIN = (
+    "each try from this computer counts there, also those of other programs: wait for half a minute, and try again. "
+    "Still so? Then its SSH server does not run: look at the device itself (`systemctl status ssh`)"
 )
 _NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN, errno.EHOSTDOWN}
 
@@ -128,6 +133,8 @@ def _os_error(error: OSError, client: Client, place: str, seconds: float) -> Tho
         return _timeout(client, place, seconds)
     if code == errno.ECONNREFUSED:
         said = f"{place} refuses the connection: nothing listens there, or its firewall counts logins, and has enough"
+        if client.trust.keys:
+            return CountedError(said, hint=_AGAIN)
         return UnreachableError(said, hint=f"wait for half a minute. Still so? {_SSH_OFF[0].upper()}{_SSH_OFF[1:]}")
     if code in _NO_ROUTE:
         return UnreachableError(f"there is no way to {place}", hint="is it on, and in the same network?")

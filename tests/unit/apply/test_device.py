@@ -31,6 +31,7 @@ from thornwall.apply.events import (
     Differs,
     Event,
     Failed,
+    GivesBack,
     Left,
     Refused,
     Skipped,
@@ -346,6 +347,25 @@ def test_numbers_grow_whatever_the_clock_says(root: Path) -> None:
     assert [(change.id, change.state, change.title) for change in known] == [
         (number, "confirmed", "it's odd") for number in ("0001", "0002", "0004")
     ]
+
+
+def test_what_a_change_gives_back_is_told_by_line(root: Path) -> None:
+    make(["sh"], root, PutFile("/etc/new", b"x", ABSENT))
+    make(["sh"], root, PutFile("/etc/gone", b"x", ABSENT))
+    send(["sh"], undo_script("2", nonce=NONCE, root=str(root)))
+    _, events = send(["sh"], history_script(nonce=NONCE, root=str(root), whole=True))
+    told = [event for event in events if isinstance(event, GivesBack)]
+    assert {event.id for event in told} == {"0001"}
+    assert "  /etc/new: removed: it was not there" in [event.text for event in told]
+    assert "PATH" not in " ".join(event.text for event in told)  # its words, and none of its code
+    assert [event.id for event in events if isinstance(event, Change)] == ["0001", "0002"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_whose_known_password_stays_away_is_told(root: Path, known: bool) -> None:
+    make(["sh"], root, AccountDo("pi", AccountField.PASSWORD, known_default=known))
+    _, events = send(["sh"], history_script(nonce=NONCE, root=str(root)))
+    assert [event.known for event in events if isinstance(event, Change)] == [("pi",) if known else ()]
 
 
 def test_the_record_is_for_root_alone(root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -116,7 +117,8 @@ def test_no_upgrade_is_said_to_be_taken_back(undone: Undo, title: str, told: str
 
 def test_the_way_to_bring_back_known_passwords_is_named_before_and_after(undone: Undo) -> None:
     why = "the password of pi: the one before was a known default or empty"
-    said = undone((HARDENED,), Left(why), Left("/etc/x: something else is in it by now"), Undone("0002"), agrees=True)
+    change = replace(HARDENED, known=("pi",))
+    said = undone((change,), Left(why), Left("/etc/x: something else is in it by now"), Undone("0002"), agrees=True)
     before, _, after = said.partition(" Left as it is: ")
     assert before.endswith("empty passwords do not come back, unless with --bring-back-known-passwords.")
     assert after.startswith(f"{why}; undo with --bring-back-known-passwords would have brought it back. ")
@@ -124,7 +126,9 @@ def test_the_way_to_bring_back_known_passwords_is_named_before_and_after(undone:
 
 
 def test_it_is_not_named_where_it_is_given_or_no_password_is_concerned(undone: Undo) -> None:
-    assert "--bring-back" not in undone((HARDENED,), Undone("0002"), agrees=True, brings=True)
+    known = replace(HARDENED, known=("pi",))
+    assert "--bring-back" not in undone((known,), Undone("0002"), agrees=True, brings=True)
+    assert "--bring-back" not in undone((HARDENED,), Undone("0002"), agrees=True)
     assert "--bring-back" not in undone((PACKAGES,), Undone("0001"), agrees=True)
 
 
@@ -167,10 +171,53 @@ def test_status_tells_for_what_the_last_change_was_taken_back(
 
 
 def test_what_is_open_again_then_is_told_before_anybody_is_asked(undone: Undo) -> None:
-    change = replace(HARDENED, reopens="tcp 23 answers again; SSH lets root\x1b log in")
+    change = replace(HARDENED, reopens="tcp 23 answers again; SSH lets root\x1b log in", known=("pi",))
     said = undone((change,), agrees=False)
     assert "As before then: tcp 23 answers again; SSH lets root\N{REPLACEMENT CHARACTER} log in. Known default" in said
     assert "As before then" not in undone((HARDENED,), agrees=False)
+
+
+def test_all_that_goes_back_is_shown_to_who_asks_for_it(
+    undone: Undo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change = replace(HARDENED, gives=("Refuse logins of root", "  /etc/ssh/x: goes\x1b"))
+
+    def asks_for_it(question: str, in_full: Callable[[], None]) -> bool:
+        capsys.readouterr()
+        in_full()
+        shown = capsys.readouterr().err
+        assert "Refuse logins of root\n  /etc/ssh/x: goes\N{REPLACEMENT CHARACTER}\n" in shown, question
+        return False
+
+    monkeypatch.setattr(console, "yes", asks_for_it)
+    monkeypatch.setattr(undo, "_way", lambda *_, **__: Device((change,), ()))
+    monkeypatch.setattr(undo, "_somebody", lambda: None)
+    assert undo.undo("pi@host") == Exit.OK
+    assert capsys.readouterr().err == "Nothing was changed.\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (
+            replace(HARDENED, gives=("Let sudo ask", "  /etc/sudoers.d/x: as before"), reopens="y", known=("pi",)),
+            "it gives back: 0002 harden recommended Let sudo ask /etc/sudoers.d/x: as before As before then: y. ",
+        ),
+        (TAKEN_BACK, "0002 2026-11-18 11:06 UTC taken back harden recommended"),
+        (replace(PACKAGES, id="0002"), "0002 packages: ufw what came in is removed again"),
+    ],
+)
+def test_one_change_is_shown_whole(
+    change: Change, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(undo, "_way", lambda *_, **__: Device((PACKAGES, change), ()))
+    assert undo.history("pi@host", "2") == Exit.OK
+    assert shown in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(RefusedError, match="there is no change 7 on this host"):
+        undo.history("pi@host", "7")
+    assert undo.history("pi@host", "2", as_json=True) == Exit.OK
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["gives-back"] == list(change.gives)
 
 
 OPEN = Change("0003", "open", MADE, "1", "0a1b2c3d", 40, True, "harden recommended")

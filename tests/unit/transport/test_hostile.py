@@ -17,7 +17,14 @@ import pytest
 
 from tests.unit.transport.conftest import Person
 from tests.unit.transport.sshd import free_port, keygen
-from thornwall.errors import AuthenticationError, HostAnswerError, HostKeyError, ThornwallError, UnreachableError
+from thornwall.errors import (
+    AuthenticationError,
+    CountedError,
+    HostAnswerError,
+    HostKeyError,
+    ThornwallError,
+    UnreachableError,
+)
 from thornwall.model.secret import Secret
 from thornwall.transport.base import Become, Limits
 from thornwall.transport.ssh import Access, SshTransport
@@ -143,6 +150,19 @@ async def test_nobody_listens() -> None:
     with pytest.raises(UnreachableError, match="refuses the connection") as caught:
         await attempt(free_port())
     assert "raspi-config" in caught.value.hint
+    assert not isinstance(caught.value, CountedError)
+
+
+async def test_a_host_that_is_known_here_may_refuse_since_it_counts(home: Path, tmp_path: Path) -> None:
+    """Somebody has logged in there: that SSH was never switched on is no likely reason."""
+    keygen(tmp_path / "host")
+    port = free_port()
+    key = (tmp_path / "host.pub").read_text()
+    (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{port} {key}")
+    with pytest.raises(CountedError, match="refuses the connection") as caught:
+        await attempt(port)
+    assert "wait for half a minute" in caught.value.hint
+    assert "raspi-config" not in caught.value.hint
 
 
 async def test_a_name_that_is_none() -> None:

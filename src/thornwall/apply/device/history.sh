@@ -1,6 +1,6 @@
-# Tells which changes of Thornwall this host knows.
+# Tells which changes of Thornwall this host knows; with WHOLE, also what taking back each that is not gone gives back.
 main() {
-  ID='' N=@nonce@ LIVE=@live@
+  ID='' N=@nonce@ LIVE=@live@ WHOLE=@whole@
   setup
   cd -P @root@ || exit 1
   uptime_
@@ -24,11 +24,21 @@ main() {
     [ -e /etc/systemd/system/thornwall-boot-"$ID".service ] && [ "$LIVE" = 1 ] && again=guarded
     [ "$state" = open ] && [ "$LIVE" = 1 ] && at_work && again=working
     [ "$state" = confirmed ] && left_a_job && again=job
-    printf '%s\tCHANGE\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
-      "$N" "$ID" "${state:--}" "$made" "$version" "$key" "$left" "$again" "$title" "${ended:--}" "$why" "$restarted" "$stuck" "${opens:--}"
+    known=-
+    [ -f "$D/undo.sh" ] && known=$(sed -n "/^KNOWN='/{s///;s/'.*//;p;q;}" "$D/undo.sh")
+    printf '%s\tCHANGE\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' \
+      "$N" "$ID" "${state:--}" "$made" "$version" "$key" "$left" "$again" "$title" "${ended:--}" "$why" "$restarted" "$stuck" "${opens:--}" "${known:--}"
+    [ "$WHOLE" = 1 ] && [ "$state" != undone ] && gives_back
   done
   set -f
   printf '%s\tEND\t-\n' "$N"
+}
+
+# the words at the head of its undo.sh, line by line: a step, or a part of the step before it
+gives_back() {
+  [ -f "$D/undo.sh" ] || return 0
+  line="$N${tab}GIVES$tab$ID$tab"
+  sed -n -e '/^[^#]/q' -e "s/^#     /${line}part$tab/p" -e t -e "s/^#   /${line}step$tab/p" "$D/undo.sh"
 }
 
 # whether the change was made since the host has started

@@ -1,0 +1,23 @@
+"""A host that refuses a connection may count those of this computer, and takes one again after half a minute."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from thornwall.errors import CountedError
+
+COUNTED_FOR = 31.0
+"""Seconds after which `ufw limit` takes a connection again: it counts those of the last 30, and what it refuses too."""
+T = TypeVar("T")
+
+
+async def patiently(login: Callable[[], Awaitable[T]], step: Callable[[str], None]) -> T:
+    """The same login once more, where a host whose key is known here refused the connection."""
+    try:
+        return await login()
+    except CountedError:
+        step(f"waiting for {COUNTED_FOR:.0f} s: the host refuses the connection, as a firewall that counts logins")
+        await asyncio.sleep(COUNTED_FOR)
+        return await login()
