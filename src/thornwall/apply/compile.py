@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from thornwall.apply.sheet import Sheet, sheet
-from thornwall.apply.text import CALL, About, comment, fill, nonce_of, template, write_parts
+from thornwall.apply.text import CALL, About, comment, fill, nonce_of, number_of, template, write_parts
 from thornwall.errors import UsageError
 from thornwall.model.plan import Step
 from thornwall.model.secret import Secret
 
-_ID = re.compile(r"[0-9]{1,9}")
 _KEY = re.compile(r"[0-9a-f-]{8,64}")
 
 
@@ -103,7 +102,7 @@ def canary_script(id_: str, *, key: str, answer: str = "ok") -> str:
     if not _KEY.fullmatch(key):
         raise UsageError("not the key of a canary")
     line = shlex.quote(f"ok {key}" if answer == "ok" else comment(answer)[:500])
-    file = f"/var/lib/thornwall/{_id(id_)}/canary.answer"
+    file = f"/var/lib/thornwall/{number_of(id_)}/canary.answer"
     return f"main() {{\n  umask 077\n  printf '%s\\n' {line} >{file}.new && mv {file}.new {file}\n}}\n{CALL}"
 
 
@@ -115,7 +114,7 @@ def confirm_script(id_: str, nonce: str, *, key: str, sudo: bool = False) -> str
     """
     if not _KEY.fullmatch(key):
         raise UsageError("not the key of a change")
-    values = {"id": _id(id_), "nonce": nonce_of(nonce), "key": key, "sudo": str(int(sudo))}
+    values = {"id": number_of(id_), "nonce": nonce_of(nonce), "key": key, "sudo": str(int(sudo))}
     return "\n".join((fill(template("confirm.sh"), values), template("keep.sh"), template("common.sh"), CALL))
 
 
@@ -132,7 +131,7 @@ def undo_script(
     what others have changed since, of which a copy is kept, and out of order.
     """
     options = ["--force"] * force + ["--bring-back-known-passwords"] * bring_back_known_passwords
-    first, second = (_id(each) if each else "''" for each in (*ids, "", "")[:2])
+    first, second = (number_of(each) if each else "''" for each in (*ids, "", "")[:2])
     values = {"id": first, "then": second, "options": " ".join(options), "why": "''", "unless_confirmed": "0"}
     return _script("undo_call.sh", _place(nonce, root) | values)
 
@@ -143,7 +142,7 @@ def back_script(id_: str, *, nonce: str, why: str, unless_confirmed: bool = True
     `unless_confirmed`: what somebody has confirmed meanwhile is left as it is, and refused.
     """
     values = {
-        "id": _id(id_),
+        "id": number_of(id_),
         "then": "''",
         "options": "",
         "why": shlex.quote(comment(why)[:300]),
@@ -162,7 +161,7 @@ status_script = history_script
 
 def forget_script(id_: str, *, nonce: str, root: str = "/") -> str:
     """The script that removes the record of a change. It cannot be undone afterwards."""
-    return _script("forget.sh", _place(nonce, root) | {"id": _id(id_)})
+    return _script("forget.sh", _place(nonce, root) | {"id": number_of(id_)})
 
 
 def undo_text(tx: Transaction, laid: Sheet) -> str:
@@ -221,9 +220,3 @@ def _place(nonce: str, root: str) -> dict[str, str]:
         "root": shlex.quote(root),
         "root_text": comment(root),
     }
-
-
-def _id(text: str) -> str:
-    if not _ID.fullmatch(text):
-        raise UsageError(f"not the number of a change: {text!r}", hint="see: thornwall history")
-    return f"{int(text):04d}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from thornwall.apply.text import CALL, About, fill, nonce_of, template, write_parts
+from thornwall.apply.text import CALL, About, fill, nonce_of, number_of, template, write_parts
 from thornwall.errors import UsageError
 from thornwall.model.change import Packages
 
@@ -49,7 +49,13 @@ def packages_script(wanted: Packages, *, nonce: str, version: str = "") -> str:
     }
     body = fill(template("packages.sh"), {"nonce": nonce_of(nonce)})
     written = write_parts(parts, nonce=nonce, about=About(version, _title(wanted)))
-    return "\n".join((body, written, template("claim.sh"), common, CALL))
+    return "\n".join((body, template("packages_tell.sh"), written, template("claim.sh"), common, CALL))
+
+
+def again_script(id_: str, *, nonce: str) -> str:
+    """The script that tells from the start what became of the packages of change `id_`, and follows that to its end."""
+    body = fill(template("packages_again.sh"), {"nonce": nonce_of(nonce), "id": number_of(id_)})
+    return "\n".join((body, *map(template, ("packages_tell.sh", "packages_common.sh", "common.sh")), CALL))
 
 
 def _work(wanted: Packages) -> dict[str, str]:

@@ -14,6 +14,7 @@ from thornwall.model.change import sha256
 # the last line of a script: cut short anywhere, it is no command yet, so that what did not arrive whole runs nothing
 CALL = "{ main </dev/null; }\n"
 _NONCE = re.compile(r"[A-Za-z0-9]{8,64}")
+_ID = re.compile(r"[0-9]{1,9}")
 
 
 def template(name: str) -> str:
@@ -31,6 +32,13 @@ def nonce_of(text: str) -> str:
     if not _NONCE.fullmatch(text):
         raise UsageError("a nonce is 8 to 64 letters and digits")
     return text
+
+
+def number_of(text: str) -> str:
+    """The number of a change, as its record is called. Raises UsageError."""
+    if not _ID.fullmatch(text):
+        raise UsageError(f"not the number of a change: {text!r}", hint="see: thornwall history")
+    return f"{int(text):04d}"
 
 
 def comment(text: str) -> str:

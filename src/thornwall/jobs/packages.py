@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 
 from thornwall import __version__
 from thornwall.apply import events
 from thornwall.apply.first_start import without_later
-from thornwall.apply.packages import packages_script, together
+from thornwall.apply.packages import again_script, packages_script, together
 from thornwall.apply.reader import Reader
+from thornwall.errors import HostAnswerError, UnreachableError
 from thornwall.jobs.follow import Said, new_nonce
 from thornwall.jobs.read import Before
 from thornwall.model.change import Packages
@@ -26,6 +29,9 @@ def packages_of(plan: Plan) -> Packages | None:
 _FETCHED = re.compile(r"^E: Failed to fetch \S+\s+(.+?)(?: E: Unable to fetch .*)?$")
 
 
+_AGAIN = 10.0  # seconds until a host is asked again
+_LINKS = 100  # that may break
+_COMES_BACK = 900.0  # seconds without it after which nobody waits any longer
 _UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_.-]*\.service")
 
 
@@ -43,10 +49,37 @@ class Bringing:
     """Package work on its way, before the host is read again over the same connection."""
 
     def __init__(self, wanted: Packages, step: Callable[[str], None]) -> None:
+        self._begin(step)
+        self._script = packages_script(wanted, nonce=self._nonce, version=__version__)
+
+    def _begin(self, step: Callable[[str], None]) -> None:
         self._nonce = new_nonce()
         self._reader = Reader(self._nonce)
-        self._script = packages_script(wanted, nonce=self._nonce, version=__version__)
         self.said = Said(step)
+
+    async def watch(self, read: Callable[[Before], Awaitable[None]], tell: Callable[[str], None]) -> None:
+        """Bring them, and `read` the host then. Where the link breaks, the device goes on: so does this, over another.
+
+        Raises what `read` raises, where nothing had begun, or the host does not come back.
+        """
+        id_, gone = "", 0.0  # since when it does not answer, by the clock of this computer
+        for _ in range(_LINKS):
+            try:
+                return await read(self.before)
+            except UnreachableError as error:
+                heard = self.said.first(events.Staged)
+                if heard is not None:
+                    id_, gone = heard.id, time.monotonic()
+                    tell(f"The link broke ({error.message}). The packages come all the same; the host is asked again.")
+                # (an answer that is none is no broken link)
+                odd = heard is not None and isinstance(error, HostAnswerError)
+                if odd or not id_ or time.monotonic() - gone > _COMES_BACK:
+                    raise
+            self.said.step("asking again how far the packages are")
+            await asyncio.sleep(_AGAIN)
+            self._begin(self.said.step)
+            self._script = again_script(id_, nonce=self._nonce)
+        raise UnreachableError("the link broke too often")
 
     @property
     def before(self) -> Before:

@@ -20,7 +20,7 @@ from thornwall.apply.compile import (
     transaction_script,
     undo_script,
 )
-from thornwall.apply.packages import packages_script
+from thornwall.apply.packages import again_script, packages_script
 from thornwall.apply.sheet import escaped, sheet
 from thornwall.errors import UsageError
 from thornwall.model.change import (
@@ -73,6 +73,7 @@ def scripts() -> dict[str, str]:
         "forget": forget_script("1", nonce=NONCE),
         "packages": packages_script(Packages(("ufw",), upgrade=True), nonce=NONCE),
         "packages that wait": packages_script(Packages(("usbguard",), off=("usbguard.service",)), nonce=NONCE),
+        "packages again": again_script("7", nonce=NONCE),
         "packages that go": packages_script(Packages(remove=("cups", "cups-daemon")), nonce=NONCE),
     }
 
