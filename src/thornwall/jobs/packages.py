@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from thornwall import __version__
 from thornwall.apply import events
@@ -45,6 +46,13 @@ def _named(names: Sequence[str]) -> str:
     return ", ".join(names[:-1]) + " and " * (len(names) > 1) + names[-1]
 
 
+class Told(Protocol):
+    """Whoever wants to know how it goes."""
+
+    def tell(self, text: str) -> None:
+        """A sentence or two."""
+
+
 class Bringing:
     """Package work on its way, before the host is read again over the same connection."""
 
@@ -57,7 +65,7 @@ class Bringing:
         self._reader = Reader(self._nonce)
         self.said = Said(step)
 
-    async def watch(self, read: Callable[[Before], Awaitable[None]], tell: Callable[[str], None]) -> None:
+    async def watch(self, read: Callable[[Before], Awaitable[None]], owner: Told) -> None:
         """Bring them, and `read` the host then. Where the link breaks, the device goes on: so does this, over another.
 
         Raises what `read` raises, where nothing had begun, or the host does not come back.
@@ -70,7 +78,9 @@ class Bringing:
                 heard = self.said.first(events.Staged)
                 if heard is not None:
                     id_, gone = heard.id, time.monotonic()
-                    tell(f"The link broke ({error.message}). The packages come all the same; the host is asked again.")
+                    owner.tell(
+                        f"The link broke ({error.message}). The packages come all the same; the host is asked again."
+                    )
                 # (an answer that is none is no broken link)
                 odd = heard is not None and isinstance(error, HostAnswerError)
                 if odd or not id_ or time.monotonic() - gone > _COMES_BACK:

@@ -162,6 +162,7 @@ def make(capture: Capture, judging: Judging, way: WayIn, wishes: Wishes, *, addr
     plan = replace(
         plan,
         closes=claimed.closed,
+        closes_udp=claimed.closed_udp,
         keeps=claimed.kept,
         host=report.host,
         as_root=report.as_root,

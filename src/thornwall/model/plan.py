@@ -149,6 +149,7 @@ class Plan:
     nobodies: tuple[str, ...] = ()  # who was given a new password, and has no account there
     idle_passwords: tuple[str, ...] = ()  # who was given one, and no step sets it
     closes: tuple[int, ...] = ()  # TCP ports that answer from outside and will not any more
+    closes_udp: tuple[int, ...] = ()  # and UDP ports
     keeps: tuple[int, ...] = ()  # those that answer on
     grave: tuple[Mend, ...] = ()  # findings of extreme or high risk that no step mends, worst first
     shut_out: tuple[str, ...] = ()  # people who have no key, and log in over SSH by password until now

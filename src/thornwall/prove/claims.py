@@ -18,12 +18,14 @@ from thornwall.model.snapshot import Snapshot
 class Claims:
     """What is tried from outside once the change is confirmed, and before.
 
-    `closed`: TCP ports that must refuse; `kept`: TCP ports that must go on answering, if they did before. Then: a
-    login by password is refused, root may not log in, sudo asks the login's own account for a password. `bans`: the
-    service that would shut this computer out for failed logins, if one runs.
+    `closed`: TCP ports that must refuse; `closed_udp`: UDP ports of the same services, which nobody tries; `kept`: TCP
+    ports that must go on answering, if they did before. Then: a login by password is refused, root may not log in, sudo
+    asks the login's own account for a password. `bans`: the service that would shut this computer out for failed
+    logins, if one runs.
     """
 
     closed: tuple[int, ...] = ()
+    closed_udp: tuple[int, ...] = ()
     kept: tuple[int, ...] = ()
     password_refused: bool = False
     root_refused: bool = False
@@ -31,6 +33,7 @@ class Claims:
     bans: str = ""
 
 
+_OWN = 32768  # from here on the kernel gives ports to whoever asks for any (net.ipv4.ip_local_port_range)
 _BANNERS = ("fail2ban", "sshguard", "denyhosts", "crowdsec-firewall-bouncer")
 
 
@@ -44,11 +47,14 @@ def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
         if finding.status is Status.FAIL and (finding.rule, finding.subject) in mended and _listens(finding)
         for evidence in finding.evidence
     }
-    sockets = [socket for socket in _sockets(facts) if socket.protocol == "tcp" and not socket.loopback]
+    outside = [socket for socket in _sockets(facts) if not socket.loopback]
+    sockets = [socket for socket in outside if socket.protocol == "tcp"]
     stopped = _stopped(plan)
-    closed = {socket.port for socket in sockets if socket.line in lines or socket.unit in stopped}
+    gone = [socket for socket in outside if socket.line in lines or socket.unit in stopped]
+    closed = {socket.port for socket in gone if socket.protocol == "tcp"}
     return Claims(
         closed=tuple(sorted(closed)),
+        closed_udp=tuple(sorted({each.port for each in gone if each.protocol == "udp" and each.port < _OWN})),
         kept=tuple(sorted(({socket.port for socket in sockets} | _forwarded(facts, closed)) - closed)),
         password_refused="ssh-password-login" in rules,
         root_refused=not rules.isdisjoint({"ssh-root-login", "ssh-root-key-login"}),

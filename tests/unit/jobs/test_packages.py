@@ -40,9 +40,12 @@ class Device:
         if error:
             raise error
 
+    def tell(self, text: str) -> None:
+        self.told.append(text)
+
     def bring(self) -> Bringing:
         bringing = Bringing(Packages(("ufw",)), lambda _: None)
-        asyncio.run(bringing.watch(self.read, self.told.append))
+        asyncio.run(bringing.watch(self.read, self))
         return bringing
 
 

@@ -56,6 +56,22 @@ def test_a_unit_that_reads_its_files_again_goes_on_answering() -> None:
     assert (found.closed, found.kept) == ((), (22, 631, 3306, 8888))
 
 
+def test_udp_ports_of_what_stops_are_told_and_none_that_the_kernel_gave() -> None:
+    """avahi-daemon listens on 5353, and asks from a port of the kernel's choice."""
+    sockets = tuple(
+        Socket("udp", address, port, unit=unit, line=f"udp {address}:{port}")
+        for address, port, unit in (
+            ("*", 5353, "avahi-daemon.service"),
+            ("*", 43210, "avahi-daemon.service"),
+            ("*", 123, "chrony.service"),
+            ("127.0.0.1", 323, "avahi-daemon.service"),
+        )
+    )
+    step = Step("x", Purpose.SERVICES, "X", (UnitDo("stop", ("avahi-daemon.service",)),), ())
+    found = claims(Plan("host", (step,)), (), Snapshot(network=Known(Network(sockets, processes=True))))
+    assert (found.closed, found.closed_udp, found.kept) == ((), (5353,), ())
+
+
 @pytest.mark.parametrize(
     ("unit", "active", "bans"),
     [

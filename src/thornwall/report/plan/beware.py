@@ -179,9 +179,11 @@ def _named_alone(plan: Plan) -> list[str]:
 
 def _ports(plan: Plan) -> list[tuple[str, str]]:
     """What answers from outside, and what will not any more."""
-    if not plan.steps or not (plan.closes or plan.keeps):
+    if not plan.steps or not (plan.closes or plan.closes_udp or plan.keeps):
         return []
-    closed = f"tcp {', '.join(map(str, plan.closes))} will not answer any more" if plan.closes else ""
+    gone = {"tcp": plan.closes, "udp": plan.closes_udp}
+    closed = " and ".join(f"{kind} {', '.join(map(str, ports))}" for kind, ports in gone.items() if ports)
+    closed += " will not answer any more" * bool(closed)
     kept = f"tcp {', '.join(map(str, plan.keeps))} {'answers' if len(plan.keeps) == 1 else 'answer'} on"
     return [("ports", "; ".join(filter(None, [closed, kept if plan.keeps else ""])) + ".")]
 

@@ -39,7 +39,7 @@ def as_json(plan: Plan) -> dict[str, Json]:
         "preset": plan.preset.name.lower(),
         "way_in": plain(plan.way_in),
         "as_root": plan.as_root,
-        "ports": {"closed": list(plan.closes), "kept": list(plan.keeps)},
+        "ports": {"closed": list(plan.closes), "closed_udp": list(plan.closes_udp), "kept": list(plan.keeps)},
         "shut_out": [told(name) for name in plan.shut_out],
         "refused": [held_json(held) for held in plan.refused],
         "before": standing_json(plan.before),
