@@ -110,7 +110,7 @@ def _goes_on(work: Work) -> str:
         return f"It may have been confirmed by now; if not, {host}. {look}"
     if work.said is None or work.said.first(events.Armed) is None:
         return f"The change had not begun; should it have at that very moment, {host}. {look}"
-    return f"Nobody confirms the change now: {host}. {look}"
+    return f"Nobody confirms the change now: {host}. {look}. Not to wait for that: thornwall undo {link.typed}"
 
 
 async def _bring(work: Work, packages: Packages) -> None:
