@@ -97,6 +97,7 @@ class VM:
     secrets: Secrets
     private_key: Path
     disk: Disk = field(repr=False)
+    words: str = ""  # that its kernel is started with, besides those of the lab
 
     variant = "planted"
     port = 22
@@ -317,14 +318,14 @@ class VM:
 
     def _qemu(self) -> list[str]:
         wire = Wire(self.index)
-        addresses = f"lab.address={wire.address}/24 lab.address={wire.address6}/64"
+        words = f"lab.address={wire.address}/24 lab.address={wire.address6}/64 {self.words}"
         # Accelerators, the best first. KVM only where asked for: in a virtual machine it may open and then fail.
         accelerator = os.environ.get("THORNWALL_VM_ACCEL", "tcg,thread=multi")
         return [
             *("qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none"),
             *("-machine", "q35", "-accel", accelerator, "-cpu", _PROCESSOR, "-smp", "2", "-m", _MEMORY),
             *("-kernel", str(self.disk.kernel), "-initrd", str(self.disk.initrd)),
-            *("-append", f"root=PARTUUID=5a1c7e09-02 ro net.ifnames=0 console=ttyS0 {_FASTER} {addresses}"),
+            *("-append", f"root=PARTUUID=5a1c7e09-02 ro net.ifnames=0 console=ttyS0 {_FASTER} {words}"),
             *("-drive", f"file={self._folder / 'disk.qcow2'},if=virtio,format=qcow2,cache=none,aio=threads"),
             *("-netdev", f"tap,id=net0,ifname={wire.interface},script=no,downscript=no"),
             *("-device", f"virtio-net-pci,netdev=net0,mac=02:00:00:00:00:{self.index:02x}"),
@@ -341,15 +342,14 @@ class VM:
 _plugs: dict[str, subprocess.Popen[bytes]] = {}
 
 
-def start(release: str = "trixie", *, wait: bool = True) -> VM:
+def start(release: str = "trixie", *, wait: bool = True, words: str = "") -> VM:
     """Switch a clean machine on, and wait until its owner can log in: a minute or two. It dies with this process.
 
-    The first machine of a release takes two minutes more, for its disk. LabError when this machine cannot.
+    `words`: for its kernel. The first one of a release takes two minutes more. LabError where none can be.
     """
     if release not in RELEASES:
         raise LabError(f"no such release: {release}; there are {', '.join(RELEASES)}")
-    reason = missing_for_vm()
-    if reason:
+    if reason := missing_for_vm():
         raise LabError(reason)
     source = disk(release)
     with locked(lab_dir() / "hosts.lock"):
@@ -360,7 +360,7 @@ def start(release: str = "trixie", *, wait: bool = True) -> VM:
         folder.mkdir(parents=True, mode=0o700)
         (folder / "owner").write_text(json.dumps([os.getpid(), process_started(os.getpid()), wire.index]))
     key = folder / "id_ed25519"
-    machine = VM(name, release, wire.index, source.source.secrets, key, source)
+    machine = VM(name, release, wire.index, source.source.secrets, key, source, words)
     try:
         if source.source.private_key is not None:
             shutil.copy(source.source.private_key, key)
