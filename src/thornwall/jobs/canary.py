@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
@@ -11,7 +10,7 @@ from thornwall.apply.compile import canary_script
 from thornwall.errors import HostAnswerError, LinkBrokeError, LoopbackError, ThornwallError, UnreachableError
 from thornwall.jobs.follow import Said
 from thornwall.jobs.link import Link
-from thornwall.jobs.patience import COUNTED_FOR
+from thornwall.jobs.patience import COUNTED_FOR, wait
 from thornwall.model.secret import Secret
 from thornwall.transport.base import Ran
 
@@ -51,6 +50,5 @@ async def _patient(login: Callable[[], Awaitable[Ran]], said: Said) -> Ran:
     except (LoopbackError, LinkBrokeError, HostAnswerError):
         raise
     except UnreachableError:
-        said.step(f"waiting for {COUNTED_FOR:.0f} s: the host takes no connection, as a firewall that counts logins")
-        await asyncio.sleep(COUNTED_FOR)
+        await wait(COUNTED_FOR, "the host takes no connection, as a firewall that counts logins", said.step)
         return await login()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import shlex
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from thornwall.errors import UsageError
-from thornwall.jobs.patience import COUNTED_FOR, patiently
+from thornwall.jobs.patience import COUNTED_FOR, patiently, wait
 from thornwall.jobs.reach import Reaching
 from thornwall.jobs.remembering import Remembering
 from thornwall.model.capture import Source
@@ -81,10 +80,9 @@ class Link:
     async def turn(self, step: Callable[[str], None]) -> None:
         """Wait until the host takes another connection, and count that one."""
         now = time.monotonic()
-        wait = self._made[0] + COUNTED_FOR - now if self.name and len(self._made) == _AT_ONCE else 0
-        if self.counted and 0 < wait < self.until - now:
-            step(f"waiting for {math.ceil(wait)} s: the firewall there counts logins")
-            await asyncio.sleep(wait)
+        seconds = self._made[0] + COUNTED_FOR - now if self.name and len(self._made) == _AT_ONCE else 0
+        if self.counted and 0 < seconds < self.until - now - 1:
+            await wait(seconds, "the firewall there counts logins", step)
         self._made.append(time.monotonic())
 
     async def patiently(self, login: Callable[[], Awaitable[T]], step: Callable[[str], None]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -18,6 +19,12 @@ async def patiently(login: Callable[[], Awaitable[T]], step: Callable[[str], Non
     try:
         return await login()
     except CountedError:
-        step(f"waiting for {COUNTED_FOR:.0f} s: the host refuses the connection, as a firewall that counts logins")
-        await asyncio.sleep(COUNTED_FOR)
+        await wait(COUNTED_FOR, "the host refuses the connection, as a firewall that counts logins", step)
         return await login()
+
+
+async def wait(seconds: float, why: str, step: Callable[[str], None]) -> None:
+    """Wait so long, rounded up, and say each second how much of it is left."""
+    for left in range(math.ceil(seconds), 0, -1):
+        step(f"waiting for {left} s: {why}")
+        await asyncio.sleep(1)
