@@ -88,7 +88,8 @@ def json_of(change: Change) -> dict[str, object]:
         "restarted": change.restarted,
         "stuck": change.stuck,
         "reopens": change.reopens,
-        "gives-back": change.gives,
+        "gives-back": [of_packages(change)] if change.packages and change.state != "undone" else list(change.gives),
+        "known-passwords-of": list(change.known),
         "seen-from-here": change.unsaid,
     }
 
@@ -128,9 +129,11 @@ def of_packages(change: Change) -> str:
     return f"what came in is removed again{back}{'; upgrades stay' * upgraded}"
 
 
-def show_one(change: Change) -> None:
-    """Print how it stands, and all that taking it back gives back."""
-    out.print(f"{change.id}  {when_made(change)}  {state_of(change)}{why(change)}", markup=False)
+def show_one(change: Change, *, at_rest: bool = False) -> None:
+    """Print how it stands, and all that taking it back gives back. `at_rest`: as for `stands`."""
+    waits = at_rest and change.state == "open" and not change.packages
+    state = "goes back at its next start" if waits else f"{state_of(change)}{why(change)}"
+    out.print(f"{change.id}  {when_made(change)}  {state}", markup=False)
     if change.state == "undone":
         out.print(printable(change.title), markup=False)
         return
@@ -138,7 +141,7 @@ def show_one(change: Change) -> None:
     show_whole([change], out)
     if change.reopens:
         out.print(f"\nAs before then: {printable(change.reopens)}.", markup=False)
-    if change.known:
+    if change.known and change.state != "open":
         out.print(
             f"The password of {printable(', '.join(change.known))} that everybody knows stays away.", markup=False
         )
@@ -150,6 +153,12 @@ def show_whole(changes: Iterable[Change], console: Console) -> None:
         console.print(f"\n{change.id}  {printable(change.title)}", markup=False, style="bold")
         for line in (of_packages(change),) if change.packages else change.gives:
             console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+        if change.known and change.state == "open":
+            names = printable(", ".join(change.known))
+            console.print(
+                f"It is not confirmed: until it is, the password of {names} that everybody knows comes back too.",
+                markup=False,
+            )
 
 
 def when_made(change: Change) -> str:

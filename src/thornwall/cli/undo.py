@@ -180,7 +180,7 @@ def history(
     changes = way.on("Asking", partial(run, whole=as_json or bool(change)))
     changes = named(changes, change) if change else changes
     if change and not as_json:
-        show_one(changes[0])
+        show_one(changes[0], at_rest=way.link.root is not None)
     elif as_json:
         sys.stdout.write(json.dumps([json_of(change) for change in changes], indent=2) + "\n")
     else:
@@ -306,6 +306,8 @@ def _way(target: str, identity: Path | None, accept_new: bool, secrets: Path | N
     from thornwall.cli.owner import Keyholder, read_secrets
     from thornwall.jobs.link import link_to
 
+    if target.isascii() and target.isdigit():
+        raise UsageError(f"{target} is no host.", hint=f"The change of that number of this machine: {_LOCAL} {target}")
     person = Keyholder(read_secrets(secrets))
     reaching = reaching_for(identity, accept_new, ask_sudo_pass=True, no_sudo=False, timeout=120, password_seconds=0)
     return _Way(target, link_to(target, reaching, person), person, quiet)

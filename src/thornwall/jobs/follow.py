@@ -13,6 +13,7 @@ from thornwall.apply import events
 from thornwall.apply.reader import Reader
 from thornwall.errors import HostAnswerError, RefusedError, StoppedError
 from thornwall.jobs.link import Link
+from thornwall.transport.base import Limits
 
 E = TypeVar("E")
 
@@ -83,8 +84,10 @@ def stopped(what_goes_on: str | Callable[[], str]) -> Iterator[None]:
         raise StoppedError(f"Interrupted. {told}") from None
 
 
-async def follow(link: Link, script: Callable[[str], str], said: Said, *, seconds: float = 120) -> Said:
-    """Log in anew, run the script that is made with a fresh nonce, and hear what the device says.
+async def follow(
+    link: Link, script: Callable[[str], str], said: Said, *, seconds: float = 120, busy: bool = False
+) -> Said:
+    """Log in anew, run the script that is made with a fresh nonce, and hear what the device says. `busy`: as of Limits.
 
     Raises the errors of `Transport.run`; what had been said until then is in `said`.
     """
@@ -97,5 +100,6 @@ async def follow(link: Link, script: Callable[[str], str], said: Said, *, second
 
     await link.turn(said.step)
     # (a tool may work for long without a word, dpkg on a slow card; a dead link is found out without that)
-    await link.patiently(lambda: link.run(script(nonce), feed=feed, seconds=seconds, idle=seconds), said.step)
+    limits = Limits(seconds=seconds, idle_seconds=seconds, busy=busy)
+    await link.patiently(lambda: link.run(script(nonce), feed=feed, limits=limits), said.step)
     return said

@@ -125,7 +125,7 @@ async def _bring(work: Work, packages: Packages) -> None:
     if packages.remove and work.link.name and agreed.host.address:
         work.silenced = await open_ports(agreed.host.address, agreed.closes)
     bringing = Bringing(packages, work.step)
-    await bringing.watch(partial(read, work), work.owner)
+    await bringing.watch(partial(read, work), work.owner, _PACKAGES_CUT.format(work.link.typed))
     work.notes += bringing.notes
     work.packages, work.brought = bringing.record, bringing.brought
     missing = frozenset(mend for step in work.plan.steps if step.purpose.packages for mend in step.mends)

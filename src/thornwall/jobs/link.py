@@ -115,9 +115,9 @@ class Link:
         self.asker = self.asker.muted()
         self._before = [(asker.muted(), secret) for asker, secret in self._before]
 
-    async def run(self, script: str, *, feed: Feed, seconds: float = 120, idle: float = 60) -> Ran:
+    async def run(self, script: str, *, feed: Feed, limits: Limits | None = None) -> Ran:
         """Log in anew and run it as root. Raises the errors of `Transport.run`."""
-        ran = await self.transport().run(script, feed=feed, limits=Limits(seconds=seconds, idle_seconds=idle))
+        ran = await self.transport().run(script, feed=feed, limits=limits or Limits())
         self.asker.succeeded()
         return ran
 

@@ -13,7 +13,14 @@ from thornwall.apply import events
 from thornwall.apply.first_start import without_later
 from thornwall.apply.packages import again_script, packages_script, together
 from thornwall.apply.reader import Reader
-from thornwall.errors import HostAnswerError, UnreachableError
+from thornwall.errors import (
+    AuthenticationError,
+    HostAnswerError,
+    HostKeyError,
+    ThornwallError,
+    UnansweredError,
+    UnreachableError,
+)
 from thornwall.jobs.follow import Said, new_nonce
 from thornwall.jobs.read import Before
 from thornwall.model.change import Packages
@@ -31,7 +38,8 @@ _FETCHED = re.compile(r"^E: Failed to fetch \S+\s+(.+?)(?: E: Unable to fetch .*
 
 
 _AGAIN = 10.0  # seconds until a host is asked again
-_LINKS = 100  # that may break
+_BREAKS = 50  # of the link
+_REFUSALS = 3  # of the login: it may be that the host has just begun to start
 _COMES_BACK = 900.0  # seconds without it after which nobody waits any longer
 _UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_.-]*\.service")
 
@@ -64,32 +72,42 @@ class Bringing:
         self._nonce = new_nonce()
         self._reader = Reader(self._nonce)
         self.said = Said(step)
+        self._odd = False
 
-    async def watch(self, read: Callable[[Before], Awaitable[None]], owner: Told) -> None:
+    async def watch(self, read: Callable[[Before], Awaitable[None]], owner: Told, hint: str) -> None:
         """Bring them, and `read` the host then. Where the link breaks, the device goes on: so does this, over another.
 
-        Raises what `read` raises, where nothing had begun, or the host does not come back.
+        Raises what `read` raises, where nothing had begun, or the host does not come back. `hint`: what to do then.
         """
         id_, gone = "", 0.0  # since when it does not answer, by the clock of this computer
-        for _ in range(_LINKS):
+        breaks = refusals = 0
+        while True:
             try:
                 return await read(self.before)
-            except UnreachableError as error:
-                heard = self.said.first(events.Staged)
-                if heard is not None:
-                    id_, gone = heard.id, time.monotonic()
-                    owner.tell(
-                        f"The link broke ({error.message}). The packages come all the same; the host is asked again."
-                    )
-                # (an answer that is none is no broken link)
-                odd = heard is not None and isinstance(error, HostAnswerError)
-                if odd or not id_ or time.monotonic() - gone > _COMES_BACK:
+            except (UnreachableError, AuthenticationError, HostKeyError) as error:
+                if (heard := self.said.first(events.Staged)) is not None:
+                    id_, gone, breaks = heard.id, time.monotonic(), breaks + 1
+                if not id_:
                     raise
+                refusals += isinstance(error, AuthenticationError)
+                longer = time.monotonic() - gone <= _COMES_BACK and breaks <= _BREAKS and refusals <= _REFUSALS
+                if not longer or self._is_no_link(error):
+                    error.hint = "\n".join(filter(None, [error.hint * (not isinstance(error, UnreachableError)), hint]))
+                    raise
+                if heard is not None:
+                    told = f"The link broke ({error.message}). The packages come all the same; the host is asked again."
+                    owner.tell(told)
             self.said.step("asking again how far the packages are")
             await asyncio.sleep(_AGAIN)
             self._begin(self.said.step)
             self._script = again_script(id_, nonce=self._nonce)
-        raise UnreachableError("the link broke too often")
+
+    def _is_no_link(self, error: ThornwallError) -> bool:
+        """Whether it is something else than a link that broke: nobody answers, or the answer is none."""
+        if isinstance(error, HostAnswerError):
+            over = self.said.first(events.Brought) or self.said.first(events.Refused)
+            return self._odd or over is not None
+        return isinstance(error, (HostKeyError, UnansweredError))
 
     @property
     def before(self) -> Before:
@@ -97,7 +115,12 @@ class Bringing:
         return Before(self._script, self._hear)
 
     def _hear(self, data: bytes) -> None:
-        for event in self._reader.feed(data):
+        try:
+            heard = self._reader.feed(data)
+        except HostAnswerError:
+            self._odd = True
+            raise
+        for event in heard:
             self.said.hear(event)
 
     @property
@@ -106,7 +129,7 @@ class Bringing:
         alike: dict[str, list[str]] = {}
         for each in self.said.all(events.Trouble):
             alike.setdefault(_reason(each.why), []).append(each.what)
-        notes = [f"{_named(names)} had trouble: {why}" for why, names in alike.items()]
+        notes = [f"{_named(list(dict.fromkeys(names)))} had trouble: {why}" for why, names in alike.items()]
         if refused := self.said.first(events.Refused):
             notes.append(f"No packages were brought: {refused.why}.")
         return tuple(notes)

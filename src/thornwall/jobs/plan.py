@@ -60,7 +60,7 @@ async def look(
 ) -> Planned:
     """Read the host over one connection, and plan. Raises the errors of `Transport.run`."""
     seconds = link.reaching.seconds + (_PACKAGES if before else 0)
-    limits = Limits(seconds=seconds, idle_seconds=_PACKAGES if before else min(60, seconds))
+    limits = Limits(seconds=seconds, idle_seconds=_PACKAGES if before else min(60, seconds), busy=before is not None)
     reading = Reading(limits, link.reaching.password_seconds, planning=True)
     await link.turn(step)
 

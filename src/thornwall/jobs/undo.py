@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from thornwall.apply import events
 from thornwall.apply.compile import confirm_script, forget_script, history_script, undo_script
+from thornwall.apply.text import number_of
 from thornwall.errors import RefusedError, UnreachableError, UsageError
 from thornwall.jobs import unsaid
 from thornwall.jobs.follow import Said, follow, stopped
@@ -37,9 +38,11 @@ async def history(link: Link, step: Telling, *, whole: bool = False) -> tuple[ev
     said = Said(step)
     await follow(link, lambda nonce: history_script(nonce=nonce, root=str(link.root or "/"), whole=whole), said)
     said.need(events.End)
-    given = said.all(events.GivesBack)
+    given: dict[str, list[str]] = {}
+    for line in said.all(events.GivesBack):
+        given.setdefault(line.id, []).append(line.text)
     changes = tuple(
-        replace(change, gives=tuple(line.text for line in given if line.id == change.id))
+        replace(change, gives=tuple(given.get(change.id, ())))
         for change in sorted(said.all(events.Change), key=lambda change: int(change.id))
     )
     return unsaid.told(link.target, changes) if isinstance(link.target, SshTarget) else changes
@@ -47,8 +50,9 @@ async def history(link: Link, step: Telling, *, whole: bool = False) -> tuple[ev
 
 def named(changes: tuple[events.Change, ...], id_: str) -> tuple[events.Change]:
     """The one that has this number, with or without zeros before it. Raises RefusedError where none has."""
+    number = number_of(id_)
     for change in changes:
-        if change.id == id_.zfill(4):
+        if change.id == number:
             return (change,)
     raise RefusedError(f"there is no change {id_} on this host", hint="See: thornwall history")
 
@@ -104,7 +108,7 @@ async def undo(wanted: Undoing, link: Link, step: Telling, tell: Telling = lambd
     said = Said(step)
     with stopped(f"What the host had begun to take back, it does to the end. To look: thornwall history {link.typed}"):
         try:
-            await follow(link, script, said, seconds=_SECONDS)
+            await follow(link, script, said, seconds=_SECONDS, busy=True)
         except UnreachableError as error:
             if said.heard:
                 error.hint = _BEGUN.format(link.typed)

@@ -52,9 +52,12 @@ def claims(plan: Plan, findings: Iterable[Finding], facts: Snapshot) -> Claims:
     stopped = _stopped(plan)
     gone = [socket for socket in outside if socket.line in lines or socket.unit in stopped]
     closed = {socket.port for socket in gone if socket.protocol == "tcp"}
+    udp = {each.port for each in gone if each.protocol == "udp" and each.port < _OWN}
+    # (several programs may share one)
+    udp -= {each.port for each in outside if each.protocol == "udp" and each not in gone}
     return Claims(
         closed=tuple(sorted(closed)),
-        closed_udp=tuple(sorted({each.port for each in gone if each.protocol == "udp" and each.port < _OWN})),
+        closed_udp=tuple(sorted(udp)),
         kept=tuple(sorted(({socket.port for socket in sockets} | _forwarded(facts, closed)) - closed)),
         password_refused="ssh-password-login" in rules,
         root_refused=not rules.isdisjoint({"ssh-root-login", "ssh-root-key-login"}),

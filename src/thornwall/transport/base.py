@@ -23,13 +23,15 @@ class Limits:
     """What a host may cost. Times in seconds, sizes in bytes; the time a person needs to answer a question is free.
 
     `seconds`: from the start of the command to its end. `idle_seconds`: without one byte from the host. `total_bytes`:
-    of stdout, and of stderr. `stderr_bytes`: how much of the end of stderr is kept.
+    of stdout, and of stderr. `stderr_bytes`: how much of the end of stderr is kept. `busy`: the host may be so busy
+    that even its SSH server answers nothing for minutes, as where apt wears a slow card.
     """
 
     seconds: float = 120
     idle_seconds: float = 60
     total_bytes: int = 64 * MIB
     stderr_bytes: int = 64 * KIB
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,8 @@ class SshTransport:
 
     async def _on(self, login: Login, wire: Wire, feed: Feed, limits: Limits) -> Ran:
         conn = await login.connect(self._target)
-        login.bear_silence(limits.idle_seconds)
+        if limits.busy:
+            login.bear_silence()
         exchange = Exchange(wire, login.who, feed=feed, limits=limits, asker=self._asker)
         try:
             await login.open(conn, exchange)

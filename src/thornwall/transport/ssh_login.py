@@ -27,8 +27,7 @@ from thornwall.transport.ssh_settings import Settings, resolve
 from thornwall.transport.target import SshTarget
 
 CONNECT_SECONDS = 10.0
-_AT_WORK = 600.0  # seconds of silence that are granted to nothing but package work, and undo's
-_UNANSWERED_AT_WORK = 18  # questions whether it is there, one each ten seconds
+_UNANSWERED = 18  # questions whether a busy host is there, one each ten seconds
 _GOODBYE = 2.0  # seconds for an orderly end; then the connection is dropped
 _MAX_JUMPS = 8
 _EYEBALLS = 0.25  # seconds before the next address is tried as well (RFC 8305)
@@ -108,13 +107,10 @@ class Login:
         peer = conn.get_extra_info("peername") if len(self._hops) == 1 else None
         return str(peer[0]) if isinstance(peer, tuple) else ""
 
-    def bear_silence(self, seconds: float) -> None:
-        """Give a host that may work for so long without a word more time before its connections count as broken: where
-        apt wears a slow card, sshd too waits for it.
-        """
-        if seconds >= _AT_WORK:
-            for _, conn in self._hops:
-                conn.set_keepalive(count_max=_UNANSWERED_AT_WORK)
+    def bear_silence(self) -> None:
+        """Let minutes pass before the connections count as broken."""
+        for _, conn in self._hops:
+            conn.set_keepalive(count_max=_UNANSWERED)
 
     @property
     def user(self) -> str:

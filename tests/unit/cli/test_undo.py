@@ -13,7 +13,7 @@ import pytest
 
 from thornwall.apply.events import Change, Event, Left, Undone
 from thornwall.cli import console, undo
-from thornwall.cli.changes import show_table, stands
+from thornwall.cli.changes import show_one, show_table, stands
 from thornwall.errors import (
     AuthenticationError,
     Exit,
@@ -215,9 +215,27 @@ def test_one_change_is_shown_whole(
     assert shown in " ".join(capsys.readouterr().out.split())
     with pytest.raises(RefusedError, match="there is no change 7 on this host"):
         undo.history("pi@host", "7")
+    with pytest.raises(UsageError, match="not the number of a change: 'two'"):
+        undo.history("pi@host", "two")
     assert undo.history("pi@host", "2", as_json=True) == Exit.OK
     (told,) = json.loads(capsys.readouterr().out)
-    assert told["gives-back"] == list(change.gives)
+    assert told["gives-back"] == (["what came in is removed again"] if change.packages else list(change.gives))
+    assert told["known-passwords-of"] == list(change.known)
+
+
+def test_what_nobody_has_confirmed_brings_a_known_password_back(capsys: pytest.CaptureFixture[str]) -> None:
+    show_one(replace(OPEN, known=("pi",)))
+    told = " ".join(capsys.readouterr().out.split())
+    assert "until it is, the password of pi that everybody knows comes back too" in told
+    assert "stays away" not in told
+    show_one(OPEN, at_rest=True)
+    assert "goes back at its next start" in capsys.readouterr().out
+
+
+def test_a_number_alone_is_no_host() -> None:
+    with pytest.raises(UsageError, match="3 is no host") as caught:
+        undo.history("3")
+    assert caught.value.hint.endswith("local: 3")
 
 
 OPEN = Change("0003", "open", MADE, "1", "0a1b2c3d", 40, True, "harden recommended")

@@ -27,7 +27,7 @@ from thornwall.model.finding import HostName, Report
 from thornwall.model.outcome import Outcome, Proof
 from thornwall.model.plan import Plan, Step
 from thornwall.prove.claims import Claims
-from thornwall.transport.base import Nobody, Ran
+from thornwall.transport.base import Limits, Nobody, Ran
 from thornwall.transport.target import SshTarget
 
 NONCE = "n" * 16
@@ -43,8 +43,9 @@ class Host:
     logins: int = 0
     scripts: list[str] = field(default_factory=list)
 
-    async def run(self, script: str, *, feed: Callable[[bytes], object], seconds: float = 0, idle: float = 0) -> Ran:
-        assert idle == seconds > 0  # what it runs there may be silent all that time
+    async def run(self, script: str, *, feed: Callable[[bytes], object], limits: Limits) -> Ran:
+        assert limits.idle_seconds == limits.seconds > 0  # what it runs there may be silent all that time
+        assert not limits.busy  # a link that broke is found out soon
         self.scripts.append(script)
         answer = self.answers[min(self.logins, len(self.answers) - 1)]
         self.logins += 1

@@ -65,6 +65,8 @@ def test_udp_ports_of_what_stops_are_told_and_none_that_the_kernel_gave() -> Non
             ("*", 43210, "avahi-daemon.service"),
             ("*", 123, "chrony.service"),
             ("127.0.0.1", 323, "avahi-daemon.service"),
+            ("*", 1900, "avahi-daemon.service"),
+            ("*", 1900, "minidlna.service"),  # which goes on with it
         )
     )
     step = Step("x", Purpose.SERVICES, "X", (UnitDo("stop", ("avahi-daemon.service",)),), ())

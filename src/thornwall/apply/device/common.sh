@@ -293,10 +293,14 @@ follow() {
   waits=0
   exec 5<"$D/journal"
   while :; do
-    if IFS=$tab read -r number _ event fields <&5; then
+    if IFS=$tab read -r number when_ event fields <&5; then
       case $number in '' | *[!0-9]*) continue ;; esac
       [ "$number" -gt "${2:-0}" ] || continue
+      long=${fields##*"$tab"}
       case $fields in *"$tab"*) fields=${fields%"$tab"*} ;; *) fields='' ;; esac
+      # (a power cut may have torn it)
+      line_=$number$tab$when_$tab$event${fields:+$tab$fields}
+      [ "$long" = "${#line_}" ] || continue
       unset IFS
       "$1" && continue
       status=$?

@@ -19,10 +19,16 @@ still_working() {
     say BROUGHT "$ID" "${came:--}" "${upgraded:--}" "${went:--}" "${again:--}"
     exit 0
   fi
-  sh "$D/undo.sh" --cut-off >/dev/null 2>&1
+  # (another one does it already, and dpkg may take its time)
+  flock -n -E 75 "$D/undo.sh" true
+  [ $? != 75 ] || return 0
+  said=$(sh "$D/undo.sh" --frame "$N" --cut-off 2>/dev/null)
   attempts=$((${attempts:-0} + 1))
   [ ! -e "$D/state/open" ] || [ "$attempts" -lt 3 ] || {
-    say REFUSED "the packages cannot be accounted for" "is the disk full? Afterwards: thornwall undo"
+    case $said in
+      *"$N${tab}REFUSED$tab"*) printf '%s\n' "$said" ;;
+      *) say REFUSED "the packages cannot be accounted for" "is the disk full? Afterwards: thornwall undo" ;;
+    esac
     exit 11
   }
 }

@@ -186,7 +186,8 @@ trouble() {
 # What scripts changed in /etc is not told any more from what others did since: that stays.
 cut_off() {
   trap '' HUP INT PIPE TERM
-  tell TROUBLE "the work on packages" "it was cut off, by a restart of the host or by force"
+  grep -q "${tab}TROUBLE${tab}the work on packages$tab" "$D/journal" ||
+    tell TROUBLE "the work on packages" "it was cut off, by a restart of the host or by force"
   let_go
   deny_starts
   whole || {
