@@ -181,9 +181,9 @@ def _ports(plan: Plan) -> list[tuple[str, str]]:
     """What answers from outside, and what will not any more."""
     if not plan.steps or not (plan.closes or plan.closes_udp or plan.keeps):
         return []
-    gone = {"tcp": plan.closes, "udp": plan.closes_udp}
-    closed = " and ".join(f"{kind} {', '.join(map(str, ports))}" for kind, ports in gone.items() if ports)
-    closed += " will not answer any more" * bool(closed)
+    tcp, udp = (", ".join(map(str, ports)) for ports in (plan.closes, plan.closes_udp))
+    closed = f"tcp {tcp} will not answer any more" if tcp else f"udp {udp} will not answer any more" if udp else ""
+    closed += f", nor will udp {udp}" if tcp and udp else ""
     kept = f"tcp {', '.join(map(str, plan.keeps))} {'answers' if len(plan.keeps) == 1 else 'answer'} on"
     return [("ports", "; ".join(filter(None, [closed, kept if plan.keeps else ""])) + ".")]
 
