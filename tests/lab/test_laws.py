@@ -19,6 +19,8 @@ EXCEPT = {
     "kernel-log-open": _KERNEL,
     "kernel-pointers-shown": _KERNEL,
     "kexec-allowed": _KERNEL,
+    "sysrq-keys-answered": _KERNEL,
+    "bpf-code-predictable": _KERNEL,
     "line-disciplines-autoload": _KERNEL,
     "protected-links-off": _KERNEL,
     "ptrace-open": _KERNEL,

@@ -29,6 +29,7 @@ SYSCTLS = (
     "kernel.sysrq",
     "kernel.unprivileged_bpf_disabled",
     "kernel.yama.ptrace_scope",
+    "net.core.bpf_jit_harden",
     "net.ipv4.ip_forward",
     "net.ipv4.tcp_syncookies",
     "net.ipv4.icmp_echo_ignore_broadcasts",

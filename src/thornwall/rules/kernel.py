@@ -23,7 +23,7 @@ from thornwall.model.finding import (
 from thornwall.model.kernel import Kernel, proc_path
 from thornwall.model.profile import Controls, Talks
 from thornwall.model.rule import Context, Preset, Verdict, fail, not_applicable, passed, rule, unknown
-from thornwall.rules import kernel_modules, kernel_network, kernel_pins, kernel_settings, kernel_usb
+from thornwall.rules import kernel_modules, kernel_network, kernel_pins, kernel_settings, kernel_strict, kernel_usb
 from thornwall.rules.sysctl import contained, kernel
 
 _ROUTERS = re.compile(  # units whose work is to pass packets on
@@ -296,5 +296,6 @@ RULES = (
     *kernel_modules.RULES,
     *kernel_network.RULES,
     *kernel_settings.RULES,
+    *kernel_strict.RULES,
     *kernel_pins.RULES,
 )

@@ -63,6 +63,8 @@ CASES = [
      {"fs.protected_hardlinks": "1"}),
     ("unprivileged-bpf", proc(kernel__unprivileged_bpf_disabled="0"), {"kernel.unprivileged_bpf_disabled": "2"}),
     ("line-disciplines-autoload", proc(dev__tty__ldisc_autoload="1"), {"dev.tty.ldisc_autoload": "0"}),
+    ("sysrq-keys-answered", proc(kernel__sysrq="438"), {"kernel.sysrq": "0"}),
+    ("bpf-code-predictable", proc(net__core__bpf_jit_harden="0"), {"net.core.bpf_jit_harden": "2"}),
     ("kexec-allowed", proc(kernel__kexec_load_disabled="0"), {"kernel.kexec_load_disabled": "1"}),
 ]  # fmt: skip
 

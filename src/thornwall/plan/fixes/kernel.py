@@ -150,6 +150,8 @@ _SETTINGS = (
         {"kernel.kexec_load_disabled": "1"},
         undoing=Undoing.REBOOT,
     ),
+    _Settings("sysrq-keys-answered", "Answer no SysRq keys", {"kernel.sysrq": "0"}),
+    _Settings("bpf-code-predictable", "Hide the constants of filters in the kernel", {"net.core.bpf_jit_harden": "2"}),
     # the kernel resets settings of single interfaces when it is switched
     _Settings(
         "ip-forwarding-on",
