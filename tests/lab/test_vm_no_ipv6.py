@@ -39,10 +39,15 @@ def test_hardened_and_taken_back(release: str, tmp_path: Path) -> None:
         done = desk.mend(*WHAT)
         assert done.code == 0, done.stdout + done.stderr
         filtered(machine)
+        assert machine.run("sysctl -n kernel.sysrq net.core.bpf_jit_harden").stdout.split() == ["0", "2"]
         again = ("plan", desk.where, "-f", "json", "--secrets", desk.secrets(**NEW), *PATIENCE[:2], *WHAT)
         assert json.loads(desk.run(*again, timeout=1200).stdout)["steps"] == []
         machine.reboot()
         filtered(machine)
         undone = desk.undo()
         assert undone.code == 0, undone.stdout + undone.stderr
+        # no kernel gives that one back while it runs
+        assert "the next start of the host alone: kernel.kexec_load_disabled" in " ".join(undone.stderr.split())
+        assert machine.run("sysctl -n kernel.sysrq net.core.bpf_jit_harden").stdout.split() == ["438", "0"]
+        machine.reboot()
         assert difference(before, snapshot(machine), packages=True) == []

@@ -132,6 +132,9 @@ def yes(question: str, in_full: Callable[[], None] | None = None) -> bool:
     while True:
         err.print(f"{question} [y/N] ", end="", markup=False)
         said = input().strip().lower()
-        if in_full is None or said not in {"v", "verbose"}:
+        if said in {"", "y", "yes", "n", "no"}:
             return said in {"y", "yes"}
-        in_full()
+        if in_full is not None and said in {"v", "verbose"}:
+            in_full()
+        else:
+            err.print("y is yes, n is no" + ", v shows it all" * (in_full is not None) + ".", markup=False)

@@ -172,13 +172,18 @@ def history(
     quiet: options.NoProgress = False,
 ) -> int:
     """Show the changes that a host remembers, and how each stands."""
+    from thornwall.apply.text import number_of
     from thornwall.cli.changes import json_of, show_one, show_table
+    from thornwall.cli.repeated import addressed
     from thornwall.jobs.undo import history as run
     from thornwall.jobs.undo import named
 
+    if change:
+        number_of(change)
     way = _way(target, identity, accept_new, secrets, quiet=quiet)
     changes = way.on("Asking", partial(run, whole=as_json or bool(change)))
-    changes = named(changes, change) if change else changes
+    with addressed(way.link.typed):
+        changes = named(changes, change) if change else changes
     if change and not as_json:
         show_one(changes[0], at_rest=way.link.root is not None)
     elif as_json:

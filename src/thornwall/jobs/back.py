@@ -15,14 +15,13 @@ from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.proving import PAUSE, Proving, not_held
 from thornwall.jobs.undo import history
 from thornwall.jobs.unsaid import REBOOT, clock
-from thornwall.model.outcome import Outcome
+from thornwall.model.outcome import STARTED_AGAIN, Outcome
 from thornwall.prove.ports import open_ports
 
 _NO_RECORD = "The host that answers there keeps no record of change"
 _RESTARTED = "The device started again for that."
 _BY_ANOTHER = "Somebody has confirmed it meanwhile, and it stays: see whether you can log in."
 _TAKES_AGAIN = "Once it is back, SSH takes passwords again, should your key not open it any more."
-STARTED_AGAIN = "the host started again"
 """So begins what a device says that has lost its power, say, while a change waited."""
 STILL_THERE = "the change was still there to be confirmed"
 _A_WORD = 40.0  # seconds that the device has for it
@@ -71,8 +70,8 @@ def _tell_waiting(proving: Proving, outcome: Outcome) -> None:
     until = clock(time.time() + proving.window + REBOOT)
     by = f"by {outcome.by} or with a restart soon after" if time.time() < proving.until else "or has done so by now"
     proving.tell(
-        f"The change is not kept; {why}. {outcome.target} takes it back by itself, {by}. "
-        f"Until {until} this looks whether it is back; to stop it changes nothing there."
+        f"The change is not kept; {why}. {outcome.target} takes it back by itself, {by}; without power, when it "
+        f"starts. Until {until} this looks whether it is back; to stop it changes nothing there."
     )
 
 

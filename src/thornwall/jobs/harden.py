@@ -20,7 +20,7 @@ from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.judging import Judging
 from thornwall.jobs.link import Link
 from thornwall.jobs.own_password import right_password
-from thornwall.jobs.packages import Bringing, packages_of
+from thornwall.jobs.packages import Bringing, left_of, packages_of
 from thornwall.jobs.proof import confirm, not_mended, second_login
 from thornwall.jobs.proving import Proving
 from thornwall.jobs.read import Reading, read_host
@@ -124,10 +124,12 @@ async def _bring(work: Work, packages: Packages) -> None:
     work.step("packages")
     if packages.remove and work.link.name and agreed.host.address:
         work.silenced = await open_ports(agreed.host.address, agreed.closes)
-    bringing = Bringing(packages, work.step)
-    await bringing.watch(partial(read, work), work.owner, _PACKAGES_CUT.format(work.link.typed))
-    work.notes += bringing.notes
-    work.packages, work.brought = bringing.record, bringing.brought
+    bringing = await _brought(work, packages)
+    if bringing.cut_off and (left := left_of(packages, packages_of(work.plan))):
+        work.owner.tell("The host was stopped while packages came: what is left of them is begun anew.")
+        if bringing.record:
+            work.notes += (_CAME_BEFORE.format(bringing.record),)
+        bringing = await _brought(work, left)
     missing = frozenset(mend for step in work.plan.steps if step.purpose.packages for mend in step.mends)
     unwanted = missing | not_agreed(agreed, work.plan)
     if unwanted:
@@ -141,6 +143,15 @@ async def _bring(work: Work, packages: Packages) -> None:
     work.notes += _held_since(work.plan, agreed)
     if bringing.restarts:
         work.planned = replace(work.planned, plan=with_restarts(work.plan, bringing.restarts))
+
+
+async def _brought(work: Work, packages: Packages) -> Bringing:
+    bringing = Bringing(packages, work.step)
+    await bringing.watch(partial(read, work), work.owner, _PACKAGES_CUT.format(work.link.typed))
+    work.notes += bringing.notes
+    work.packages = bringing.record or work.packages
+    work.brought += bringing.brought
+    return bringing
 
 
 def _held_since(now: Plan, agreed: Plan) -> tuple[str, ...]:
@@ -265,6 +276,9 @@ _PACKAGES_GO_ON = (
 _PACKAGES_CUT = (
     "packages were on their way, and none of the other steps had begun; how far they had come is not known from here. "
     "Once it answers: thornwall status {}"
+)
+_CAME_BEFORE = (
+    "What had come before that is change {}: once the others are taken back, thornwall undo takes it back too."
 )
 _LATER = (
     "At its first start, once it has a network where packages are needed, a job on it does the rest: {}. "

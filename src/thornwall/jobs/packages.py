@@ -37,6 +37,7 @@ def packages_of(plan: Plan) -> Packages | None:
 _FETCHED = re.compile(r"^E: Failed to fetch \S+\s+(.+?)(?: E: Unable to fetch .*)?$")
 
 
+_WORK = "the work on packages"  # as the device calls it
 _AGAIN = 10.0  # seconds until a host is asked again
 _BREAKS = 50  # of the link
 _REFUSALS = 3  # of the login: it may be that the host has just begun to start
@@ -48,6 +49,20 @@ def _reason(why: str) -> str:
     """What apt says, without the one file that it could not fetch: so that it is the same for all."""
     found = _FETCHED.match(why)
     return found[1] if found else why
+
+
+def left_of(wanted: Packages, now: Packages | None) -> Packages | None:
+    """What is still to be done of the package work that was agreed to, where `now` is wanted; None: nothing."""
+    if now is None:
+        return None
+    left = Packages(
+        install=tuple(name for name in wanted.install if name in now.install),
+        upgrade=wanted.upgrade and now.upgrade,
+        refresh=wanted.refresh and now.refresh,
+        remove=tuple(name for name in wanted.remove if name in now.remove),
+        off=wanted.off,
+    )
+    return left if left.install or left.upgrade or left.remove else None
 
 
 def _named(names: Sequence[str]) -> str:
@@ -95,7 +110,9 @@ class Bringing:
                     error.hint = "\n".join(filter(None, [error.hint * (not isinstance(error, UnreachableError)), hint]))
                     raise
                 if heard is not None:
-                    told = f"The link broke ({error.message}). The packages come all the same; the host is asked again."
+                    told = (
+                        f"The link broke ({error.message}). Packages come on, unless the host lost power: it is asked."
+                    )
                     owner.tell(told)
             self.said.step("asking again how far the packages are")
             await asyncio.sleep(_AGAIN)
@@ -133,6 +150,11 @@ class Bringing:
         if refused := self.said.first(events.Refused):
             notes.append(f"No packages were brought: {refused.why}.")
         return tuple(notes)
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether whoever was at it there was stopped half-way, as by a loss of power."""
+        return any(each.what == _WORK for each in self.said.all(events.Trouble))
 
     @property
     def brought(self) -> Brought:

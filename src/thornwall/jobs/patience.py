@@ -19,7 +19,7 @@ async def patiently(login: Callable[[], Awaitable[T]], step: Callable[[str], Non
     try:
         return await login()
     except CountedError:
-        await wait(COUNTED_FOR, "the host refuses the connection, as a firewall that counts logins", step)
+        await wait(COUNTED_FOR, "the host refuses connections; a firewall that counts logins takes one then", step)
         return await login()
 
 

@@ -13,7 +13,7 @@ from thornwall.apply.compile import confirm_script
 from thornwall.errors import AuthenticationError, HostKeyError, RefusedError, ThornwallError, UnreachableError
 from thornwall.facts.registry import snapshot
 from thornwall.jobs.audit import assess
-from thornwall.jobs.back import STARTED_AGAIN, STILL_THERE, back, device_says
+from thornwall.jobs.back import STILL_THERE, back, device_says
 from thornwall.jobs.follow import Said, follow
 from thornwall.jobs.proving import PAUSE, Proving, not_held
 from thornwall.jobs.read import Reading, read_host
@@ -22,7 +22,7 @@ from thornwall.jobs.undo import history
 from thornwall.jobs.unsaid import clock
 from thornwall.model.fact import Known
 from thornwall.model.finding import Report, Status
-from thornwall.model.outcome import Outcome, Proof, undo_path
+from thornwall.model.outcome import STARTED_AGAIN, Outcome, Proof, undo_path
 from thornwall.model.plan import Mend, Plan
 from thornwall.prove.claims import counts_logins, ways_out
 from thornwall.prove.ports import open_ports

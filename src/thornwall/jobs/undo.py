@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from thornwall.apply import events
 from thornwall.apply.compile import confirm_script, forget_script, history_script, undo_script
 from thornwall.apply.text import number_of
-from thornwall.errors import RefusedError, UnreachableError, UsageError
+from thornwall.errors import LinkBrokeError, RefusedError, UnreachableError, UsageError
 from thornwall.jobs import unsaid
 from thornwall.jobs.follow import Said, follow, stopped
 from thornwall.jobs.link import Link
@@ -110,7 +110,7 @@ async def undo(wanted: Undoing, link: Link, step: Telling, tell: Telling = lambd
         try:
             await follow(link, script, said, seconds=_SECONDS, busy=True)
         except UnreachableError as error:
-            if said.heard:
+            if said.heard or isinstance(error, LinkBrokeError):
                 error.hint = _BEGUN.format(link.typed)
             raise
     for each in said.heard:

@@ -80,7 +80,8 @@ def on_its_way(host: SshTarget, now: float) -> str:
         )
     return (
         f"Change {printable(number)} of this host was not confirmed from here. Unless somebody has, the device takes "
-        f"it back by itself, by {clock(until)} or with a restart soon after: do nothing, and try again in some minutes."
+        f"it back by itself, by {clock(until)} or with a restart soon after (without power: when it starts again): do "
+        "nothing, and try again in some minutes."
     )
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from thornwall.model.finding import Report
 from thornwall.model.plan import Mend
 
+STARTED_AGAIN = "the host started again"
+"""How the device's reason begins where a loss of power, or a restart, took a change back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -28,6 +31,9 @@ class Brought:
     came: int = 0
     upgraded: int = 0
     went: int = 0
+
+    def __add__(self, other: Brought) -> Brought:
+        return Brought(self.came + other.came, self.upgraded + other.upgraded, self.went + other.went)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from thornwall.cli.console import yes
 from thornwall.cli.people import profile_init
 from thornwall.cli.questions import MEANING, ask_profile, news, parse_numbers
 from thornwall.model.profile import Controls, Data, Online, Place, Profile, Shows, Talks
@@ -79,3 +80,24 @@ def test_asked_again_enter_keeps_the_answers(
             data=(Data.VIDEO,), controls=(Controls.CAMERA,), place=Place.SHARED, name="camera.example"
         )
     assert " *4  pictures, video or sound" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "said", "seen"),
+    [
+        (["y"], True, 0),
+        (["NO"], False, 0),
+        ([""], False, 0),
+        (["clear", "v", "yes"], True, 1),
+        (["v", "x", "n"], False, 1),
+    ],
+)
+def test_what_is_no_answer_is_asked_again(
+    typed: list[str], said: bool, seen: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers, shown = iter(typed), list[str]()
+    monkeypatch.setattr("builtins.input", lambda: next(answers))
+    assert yes("Make 1 change?", lambda: shown.append("all")) is said
+    assert len(shown) == seen
+    assert list(answers) == []
+    assert capsys.readouterr().err.count("Make 1 change? [y/N] ") == len(typed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -17,7 +18,7 @@ from thornwall.errors import (
     UnansweredError,
     UnreachableError,
 )
-from thornwall.jobs.packages import Bringing
+from thornwall.jobs.packages import Bringing, left_of
 from thornwall.jobs.read import Before
 from thornwall.model.change import Packages
 
@@ -140,3 +141,22 @@ def test_a_link_that_breaks_for_ever_comes_to_an_end(monkeypatch: pytest.MonkeyP
     with pytest.raises(LinkBrokeError):
         device.bring()
     assert len(device.links) >= 100
+
+
+def test_what_is_left_of_work_that_was_cut_off() -> None:
+    """No more than was agreed to, and no more than is wanted still."""
+    agreed = Packages(
+        ("ufw", "aide", "usbguard"), upgrade=True, refresh=True, remove=("cups",), off=("usbguard.service",)
+    )
+    now = Packages(("aide", "usbguard", "debsums"), upgrade=True, remove=("cups", "rpcbind"))
+    left = Packages(("aide", "usbguard"), upgrade=True, remove=("cups",), off=("usbguard.service",))
+    assert left_of(agreed, now) == left
+    assert left_of(agreed, replace(now, upgrade=False)) == replace(left, upgrade=False)
+    assert left_of(agreed, Packages(("debsums",))) is None
+    assert left_of(agreed, None) is None
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_work_that_was_cut_off_is_known_as_such(cut: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    trouble = "TROUBLE\tthe work on packages\tit was cut off" if cut else "TROUBLE\tupgrading\tno room"
+    assert Device(monkeypatch, ([STAGED, trouble, CAME], None)).bring().cut_off is cut

@@ -103,6 +103,16 @@ def test_after_a_failed_proof_everybody_knows_which_and_that_the_host_is_back() 
         assert never not in text
 
 
+def test_nobody_is_sent_to_look_for_a_cause_that_is_known() -> None:
+    assert "Look into what failed" in flat(show(FAILED))
+    lost = replace(
+        FAILED, proofs=(), failed="it was taken back, since the host started again before anybody confirmed it"
+    )
+    text = flat(show(lost))
+    assert "Look into what failed" not in text
+    assert "To try again: thornwall harden pi@raspberrypi.local" in text
+
+
 def test_taken_back_but_not_seen_is_not_called_so() -> None:
     text = flat(show(replace(FAILED, verified=False)))
     assert "TAKING BACK: it was not seen that raspberrypi is as it was before" in text

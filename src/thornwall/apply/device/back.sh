@@ -1,6 +1,6 @@
 # Taking back: paths, units, kernel settings, as they were.
 take_back() {
-  problems='' trees_found='' hung=''
+  problems='' trees_found='' hung='' locked_=''
   stop_apply
   # (what a tool changes on its own way back is nobody's edit)
   [ "$1" != later ] || [ ! -f "$D/keeps" ] || trees_found=$nl$(trees)$nl
@@ -26,6 +26,7 @@ take_back() {
   settle
   [ "$LIVE" = 0 ] || [ -f "$D/units" ] || ! systemd || left_till_start
   [ "$LIVE" = 0 ] || [ -e "$D/rebooted" ] || same_boot || started_with
+  [ -z "$locked_" ] || tell LEFT "what the kernel gives back with the next start of the host alone:$locked_"
   token undoing undone || return 1
   clear_away
 }
@@ -174,7 +175,12 @@ sysctls_back() {
   now_=$nl$(grep -H '' $files 2>/dev/null)$nl
   while IFS= read -r line; do
     case $now_ in *"$nl$line$nl"*) continue ;; esac
-    printf '%s\n' "${line#*:}" 2>/dev/null >"${line%%:*}" || problem "the kernel does not take ${line%%:*} back"
+    printf '%s\n' "${line#*:}" 2>/dev/null >"${line%%:*}" && continue
+    case $line in
+      # (no kernel gives that back while it runs)
+      */kernel/kexec_load_disabled:*) locked_="$locked_ kernel.kexec_load_disabled" ;;
+      *) problem "the kernel does not take ${line%%:*} back" ;;
+    esac
   done <"$D/sysctls"
 }
 

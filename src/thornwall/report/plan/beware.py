@@ -272,7 +272,11 @@ def _packages(plan: Plan) -> list[tuple[str, str]]:
     return [
         ("packages", f"Before all else {', '.join(told)}; that stays should the rest be taken back."),
         *([("removed", gone)] if go else []),
+        *([("missing", _WITHOUT)] if come else []),
     ]
+
+
+_WITHOUT = "A package that does not come is left out, with what needs it (the firewall, say), and the rest is done."
 
 
 def _first_start(plan: Plan) -> list[tuple[str, str]]:

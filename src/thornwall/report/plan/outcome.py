@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from thornwall.model.finding import Finding, Report, Risk, Status
-from thornwall.model.outcome import Outcome, undo_path
+from thornwall.model.outcome import STARTED_AGAIN, Outcome, undo_path
 from thornwall.model.plan import Mend
 from thornwall.report.plan import words
 from thornwall.report.ranking import Group, groups
@@ -149,8 +149,11 @@ class Ending(Page):
             told.append(("at first", f"Not everything went back at once: {line(outcome.stuck)}. {_LATER}"))
         if outcome.taken_back and outcome.verified:
             more = " ".join(["", *map(shlex.quote, outcome.again)])
-            look = "Look into what failed, in the host's journal say (sudo journalctl --since -15min)"
-            again = f"{look}; then, to try again: thornwall harden {target}{more}"
+            look = (
+                "Look into what failed, in the host's journal say (sudo journalctl --since -15min); then, to try again"
+            )
+            known = STARTED_AGAIN in " ".join([outcome.failed, *(proof.detail for proof in outcome.proofs)])
+            again = f"{'To try again' if known else look}: thornwall harden {target}{more}"
             return [*told, ("now", _VERIFIED if outcome.begun else _NOT_BEGUN), ("next", again)]
         if outcome.taken_back:
             by = f" when its time is up ({outcome.by})" if outcome.by else ""
