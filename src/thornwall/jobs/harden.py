@@ -125,11 +125,14 @@ async def _bring(work: Work, packages: Packages) -> None:
     if packages.remove and work.link.name and agreed.host.address:
         work.silenced = await open_ports(agreed.host.address, agreed.closes)
     bringing = await _brought(work, packages)
+    restarts = bringing.restarts
     if bringing.cut_off and (left := left_of(packages, packages_of(work.plan))):
-        work.owner.tell("The host was stopped while packages came: what is left of them is begun anew.")
-        if bringing.record:
-            work.notes += (_CAME_BEFORE.format(bringing.record),)
+        work.owner.tell("The work on packages was cut off there: what is left of it is begun anew.")
+        before_that = bringing.record
         bringing = await _brought(work, left)
+        restarts = tuple(dict.fromkeys((*restarts, *bringing.restarts)))
+        work.notes += (_CAME_BEFORE.format(before_that, work.link.typed),) * bool(before_that)
+    work.packages, work.brought = bringing.record, bringing.brought
     missing = frozenset(mend for step in work.plan.steps if step.purpose.packages for mend in step.mends)
     unwanted = missing | not_agreed(agreed, work.plan)
     if unwanted:
@@ -141,16 +144,14 @@ async def _bring(work: Work, packages: Packages) -> None:
     work.gone = tuple(each for each in before if Mend(each.rule, each.subject) in went)
     work.not_done = _not_done(work.plan, agreed, missing, failing)
     work.notes += _held_since(work.plan, agreed)
-    if bringing.restarts:
-        work.planned = replace(work.planned, plan=with_restarts(work.plan, bringing.restarts))
+    if restarts:
+        work.planned = replace(work.planned, plan=with_restarts(work.plan, restarts))
 
 
 async def _brought(work: Work, packages: Packages) -> Bringing:
     bringing = Bringing(packages, work.step)
     await bringing.watch(partial(read, work), work.owner, _PACKAGES_CUT.format(work.link.typed))
     work.notes += bringing.notes
-    work.packages = bringing.record or work.packages
-    work.brought += bringing.brought
     return bringing
 
 
@@ -278,7 +279,7 @@ _PACKAGES_CUT = (
     "Once it answers: thornwall status {}"
 )
 _CAME_BEFORE = (
-    "What had come before that is change {}: once the others are taken back, thornwall undo takes it back too."
+    "What had come before the work was cut off is change {0}, which is taken back by itself: thornwall undo {1} {0}"
 )
 _LATER = (
     "At its first start, once it has a network where packages are needed, a job on it does the rest: {}. "

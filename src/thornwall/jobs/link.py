@@ -15,6 +15,7 @@ from thornwall.errors import UsageError
 from thornwall.jobs.patience import COUNTED_FOR, patiently, wait
 from thornwall.jobs.reach import Reaching
 from thornwall.jobs.remembering import Remembering
+from thornwall.jobs.unsaid import on_its_way
 from thornwall.model.capture import Source
 from thornwall.model.secret import Secret
 from thornwall.transport.base import Asker, Become, Feed, Limits, Ran, Transport
@@ -86,8 +87,9 @@ class Link:
         self._made.append(time.monotonic())
 
     async def patiently(self, login: Callable[[], Awaitable[T]], step: Callable[[str], None]) -> T:
-        """See `patiently`; while a change waits, its own time is too short for that."""
-        return await (patiently(login, step) if self.patient else login())
+        """See `patiently`; while a change waits, its own time is too short for that, and it may be the cause."""
+        waits = isinstance(self.target, SshTarget) and on_its_way(self.target, time.time())
+        return await (login() if waits or not self.patient else patiently(login, step))
 
     def transport(self, *, become: Become | None = None, access: Access | None = None) -> Transport:
         """A way to it that becomes root, with sudo's password where it is known."""

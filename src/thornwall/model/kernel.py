@@ -24,6 +24,11 @@ def proc_path(name: str) -> str:
     return "/proc/sys/" + name.translate(_SWAP)
 
 
+def own_of_a_container(name: str) -> bool:
+    """Whether a container has that setting for itself: those of the network, but for the filters' compiler."""
+    return name.startswith("net.") and not name.startswith("net.core.bpf")
+
+
 def sysctl_name(path: str) -> str:
     """The other way round."""
     return path.removeprefix("/proc/sys/").translate(_SWAP)

@@ -32,9 +32,6 @@ class Brought:
     upgraded: int = 0
     went: int = 0
 
-    def __add__(self, other: Brought) -> Brought:
-        return Brought(self.came + other.came, self.upgraded + other.upgraded, self.went + other.went)
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -16,7 +16,7 @@ from thornwall.model.finding import (
     Reach,
     References,
 )
-from thornwall.model.kernel import proc_path
+from thornwall.model.kernel import own_of_a_container, proc_path
 from thornwall.model.rule import Context, Verdict, fail, not_applicable, passed, rule, unknown
 from thornwall.rules.sysctl import contained, kernel, set_commands
 
@@ -95,7 +95,7 @@ def kernel_settings_unpinned(ctx: Context) -> Iterator[Verdict]:
     loose: list[Evidence] = []
     kept = 0
     for name, values in _RIGHT.items():
-        if inside and not name.startswith("net."):
+        if inside and not own_of_a_container(name):
             continue
         match facts.running.get(name):
             case Known(value) if value not in values:

@@ -36,12 +36,10 @@ def sysrq_keys_answered(ctx: Context) -> Iterator[Verdict]:
 
     What:
         The setting `kernel.sysrq`: 0 is none of them, 1 all, any other number the sum of those that are allowed.
-        Debian allows 438 (among others: end all programs, show the memory of each, restart), the kernel of Raspberry
-        Pi all that it was built with.
+        Debian allows 438 (among others: end what runs on a console, make the disks read-only, restart).
 
     Why:
-        Whoever puts a keyboard into a device that hangs in a hallway ends its programs or restarts it, and never logs
-        in.
+        Whoever puts a keyboard into a device that hangs in a hallway stops or restarts it, and never logs in.
 
     Remedy:
         Set `kernel.sysrq = 0` in a file of its own in /etc/sysctl.d that sorts last, and load it. Since Debian 13

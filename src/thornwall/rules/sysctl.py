@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from thornwall.model.fact import Absent, Known, Unknown
 from thornwall.model.finding import Evidence
-from thornwall.model.kernel import Kernel, proc_path
+from thornwall.model.kernel import Kernel, own_of_a_container, proc_path
 from thornwall.model.rule import Context, Verdict, fail, not_applicable, passed, unknown
 
 _NONE = "nothing is known of the kernel"
@@ -38,7 +38,7 @@ def demand(ctx: Context, wanted: Mapping[str, tuple[str, ...]], detail: str, goo
     only what its files say is.
     """
     facts = kernel(ctx)
-    if contained(ctx) and not all(name.startswith("net.") for name in wanted):
+    if contained(ctx) and not all(own_of_a_container(name) for name in wanted):
         # what runs is the machine's; what the files want is this host's, as in a folder
         facts = replace(facts, running={})
         if not all(facts.configured(name) for name in wanted):

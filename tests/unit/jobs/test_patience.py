@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from pathlib import Path
+from typing import cast
 
 import pytest
 
 from thornwall.errors import AuthenticationError, CountedError, ThornwallError, UnreachableError
+from thornwall.jobs import unsaid
 from thornwall.jobs.link import Link, link_to
 from thornwall.jobs.patience import patiently
 from thornwall.jobs.reach import Reaching
 from thornwall.transport.base import Nobody
+from thornwall.transport.target import SshTarget
 
 REFUSED = CountedError("pi@roof refuses the connection")
 COUNTED = 30  # ufw(8): "6 or more connections in the last 30 seconds"
@@ -63,8 +68,12 @@ def test_what_is_something_else_is_told_at_once(error: ThornwallError, monkeypat
     assert (host.tried(), host.waited) == (error.message, 0)
 
 
-def test_while_a_change_waits_nothing_else_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_a_change_waits_nothing_else_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     link = link_to("pi@roof", Reaching(), Nobody())
     assert Host(monkeypatch, REFUSED, None).tried(link) == "in"
     link.patient = False
     assert Host(monkeypatch, REFUSED).tried(link) == REFUSED.message
+    link.patient = True
+    unsaid.keep(cast("SshTarget", link.target), "0007", unsaid.Known(until=time.time() + 60))
+    assert Host(monkeypatch, REFUSED).tried(link) == REFUSED.message  # who waits here is told that it goes back

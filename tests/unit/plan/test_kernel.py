@@ -295,3 +295,9 @@ def test_apparmor_on_a_pi(running: str, line: str, expected: EditWords) -> None:
     host = Host(PI | {"/boot/firmware/cmdline.txt": cmdline, "/sys/kernel/security/lsm": running}, PACKAGES)
     assert host.wants("no-mac") == (Packages(("apparmor", "apparmor-profiles", "apparmor-utils")), expected)
     assert FIXES["no-mac"].awaits_reboot
+
+
+@pytest.mark.parametrize("word", ["sysrq_always_enabled", "sysrq_always_enabled=1", "quiet"])
+def test_a_kernel_that_takes_no_other_value_is_left_alone(word: str) -> None:
+    host = Host({**proc(kernel__sysrq="1"), "/proc/cmdline": f"root=/dev/mmcblk0p2 {word}\n"})
+    assert bool(host.wants("sysrq-keys-answered")) is (word == "quiet")

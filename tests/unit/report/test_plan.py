@@ -273,9 +273,9 @@ def test_which_ports_close_is_said_before_the_question() -> None:
     told = dict(beware(replace(FULL, closes=(23, 631), keeps=(22,))))
     assert told["ports"] == "tcp 23, 631 will not answer any more; tcp 22 answers on."
     told = dict(beware(replace(FULL, closes=(23, 631), closes_udp=(111, 5353), keeps=(22,))))
-    assert told["ports"] == "tcp 23, 631 will not answer any more, nor will udp 111, 5353; tcp 22 answers on."
-    told = dict(beware(replace(FULL, closes_udp=(5353,))))
-    assert told["ports"] == "udp 5353 will not answer any more."
+    assert told["ports"] == "tcp 23, 631 will not answer any more; tcp 22 answers on."
+    assert told["udp"] == "UDP ports 111, 5353 close with their services."
+    assert "ports" not in dict(beware(replace(FULL, closes_udp=(5353,))))
     assert dict(beware(replace(FULL, keeps=(22, 80))))["ports"] == "tcp 22, 80 answer on."
     assert "ports" not in dict(beware(FULL))
 

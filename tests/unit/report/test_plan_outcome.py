@@ -108,8 +108,12 @@ def test_nobody_is_sent_to_look_for_a_cause_that_is_known() -> None:
     lost = replace(
         FAILED, proofs=(), failed="it was taken back, since the host started again before anybody confirmed it"
     )
+    noted = replace(lost, failed="the connection broke", notes=("The device says: the host started again.",))
+    for each in (lost, noted):
+        assert "Look into what failed" not in flat(show(each))
+    other = replace(lost, proofs=(Proof("tcp 80", False, "it does not answer"),))
+    assert "Look into what failed" in flat(show(other))
     text = flat(show(lost))
-    assert "Look into what failed" not in text
     assert "To try again: thornwall harden pi@raspberrypi.local" in text
 
 

@@ -13,7 +13,7 @@ take_back() {
   if [ "$LIVE" = 1 ]; then
     # (asking one that hangs for each unit would take longer than anybody waits)
     [ -n "$hung" ] || ! systemd || persist 60 systemctl daemon-reload || answers || hung=1
-    [ -e "$D/rebooted" ] || sysctls_back
+    [ -e "$D/rebooted" ] || sysctls_back "$1"
   fi
   if [ -n "$hung" ]; then
     problem "systemd does not answer"
@@ -167,6 +167,7 @@ drop_links() {
   return 0
 }
 
+# sysctls_back HOW
 sysctls_back() {
   [ -s "$D/sysctls" ] || return 0
   files=''
@@ -176,9 +177,9 @@ sysctls_back() {
   while IFS= read -r line; do
     case $now_ in *"$nl$line$nl"*) continue ;; esac
     printf '%s\n' "${line#*:}" 2>/dev/null >"${line%%:*}" && continue
-    case $line in
-      # (no kernel gives that back while it runs)
-      */kernel/kexec_load_disabled:*) locked_="$locked_ kernel.kexec_load_disabled" ;;
+    case $1$line in
+      # (no kernel gives that back while it runs; what nobody has confirmed goes back whole, with a restart)
+      later*/kernel/kexec_load_disabled:*) locked_="$locked_ kernel.kexec_load_disabled" ;;
       *) problem "the kernel does not take ${line%%:*} back" ;;
     esac
   done <"$D/sysctls"

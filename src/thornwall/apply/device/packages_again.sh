@@ -5,7 +5,7 @@ main() {
   cd / || exit 1
   [ "$(id -u)" = 0 ] || refuse "this needs root" "log in as root, or let sudo ask for the password"
   [ -s "$D/journal" ] && [ ! -e "$D/state/rehearsal" ] || refuse "no packages had been begun with" "try again"
-  [ ! -e "$D/state/undone" ] || refuse "somebody has taken them back" "see: thornwall history"
+  [ ! -e "$D/state/undone" ] && [ ! -e "$D/state/undoing" ] || refuse "somebody has taken them back" "see: thornwall history"
   watch
 }
 

@@ -251,3 +251,14 @@ seal() {
   # shellcheck disable=SC2086
   find $list -type f -exec sha256sum {} + >"$D/sums" && [ -s "$D/sums" ]
 }
+
+# stay_off UNIT…: what would shut somebody out under the package's own settings does not begin with the next boot, should
+# no transaction follow that has better ones
+stay_off() {
+  [ -d /run/systemd/system ] || return 0
+  for unit; do
+    [ "$(t 20 systemctl is-enabled "$unit" 2>/dev/null)" != enabled ] || t 60 systemctl -q disable "$unit" || {
+      tell TROUBLE "keeping $unit off until it has its settings" "look at: systemctl disable $unit"
+    }
+  done
+}

@@ -208,6 +208,8 @@ cut_off() {
   # shellcheck disable=SC2086
   [ -z "$half" ] || dpkg_ 1800 --force-remove-reinstreq --remove $half || stays $half
   allow_starts
+  # shellcheck disable=SC2046
+  stay_off $(sed -n 's/^ *stay_off //p' "$D/work.sh")
   active=''
   [ ! -f "$D/active" ] || read -r active <"$D/active"
   # shellcheck disable=SC2086

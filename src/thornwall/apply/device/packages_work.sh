@@ -72,18 +72,6 @@ install() {
   done
 }
 
-# stay_off UNIT…: what would shut somebody out under the package's own settings does not begin with the next boot, should
-# no transaction follow that has better ones
-stay_off() {
-  [ -d /run/systemd/system ] || return 0
-  for unit; do
-    [ "$(t 20 systemctl is-enabled "$unit" 2>/dev/null)" != enabled ] || t 60 systemctl -q disable "$unit" || {
-      text="look at: systemctl disable $unit"
-      trouble "keeping $unit off until it has its settings"
-    }
-  done
-}
-
 upgrade() {
   doing "install updates"
   apt full-upgrade && return 0

@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from thornwall.model.boot import Boot
 from thornwall.model.change import EditLine, EditWords, OwnLine, Packages, Purpose, Sysctl
 from thornwall.model.fact import Known
 from thornwall.model.finding import Finding
-from thornwall.model.kernel import STORAGE_REFUSED, Kernel, sysctl_name
+from thornwall.model.kernel import STORAGE_REFUSED, Kernel, own_of_a_container, sysctl_name
 from thornwall.model.plan import Undoing
 from thornwall.plan.fix import Fix, Hold, Make, Situation, Want, fix
 
@@ -164,6 +165,8 @@ _SETTINGS = (
 
 def _make(settings: _Settings) -> Make:
     def make(situation: Situation, finding: Finding) -> Iterator[Want]:
+        if finding.rule == "sysrq-keys-answered" and _always_answered(situation):
+            return
         match situation.facts.kernel:
             case Known(kernel):
                 yield from _settings(situation, kernel, settings)
@@ -178,6 +181,15 @@ def _make(settings: _Settings) -> Make:
             )
 
     return make
+
+
+def _always_answered(situation: Situation) -> bool:
+    """Whether the kernel is started so that it takes no other value for long."""
+    match situation.facts.boot:
+        case Known(Boot(running=Known(words))):
+            return any(word.startswith("sysrq_always_enabled") for word in words)
+        case _:
+            return False
 
 
 def _settings(situation: Situation, kernel: Kernel, settings: _Settings) -> Iterator[Want]:
@@ -220,7 +232,7 @@ def _has(situation: Situation, kernel: Kernel, name: str) -> bool:
 def _settable(situation: Situation, name: str) -> bool:
     """In a container only the network's settings are its own; the others can be written into files alone."""
     host = situation.facts.host
-    return name.startswith("net.") or not (isinstance(host, Known) and host.value.container)
+    return own_of_a_container(name) or not (isinstance(host, Known) and host.value.container)
 
 
 def _overruled(situation: Situation, name: str, settings: _Settings) -> list[EditLine] | None:

@@ -179,13 +179,13 @@ def _named_alone(plan: Plan) -> list[str]:
 
 def _ports(plan: Plan) -> list[tuple[str, str]]:
     """What answers from outside, and what will not any more."""
-    if not plan.steps or not (plan.closes or plan.closes_udp or plan.keeps):
+    if not plan.steps:
         return []
-    tcp, udp = (", ".join(map(str, ports)) for ports in (plan.closes, plan.closes_udp))
-    closed = f"tcp {tcp} will not answer any more" if tcp else f"udp {udp} will not answer any more" if udp else ""
-    closed += f", nor will udp {udp}" if tcp and udp else ""
-    kept = f"tcp {', '.join(map(str, plan.keeps))} {'answers' if len(plan.keeps) == 1 else 'answer'} on"
-    return [("ports", "; ".join(filter(None, [closed, kept if plan.keeps else ""])) + ".")]
+    tcp, udp, kept = (", ".join(map(str, ports)) for ports in (plan.closes, plan.closes_udp, plan.keeps))
+    answers = "answers" if len(plan.keeps) == 1 else "answer"
+    told = [f"tcp {tcp} will not answer any more"] * bool(tcp) + [f"tcp {kept} {answers} on"] * bool(kept)
+    rows = [("ports", "; ".join(told) + ".")] if told else []
+    return rows + ([("udp", f"UDP ports {udp} close with their services.")] if udp else [])
 
 
 def _ends(plan: Plan) -> list[tuple[str, str]]:

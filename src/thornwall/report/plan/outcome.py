@@ -152,7 +152,9 @@ class Ending(Page):
             look = (
                 "Look into what failed, in the host's journal say (sudo journalctl --since -15min); then, to try again"
             )
-            known = STARTED_AGAIN in " ".join([outcome.failed, *(proof.detail for proof in outcome.proofs)])
+            lost = [proof.detail for proof in outcome.proofs if not proof.ok]
+            known = STARTED_AGAIN in " ".join([outcome.failed, *outcome.notes, *lost])
+            known = known and all(STARTED_AGAIN in each for each in lost)
             again = f"{'To try again' if known else look}: thornwall harden {target}{more}"
             return [*told, ("now", _VERIFIED if outcome.begun else _NOT_BEGUN), ("next", again)]
         if outcome.taken_back:
