@@ -57,7 +57,7 @@ def test_a_host_that_loses_power_while_packages_come(tmp_path: Path) -> None:
         out, _ = process.communicate(timeout=300)
         assert process.returncode == 0, out
         assert "The link broke" in out
-        assert "what is left of them is begun anew" in " ".join(out.split())
+        assert "what is left of it is begun anew" in " ".join(out.split())
         assert "\nx11forwarding no\n" in host.run("sshd -T").stdout
         assert host.run("ufw status").stdout.startswith("Status: active")
         assert host.run(["dpkg", "--audit"]).stdout == ""
