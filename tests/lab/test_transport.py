@@ -158,7 +158,12 @@ async def test_stopping_stops_it_there(planted: Host, become: str) -> None:
     task = asyncio.create_task(transport.run("echo; sleep 631", feed=lambda _: begun.set(), limits=LIMITS))
     async with asyncio.timeout(20):
         await begun.wait()
-    assert runs(planted, "sleep 631")
+    for _ in range(50):  # (the echo before it may be heard first)
+        if runs(planted, "sleep 631"):
+            break
+        await asyncio.sleep(0.1)
+    else:
+        raise AssertionError("it never began")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
