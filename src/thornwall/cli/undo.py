@@ -183,7 +183,7 @@ def history(
     way = _way(target, identity, accept_new, secrets, quiet=quiet)
     changes = way.on("Asking", partial(run, whole=as_json or bool(change)))
     with addressed(way.link.typed):
-        changes = named(changes, change) if change else changes
+        changes = (named(changes, change),) if change else changes
     if change and not as_json:
         show_one(changes[0], at_rest=way.link.root is not None)
     elif as_json:
@@ -312,7 +312,7 @@ def _way(target: str, identity: Path | None, accept_new: bool, secrets: Path | N
     from thornwall.jobs.link import link_to
 
     if target.isascii() and target.isdigit():
-        raise UsageError(f"{target} is no host.", hint=f"The change of that number of this machine: {_LOCAL} {target}")
+        raise UsageError(f"{target} is no host.", hint=f"A change of this machine: thornwall history {_LOCAL} {target}")
     person = Keyholder(read_secrets(secrets))
     reaching = reaching_for(identity, accept_new, ask_sudo_pass=True, no_sudo=False, timeout=120, password_seconds=0)
     return _Way(target, link_to(target, reaching, person), person, quiet)

@@ -10,7 +10,7 @@ from thornwall.apply.compile import canary_script
 from thornwall.errors import HostAnswerError, LinkBrokeError, LoopbackError, ThornwallError, UnreachableError
 from thornwall.jobs.follow import Said
 from thornwall.jobs.link import Link
-from thornwall.jobs.patience import COUNTED_FOR, wait
+from thornwall.jobs.patience import patiently
 from thornwall.model.secret import Secret
 from thornwall.transport.base import Ran
 
@@ -45,10 +45,4 @@ async def answer_canary(link: Link, said: Said, password: Secret | None) -> None
 
 async def _patient(login: Callable[[], Awaitable[Ran]], said: Said) -> Ran:
     """Once more, where no connection comes about: a firewall that counts may have been reached by somebody else too."""
-    try:
-        return await login()
-    except (LoopbackError, LinkBrokeError, HostAnswerError):
-        raise
-    except UnreachableError:
-        await wait(COUNTED_FOR, "the host takes no connection, as a firewall that counts logins", said.step)
-        return await login()
+    return await patiently(login, said.step, of=UnreachableError, but=(LoopbackError, LinkBrokeError, HostAnswerError))

@@ -107,7 +107,7 @@ class Bringing:
                 refusals += isinstance(error, AuthenticationError)
                 longer = time.monotonic() - gone <= _COMES_BACK and breaks <= _BREAKS and refusals <= _REFUSALS
                 if not longer or self._is_no_link(error):
-                    error.hint = "\n".join(filter(None, [error.hint * (not isinstance(error, UnreachableError)), hint]))
+                    error.hint = "\n".join(filter(None, [error.hint, hint]))
                     raise
                 if heard is not None:
                     told = (

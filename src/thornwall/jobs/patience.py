@@ -7,19 +7,29 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from thornwall.errors import CountedError
+from thornwall.errors import CountedError, ThornwallError
 
 COUNTED_FOR = 31.0
 """Seconds after which `ufw limit` takes a connection again: it counts those of the last 30, and what it refuses too."""
 T = TypeVar("T")
 
 
-async def patiently(login: Callable[[], Awaitable[T]], step: Callable[[str], None]) -> T:
-    """The same login once more, where a host whose key is known here refused the connection."""
+async def patiently(
+    login: Callable[[], Awaitable[T]],
+    step: Callable[[str], None],
+    *,
+    of: type[ThornwallError] = CountedError,
+    but: tuple[type[ThornwallError], ...] = (),
+) -> T:
+    """The same login once more, where it failed by `of`, and by none of `but`: by default, where a host whose key is
+    known here refused the connection.
+    """
     try:
         return await login()
-    except CountedError:
-        await wait(COUNTED_FOR, "the host refuses connections; a firewall that counts logins takes one then", step)
+    except but:
+        raise
+    except of:
+        await wait(COUNTED_FOR, "the host takes no connection; a firewall that counts logins takes one then", step)
         return await login()
 
 

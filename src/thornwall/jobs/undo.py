@@ -48,12 +48,12 @@ async def history(link: Link, step: Telling, *, whole: bool = False) -> tuple[ev
     return unsaid.told(link.target, changes) if isinstance(link.target, SshTarget) else changes
 
 
-def named(changes: tuple[events.Change, ...], id_: str) -> tuple[events.Change]:
+def named(changes: tuple[events.Change, ...], id_: str) -> events.Change:
     """The one that has this number, with or without zeros before it. Raises RefusedError where none has."""
     number = number_of(id_)
     for change in changes:
         if change.id == number:
-            return (change,)
+            return change
     raise RefusedError(f"there is no change {id_} on this host", hint="See: thornwall history")
 
 
@@ -66,7 +66,7 @@ def together(changes: tuple[events.Change, ...], id_: str = "", *, packages: boo
     standing = [each for each in changes if each.state in {"open", "confirmed", "undoing"}]
     if not id_ and not standing:
         raise RefusedError("there is no change that could be taken back on this host", hint="See: thornwall history")
-    change = named(changes, id_)[0] if id_ else standing[-1]
+    change = named(changes, id_) if id_ else standing[-1]
     others = [each for each in standing if each.id != change.id]
     if packages and not change.packages and others and others[-1].packages and others[-1].before(change):
         return change, others[-1]
